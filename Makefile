@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sluice. `make help` lists the targets; everything built lands in build/.
+#
+#   V=1           show each command
+#   SAN=1         build the programs with AddressSanitizer and UndefinedBehaviorSanitizer (build/san/)
+#   VMLINUX=full  build the BPF programs against the running kernel's full type dump
+#   PREFIX=, DESTDIR=   where `make install` puts things
+
+VERSION := 0.1.0
+PREFIX	?= /usr/local
+DESTDIR ?=
+CC	?= gcc
+CLANG	?= clang
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+# ---- what there is ----------------------------------------------------------------------------------
+
+B := build
+O := $(B)/obj$(if $(SAN),-san)
+layers := base model kube files table dataplane proxy admin daemon cli
+srcs_of = $(sort $(wildcard user/$1/*.c))
+mains	:= user/daemon/main.c user/proxy/main.c user/cli/main.c
+objs_of = $(patsubst user/%.c,$O/%.o,$(filter-out $(mains),$(call srcs_of,$1)))
+archive = $O/lib$1.a
+
+bpf_srcs := $(sort $(wildcard bpf/*.bpf.c))
+bpf_objs := $(bpf_srcs:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
+skeleton := $(B)/gen/sluice.skel.h
+
+BUILD_ID := $(VERSION)-$(shell cat user/*/*.[ch] headers/*.h 2>/dev/null | sha256sum | cut -c1-12)
+
+# ---- flags ------------------------------------------------------------------------------------------
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	    -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
+CPPFLAGS += -D_GNU_SOURCE -Iuser -Iheaders -I$(B)/gen -DSLUICE_VERSION='"$(VERSION)"'
+CFLAGS	 ?= -O2 -g
+san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_CFLAGS := -std=gnu11 $(warnings) -fstack-protector-strong -fPIE $(CFLAGS) $(if $(SAN),$(san_flags))
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),$(san_flags))
+
+BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
+BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
+	      -Wno-unused-parameter -Iheaders $(if $(filter full,$(VMLINUX)),-I$(B)/gen/full,-I.)
+
+LIBS_sluiced	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson -lyaml -lmicrohttpd -lcrypto
+LIBS_sluice-proxy := -lssl -lcrypto -lnghttp2 -lpcre2-8 -lseccomp
+LIBS_sluicectl	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson
+
+# ---- programs -----------------------------------------------------------------------------------------
+
+programs := $(if $(SAN),$(B)/san,$(B))
+
+all: $(programs)/sluiced $(programs)/sluice-proxy $(programs)/sluicectl ## build the three programs
+
+$(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin proxy dataplane table files kube model base,$(call archive,$l))
+$(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy table model base,$(call archive,$l))
+$(programs)/sluicectl: $O/cli/main.o $(foreach l,cli dataplane table model base,$(call archive,$l))
+
+$(programs)/%:
+	$(say) LINK $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$*)
+
+define archive_rule
+$(call archive,$1): $(call objs_of,$1)
+	$$(say) AR $$@
+	$$Q mkdir -p $$(@D) && rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+$(foreach l,$(layers),$(eval $(call archive_rule,$l)))
+
+$O/%.o: user/%.c
+	$(say) CC $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The id by which sluiced tells its own helper from one of another build.
+$(B)/gen/build_id.h: FORCE
+	$Q mkdir -p $(@D)
+	$Q echo '#define SLUICE_BUILD_ID "$(BUILD_ID)"' | cmp -s - $@ || echo '#define SLUICE_BUILD_ID "$(BUILD_ID)"' >$@
+FORCE:
+
+$(patsubst user/%.c,$O/%.o,$(foreach l,proxy daemon,$(call srcs_of,$l))): | $(B)/gen/build_id.h
+$(patsubst user/%.c,$O/%.o,$(call srcs_of,dataplane)): | $(skeleton)
+
+# ---- BPF ----------------------------------------------------------------------------------------------
+
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c $(if $(filter full,$(VMLINUX)),$(B)/gen/full/vmlinux.h)
+	$(say) BPF $@
+	$Q mkdir -p $(@D)
+	$Q $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/bpf/sluice.o: $(bpf_objs)
+	$(say) BPFLINK $@
+	$Q $(BPFTOOL) gen object $@ $^
+
+$(skeleton): $(B)/bpf/sluice.o
+	$(say) SKEL $@
+	$Q mkdir -p $(@D)
+	$Q $(BPFTOOL) gen skeleton $< name sluice_bpf >$@
+
+$(B)/gen/full/vmlinux.h:
+	$Q mkdir -p $(@D)
+	$Q $(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c >$@
+
+-include $(wildcard $O/*/*.d $(B)/bpf/*.d $(B)/tests/*/*.d)
+
+# ---- everything else has a file of its own beside what it drives -----------------------------------------
+
+include selftests/tests.mk $(wildcard selftests/*/*.mk)
+
+deps: ## install what building, testing and the demo need (Debian packages)
+	$Q selftests/lib/deps.sh
+
+demo: deps ## show the main job on this machine, in network namespaces
+	$Q $(MAKE) --no-print-directory all
+	$Q selftests/demo/demo.sh
+
+install: all ## install programs, man pages and service file below DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/sluice
+	install -m 755 $(B)/sluiced $(B)/sluice-proxy $(B)/sluicectl $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 docs/man/sluiced.8 docs/man/sluice-proxy.8 docs/man/sluicectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/sluice/
+
+clean: ## remove everything built
+	rm -rf $(B)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | sort | \
+		while IFS='	' read -r target text; do printf '  %-12s %s\n' "$$target" "$$text"; done
+
+.PHONY: all deps demo install clean help FORCE

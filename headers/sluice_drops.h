@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sluice_drops.h - why a packet was dropped, by name
+ *
+ * One list serves the data plane, the metrics (sluice_drops_total{reason="..."}), sluicectl and the
+ * docs. Numbers are part of the contract: append only.
+ */
+#ifndef SLUICE_DROPS_H
+#define SLUICE_DROPS_H
+
+/* X(number, NAME, "metric name", "what it means to an operator") */
+#define SLUICE_DROP_LIST(X)                                                                     \
+	X(0, NONE, "none", "not a drop")                                                        \
+	X(1, SHORT_L3, "short_l3", "IP header longer than the packet")                          \
+	X(2, SHORT_L4, "short_l4", "TCP or UDP header longer than the packet")                  \
+	X(3, BAD_LENGTH, "bad_length", "lengths in the headers contradict each other")          \
+	X(4, NO_BACKEND, "no_backend", "the upstream of the frontend has no usable backend")    \
+	X(5, UNKNOWN_PORT, "unknown_port", "no frontend has this port of a frontend address")   \
+	X(6, FRAGMENT, "fragment", "fragment of a flow that cannot be told from it")            \
+	X(7, NO_LISTENER, "no_listener", "no helper worker listens; the client will try again") \
+	X(8, BAD_RING, "bad_ring", "a ring names no backend: a bug, please report")
+
+enum sluice_drop {
+#define X(number, name, metric, text) DROP_##name = number,
+	SLUICE_DROP_LIST(X)
+#undef X
+		DROP_MAX = 64, /* room, so that a new reason is no new layout */
+};
+
+#endif /* SLUICE_DROPS_H */

@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing of the Debian packages that building, testing and the demo need.
+set -eu
+
+build='make gcc libc6-dev pkg-config clang llvm bpftool libbpf-dev libxdp-dev libelf-dev zlib1g-dev
+	libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev libssl-dev libnghttp2-dev
+	libpcre2-dev libseccomp-dev'
+test='libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck python3 nginx-light curl
+	iproute2 ethtool iptables iputils-ping procps socat jq openssl'
+bench='wrk haproxy nghttp2-client iperf3'
+
+missing=
+for package in $build $test $bench; do
+	if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
+		missing="$missing $package"
+	fi
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "make deps: these packages are missing, and only root can install them:$missing" >&2
+	exit 1
+fi
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# Word splitting is what turns the list into arguments.
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests, checks, fuzzers and benches. Included by the Makefile.
+
+T := $(B)/tests
+
+# ---- units: cmocka under ASan + UBSan ---------------------------------------------------------------
+# selftests/unit/test_X.c is one program; it is linked with the sanitized archives of all layers.
+
+unit_srcs := $(sort $(wildcard selftests/unit/test_*.c))
+unit_bins := $(unit_srcs:selftests/unit/%.c=$T/unit/%)
+SO := $(B)/obj-san
+san_archives := $(foreach l,admin proxy dataplane table files kube model base,$(SO)/lib$l.a)
+LIBS_unit := -lcmocka $(sort $(LIBS_sluiced) $(LIBS_sluice-proxy))
+
+ifndef SAN
+# The sanitized objects come from the same rules, in a second make.
+$(san_archives): san-archives ;
+san-archives: $(skeleton) $(B)/gen/build_id.h
+	$Q $(MAKE) --no-print-directory SAN=1 $(san_archives)
+.PHONY: san-archives
+endif
+
+$T/unit/%: selftests/unit/%.c $(san_archives)
+	$(say) TEST $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests -std=gnu11 $(warnings) -O1 -g $(san_flags) -MMD -MP -o $@ $< \
+		-Wl,--start-group $(san_archives) -Wl,--end-group $(LIBS_unit)
+
+unit: $(unit_bins) ## unit tests under ASan and UBSan (no root needed)
+	$Q selftests/lib/run-units.sh $(unit_bins)
+
+.PHONY: unit

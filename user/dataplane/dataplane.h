@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dataplane.h - BPF programs and maps: load, attach, adopt, write, read
+ */
+#ifndef SLUICE_DATAPLANE_DATAPLANE_H
+#define SLUICE_DATAPLANE_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/inet.h"
+#include "sluice_drops.h"
+#include "sluice_schema.h"
+#include "table/table.h"
+
+struct dataplane;
+
+#define DATAPLANE_ERROR_MAX 512
+
+struct dataplane_options {
+	const char *bpffs;             /* mount point, "/sys/fs/bpf" */
+	const char *const *interfaces; /* names to attach to */
+	size_t interfaces_count;
+	uint32_t flows_max; /* 0: SLUICE_FLOWS_MAX */
+	bool force_generic; /* --xdp-mode generic */
+};
+
+/**
+ * dataplane_open - load the programs, adopt or create the pinned maps, attach
+ * @error: out, on failure: what, where, why, and the remedy where there is one
+ * Programs of a former sluiced are replaced in place (link update), never detached first. Maps
+ * pinned by another layout are refused, not deleted. Return: 0; -EPERM no privilege; -ENOENT bpffs
+ * not mounted there; -ENODEV no such interface; -EBUSY a foreign XDP program; -EOPNOTSUPP the
+ * kernel lacks a feature; other -errno.
+ */
+int dataplane_open(const struct dataplane_options *options, struct dataplane **out,
+		   char error[DATAPLANE_ERROR_MAX]);
+
+/* Lets go of descriptors; everything pinned stays in force. Takes NULL. */
+void dataplane_close(struct dataplane *dp);
+
+/**
+ * dataplane_remove - detach all programs, remove all pins and routes of ours under @bpffs
+ * Return: 0, also if there was nothing; -errno with @error filled.
+ */
+int dataplane_remove(const char *bpffs, char error[DATAPLANE_ERROR_MAX]);
+
+/* What the adopted maps say (empty if they are new). @out: freed by table_ids_free(). */
+int dataplane_read_ids(struct dataplane *dp, struct table_ids *out);
+
+/**
+ * dataplane_apply - write a delta to the maps, in the order that table.h states
+ * On failure everything not applied stays noted and is tried again by the next call.
+ * Return: 0; -ENOSPC a map is full, said with its name in @error; -errno.
+ */
+int dataplane_apply(struct dataplane *dp, const struct table_delta *delta,
+		    char error[DATAPLANE_ERROR_MAX]);
+
+/**
+ * dataplane_reconcile - after the first table_update() of a process: remove entries of adopted maps
+ * that the table does not name (frontends of objects that went while nobody watched)
+ */
+int dataplane_reconcile(struct dataplane *dp, const struct table_delta *first,
+			char error[DATAPLANE_ERROR_MAX]);
+
+/* Listeners of one set of workers become those that get new connections. fds: workers * 2, IPv4 and
+ * IPv6 in turn, -1 for none. Slots are chosen by the dataplane. Return: 0; -errno. */
+int dataplane_set_listeners(struct dataplane *dp, const int *fds, uint32_t workers);
+
+/* Map descriptors that a worker inherits. Borrowed. */
+struct dataplane_worker_maps {
+	int upstreams, backends, members, worker_stats;
+};
+void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_maps *out);
+
+/* The daemon's own entry, mapped: written by the caller in place. Borrowed. */
+struct daemon_state *dataplane_daemon_state(struct dataplane *dp);
+
+/* Fills .interfaces of daemon_state from what is attached now. */
+void dataplane_describe_interfaces(const struct dataplane *dp, struct daemon_state *state);
+
+/*
+ * Reading, for admin/ and cli/: needs only the pins, works without the daemon.
+ */
+struct dataplane_view;
+
+/* Return: 0; -ENOENT no pins there (never started, or removed); -EPERM; -EPROTO another schema. */
+int dataplane_view_open(const char *bpffs, struct dataplane_view **out,
+			char error[DATAPLANE_ERROR_MAX]);
+/* A view over an open dataplane, for admin/. */
+int dataplane_view_of(struct dataplane *dp, struct dataplane_view **out);
+void dataplane_view_close(struct dataplane_view *view);
+
+/* Borrowed, mapped: changes under the reader. */
+const struct daemon_state *dataplane_view_daemon(const struct dataplane_view *view);
+const struct worker_stats *dataplane_view_worker(const struct dataplane_view *view,
+						 uint32_t worker);
+const struct steering *dataplane_view_steering(const struct dataplane_view *view);
+
+/* Sums over CPUs. Return: 0; -errno. */
+int dataplane_view_stats(const struct dataplane_view *view, uint64_t out[STAT_MAX]);
+int dataplane_view_drops(const struct dataplane_view *view, uint64_t out[DROP_MAX]);
+int dataplane_view_frontend_traffic(const struct dataplane_view *view, uint32_t frontend_id,
+				    struct traffic *out);
+int dataplane_view_backend_traffic(const struct dataplane_view *view, uint32_t backend_id,
+				   struct traffic *out);
+
+struct frontend_view {
+	struct inet_addr addr;
+	uint16_t port; /* host order */
+	uint8_t proto;
+	struct frontend value;
+};
+struct upstream_view {
+	uint32_t id;
+	char name[SLUICE_UPSTREAM_NAME_MAX];
+	struct upstream value;
+};
+struct backend_view {
+	uint32_t id;
+	struct backend value;
+};
+struct flow_view {
+	struct inet_addr saddr, daddr;
+	uint16_t sport, dport; /* host order */
+	uint8_t proto;
+	struct flow value;
+};
+
+/* Each calls @fn for every entry in use; stops at non-zero and returns it; -errno on failure. */
+int dataplane_view_frontends(const struct dataplane_view *view,
+			     int (*fn)(void *ctx, const struct frontend_view *), void *ctx);
+int dataplane_view_upstreams(const struct dataplane_view *view,
+			     int (*fn)(void *ctx, const struct upstream_view *), void *ctx);
+int dataplane_view_backends(const struct dataplane_view *view,
+			    int (*fn)(void *ctx, const struct backend_view *), void *ctx);
+int dataplane_view_flows(const struct dataplane_view *view,
+			 int (*fn)(void *ctx, const struct flow_view *), void *ctx);
+
+/* Metric name and meaning of a stat or drop number; NULL if it has none. */
+const char *dataplane_stat_name(unsigned int stat);
+const char *dataplane_drop_name(unsigned int drop);
+const char *dataplane_drop_text(unsigned int drop);
+
+#endif /* SLUICE_DATAPLANE_DATAPLANE_H */

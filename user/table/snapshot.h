@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * snapshot.h - the immutable compiled routing table: written by table/, read by the helper
+ *
+ * One block without pointers (offsets from its start), mapped read-only by every worker. The reader
+ * checks header, size and seals once at opening; after that a lookup allocates nothing and makes
+ * no system call.
+ */
+#ifndef SLUICE_TABLE_SNAPSHOT_H
+#define SLUICE_TABLE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct snapshot; /* an opened one */
+
+enum route_flag {
+	ROUTE_F_DEFAULT_BACKEND = 1 << 0, /* the default backend, not a path */
+	ROUTE_F_REGEX = 1 << 1,
+	ROUTE_F_SSL_REDIRECT = 1 << 2, /* 308 to https when asked in plain HTTP */
+	ROUTE_F_TLS_PASSTHROUGH = 1 << 3,
+	ROUTE_F_COOKIE_SECURE = 1 << 4,
+	ROUTE_F_BACKEND_TLS_INSECURE = 1 << 5, /* do not verify the backend's certificate */
+};
+
+enum route_protocol { /* sluice.dev/backend-protocol */
+		      ROUTE_HTTP = 0,
+		      ROUTE_HTTPS,
+		      ROUTE_H2C,
+		      ROUTE_H2, /* over TLS */
+		      ROUTE_GRPC,
+		      ROUTE_GRPCS,
+};
+
+enum route_balance { /* sluice.dev/load-balance */
+		     BALANCE_ROUND_ROBIN = 0,
+		     BALANCE_LEAST_REQUESTS,
+		     BALANCE_HASH_SOURCE,
+		     BALANCE_HASH_HEADER, /* .balance_key names it */
+		     BALANCE_HASH_COOKIE,
+		     BALANCE_COOKIE_AFFINITY, /* cookie set by us */
+};
+
+/*
+ * Policy of one route, fixed size, all values resolved at compile time (annotation of the Ingress,
+ * else of the Service, else 0 = the helper's own default). Strings are offsets from the start of
+ * the snapshot to NUL-terminated text; 0: none.
+ */
+struct route {
+	uint32_t upstream_id;       /* 0: known to have no upstream (unknown service): 503 */
+	uint32_t flags;             /* enum route_flag */
+	uint32_t upstream_name;     /* text "ns/svc:port" */
+	uint32_t ingress_name;      /* text "ns/name" */
+	uint32_t path;              /* text as matched, for logs; regex source if ROUTE_F_REGEX */
+	uint8_t protocol;           /* enum route_protocol */
+	uint8_t balance;            /* enum route_balance */
+	uint8_t proxy_protocol_out; /* 0, 1 or 2 */
+	uint8_t cookie_same_site;   /* 0 unset, 1 Lax, 2 Strict, 3 None */
+	uint32_t balance_key;       /* text: header or cookie name */
+	uint32_t cookie_max_age_s;
+	uint32_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms, tunnel_idle_timeout_ms;
+	uint64_t body_bytes_max; /* 0: unlimited unless the helper's flag says otherwise */
+	uint32_t hsts_max_age_s; /* 0: none */
+	uint32_t rewrite_target; /* text or 0: sluice.dev/rewrite-target */
+	uint32_t server_name;    /* text or 0: SNI and name checked for HTTPS backends */
+	uint32_t ca_name;        /* text "ns/secret" or 0 */
+	uint32_t reserved[8];
+};
+
+/* Runs one regular expression; supplied by the helper (PCRE2). Return: true if it matches. */
+typedef bool snapshot_regex_fn(void *ctx, uint32_t regex_index, const char *path,
+			       size_t path_bytes);
+
+/**
+ * snapshot_open - map and check a snapshot
+ * @fd: sealed memfd; not kept, the caller may close it
+ * Return: 0; -EINVAL if header, size or seals are not right; -errno of mmap.
+ */
+int snapshot_open(int fd, struct snapshot **out);
+void snapshot_close(struct snapshot *snapshot); /* takes NULL */
+
+uint64_t snapshot_generation(const struct snapshot *snapshot);
+
+/* Regular expressions of the snapshot, to be compiled once: index 0 .. count - 1. */
+uint32_t snapshot_regex_count(const struct snapshot *snapshot);
+const char *snapshot_regex(const struct snapshot *snapshot, uint32_t index);
+
+/**
+ * snapshot_match - the route of a request
+ * @host: lower case, no port, no trailing dot; "" if the request has none or an IP literal (only
+ *        rules without a host match then)
+ * @path: normal form, begins with '/', without the query
+ * @regex: may be NULL if the snapshot has none
+ * Return: borrowed route; NULL: 404.
+ */
+const struct route *snapshot_match(const struct snapshot *snapshot, const char *host,
+				   size_t host_bytes, const char *path, size_t path_bytes,
+				   snapshot_regex_fn *regex, void *ctx);
+
+const char *snapshot_text(const struct snapshot *snapshot, uint32_t offset);
+
+/* TLS settings of a server name (SNI or Host): exact, then wildcard. */
+struct snapshot_tls {
+	uint32_t secret_name; /* text "ns/secret"; 0: the default certificate */
+	uint32_t flags;       /* enum snapshot_tls_flag */
+};
+enum snapshot_tls_flag {
+	SNAPSHOT_TLS_F_REDIRECT = 1 << 0,    /* host has a tls entry: plain HTTP is redirected */
+	SNAPSHOT_TLS_F_PASSTHROUGH = 1 << 1, /* hand the connection to .upstream_id undecrypted */
+};
+const struct snapshot_tls *snapshot_tls_of(const struct snapshot *snapshot, const char *host,
+					   size_t host_bytes);
+
+#endif /* SLUICE_TABLE_SNAPSHOT_H */
