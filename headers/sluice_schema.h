@@ -6,41 +6,40 @@
  * (sluice-proxy), sluicectl and bpftool. Maps are pinned by name under <bpffs>/sluice/v<SCHEMA>/.
  * A test compares every map of the loaded object with this table. Change a layout: raise SCHEMA.
  *
- *  map             | type                 | key -> value                             | one writer |
- * readers
- *  ----------------+----------------------+------------------------------------------+------------+--------------
- *  frontends4      | HASH                 | frontend4_key -> frontend                | sluiced    |
- * xdp sk_lookup ctl frontends6      | HASH                 | frontend6_key -> frontend | sluiced |
- * xdp sk_lookup ctl address_filter  | ARRAY, mmapable      | word number -> 64 bits | sluiced    |
- * xdp upstreams       | ARRAY, mmapable      | upstream id -> upstream                  | sluiced
- * | proxy ctl upstream_names  | HASH, no prealloc    | upstream id -> upstream_name             |
- * sluiced    | ctl backends        | ARRAY, mmapable      | backend id -> backend | sluiced    |
- * xdp proxy ctl members         | ARRAY, mmapable      | position -> backend id                   |
- * sluiced    | proxy ctl rings           | ARRAY_OF_MAPS        | upstream id -> ring (ARRAY, see
- * below)   | sluiced    | xdp flows4          | LRU_HASH             | flow4_key -> flow | xdp |
- * ctl flows6          | LRU_HASH             | flow6_key -> flow                        | xdp | ctl
- *  nat4            | LRU_HASH             | flow4_key (of the reply) -> nat          | xdp        |
- * tc ctl nat6            | LRU_HASH             | flow6_key (of the reply) -> nat          | xdp |
- * tc ctl listeners       | SOCKMAP              | listener slot -> socket                  |
- * sluiced    | sk_lookup steering        | ARRAY, mmapable      | 0 -> steering | sluiced    |
- * sk_lookup ctl stats           | PERCPU_ARRAY         | enum sluice_stat -> __u64                |
- * xdp tc sk  | admin ctl drops           | PERCPU_ARRAY         | enum sluice_drop -> __u64 | xdp
- * tc sk  | admin ctl frontend_stats  | PERCPU_ARRAY         | frontend id -> traffic | xdp tc     |
- * admin ctl backend_stats   | PERCPU_ARRAY         | backend id -> traffic                    | xdp
- * tc     | admin ctl worker_stats    | ARRAY, mmapable      | worker number -> worker_stats | proxy
- * | admin ctl daemon_state    | ARRAY, mmapable      | 0 -> daemon_state                        |
- * sluiced    | ctl
+ *  map             | type             | key -> value                     | writer  | readers
+ *  ----------------+------------------+----------------------------------+---------+--------------
+ *  frontends4      | HASH             | frontend4_key -> frontend        | sluiced | xdp sk_lookup ctl
+ *  frontends6      | HASH             | frontend6_key -> frontend        | sluiced | xdp sk_lookup ctl
+ *  address_filter  | ARRAY, mmapable  | word number -> 64 bits           | sluiced | xdp
+ *  upstreams       | ARRAY, mmapable  | upstream id -> upstream          | sluiced | proxy ctl
+ *  upstream_names  | HASH, no prealloc| upstream id -> upstream_name     | sluiced | ctl
+ *  backends        | ARRAY, mmapable  | backend id -> backend            | sluiced | xdp proxy ctl
+ *  members         | ARRAY, mmapable  | position -> backend id           | sluiced | proxy ctl
+ *  rings           | ARRAY_OF_MAPS    | upstream id -> ring (ARRAY, below| sluiced | xdp
+ *  flows4          | LRU_HASH         | flow4_key -> flow                | xdp     | ctl
+ *  flows6          | LRU_HASH         | flow6_key -> flow                | xdp     | ctl
+ *  nat4            | LRU_HASH         | flow4_key (of the reply) -> nat  | xdp     | tc ctl
+ *  nat6            | LRU_HASH         | flow6_key (of the reply) -> nat  | xdp     | tc ctl
+ *  listeners       | SOCKMAP          | listener slot -> socket          | sluiced | sk_lookup
+ *  steering        | ARRAY, mmapable  | 0 -> steering                    | sluiced | sk_lookup
+ *  stats           | PERCPU_ARRAY     | enum sluice_stat -> __u64        | bpf     | admin ctl
+ *  drops           | PERCPU_ARRAY     | enum sluice_drop -> __u64        | bpf     | admin ctl
+ *  frontend_stats  | PERCPU_ARRAY     | frontend id -> traffic           | xdp tc  | admin ctl
+ *  backend_stats   | PERCPU_ARRAY     | backend id -> traffic            | xdp tc  | admin ctl
+ *  worker_stats    | ARRAY, mmapable  | worker number -> worker_stats    | proxy   | admin ctl
+ *  daemon_state    | ARRAY, mmapable  | 0 -> daemon_state                | sluiced | ctl
  *
- *  map             | lifetime                           | what a miss means
- *  ----------------+------------------------------------+--------------------------------------------------
- *  frontends*      | while the object that asks for it  | not ours: pass untouched
- *  address_filter  | bits only ever a superset          | bit clear: no frontend has this address
- *  upstreams       | id reused after a quarantine       | id 0 or .members == 0: no backend
- *  backends        | id reused after a quarantine with  | .state == BACKEND_FREE or another
- * generation: | a new generation                   | pick again rings           | swapped whole |
- * no backend: drop, counted flows*, nat*    | LRU                                | pick by hash /
- * not a reply of ours: pass listeners       | slot emptied when a socket closes  | next slot; none:
- * drop, the client sends SYN again
+ *  map             | lifetime                               | what a miss means
+ *  ----------------+----------------------------------------+--------------------------------------
+ *  frontends*      | while the object that asks for it      | not ours: pass untouched
+ *  address_filter  | bits only ever a superset              | bit clear: no frontend has it
+ *  upstreams       | id reused after a quarantine           | id 0 or .members == 0: no backend
+ *  backends        | id reused after a quarantine with a    | .state == BACKEND_FREE or another
+ *                  | new generation                         | generation: pick again
+ *  rings           | swapped whole                          | no backend: drop, counted
+ *  flows*, nat*    | LRU                                    | pick by hash / no reply of ours: pass
+ *  listeners       | slot emptied when a socket closes      | next slot; none: drop, the client
+ *                  |                                        | sends SYN again
  *
  * Byte order: __be fields are network order, all others host order. Addresses in 16-byte fields
  * hold IPv4 as ::ffff:a.b.c.d, so that one layout serves both families.
@@ -74,7 +73,7 @@
 #define SLUICE_UPSTREAM_NAME_MAX 144u  /* 63 + 1 + 63 + 1 + 15, and NUL */
 #define SLUICE_IFNAME_MAX        16u
 
-/* ---- frontends ------------------------------------------------------------------------------ */
+/* ---- frontends ------------------------------------------------------------------------------- */
 
 enum sluice_frontend_kind {
 	FRONTEND_NONE = 0,
@@ -116,8 +115,7 @@ struct frontend {
 	__u8 pad;
 };
 
-/* ---- upstreams, backends, members, rings ------------------------------------------------------
- */
+/* ---- upstreams, backends, members, rings ----------------------------------------------------- */
 
 /*
  * The usable backends of an upstream are members[offset .. offset + count). The pair is one 64-bit
@@ -171,8 +169,7 @@ struct backend {
 #define SLUICE_RING_SLOTS_MIN 251u
 #define SLUICE_RING_SLOTS_MAX 65537u
 
-/* ---- flows ------------------------------------------------------------------------------------
- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 struct flow4_key {
 	__be32 saddr;
@@ -217,8 +214,7 @@ struct nat {
 	__u32 backend_generation;
 };
 
-/* ---- steering of HTTP connections to the helper -------------------------------------------------
- */
+/* ---- steering of HTTP connections to the helper ---------------------------------------------- */
 
 /*
  * Worker w listens in slots first_slot + 2w (IPv4) and first_slot + 2w + 1 (IPv6). A new set of
@@ -229,8 +225,7 @@ struct steering {
 	__u32 workers; /* 0: none yet */
 };
 
-/* ---- counters -----------------------------------------------------------------------------------
- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 enum sluice_stat {
 	STAT_PACKETS_NOT_OURS = 0,
@@ -280,8 +275,7 @@ struct worker_stats {
 	__u64 reserved[17];
 };
 
-/* ---- the daemon, as sluicectl sees it without asking it
- * -------------------------------------------- */
+/* ---- the daemon, as sluicectl sees it without asking it -------------------------------------- */
 
 enum sluice_attach_mode {
 	ATTACH_NONE = 0,
@@ -320,8 +314,7 @@ struct daemon_state {
 	struct interface_state interfaces[SLUICE_INTERFACES_MAX];
 };
 
-/* ---- shared arithmetic
- * ------------------------------------------------------------------------------ */
+/* ---- shared arithmetic ----------------------------------------------------------------------- */
 
 /* Bit of an address in address_filter: the same on both sides. v: the four 32-bit words of the
  * address as they lie in memory; for IPv4 the address in v[3] and 0, 0, 0xffff (BE) before it. */
