@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kube.h - the API server as a source of objects, and what is written back to it
+ *
+ * Lists and watches Ingresses, IngressClasses, Services, EndpointSlices and TLS Secrets into one
+ * model, on the daemon's loop. One replica at a time (holder of a Lease) writes Ingress and Service
+ * status and Events.
+ *
+ *   config.c     kubeconfig or service account -> address, trust, credentials
+ *   http.c       libcurl multi handle on the loop: requests with callbacks
+ *   api.c        a request to the API server: path, credentials, error text
+ *   split.c      lines of a watch, items of a list, out of pieces of any size
+ *   reflector.c  list + watch of one resource, resumed for ever
+ *   leader.c     the Lease
+ *   writer.c     a bounded queue of patches
+ *   publish.c    Ingress status        vip.c, pool.c  Service status, addresses of pools
+ *   recorder.c   Events
+ */
+#ifndef SLUICE_KUBE_KUBE_H
+#define SLUICE_KUBE_KUBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "model/model.h"
+
+struct kube;
+
+/* Strings are copied. */
+struct kube_options {
+	const char *kubeconfig;        /* file; NULL: service account of the pod */
+	const char *context;           /* of the kubeconfig; NULL: its current-context */
+	const char *watch_namespaces;  /* "a,b"; NULL or "": all */
+	const char *secret_namespaces; /* "a,b": Secrets of these alone; NULL: as above */
+	const char *label_selector;    /* of Ingresses; NULL: none */
+
+	/* Writing. Off: nothing is ever written, no Lease is asked for. */
+	bool write;
+	const char *identity;          /* of this replica: pod or node name; NULL: host name */
+	const char *lease_namespace;   /* NULL: the pod's own, else "sluice-system" */
+	const char *lease_name;        /* NULL: "sluice-leader" */
+	const char *publish_addresses; /* "IP|HOST,...": status of our Ingresses; NULL: see next */
+	const char *publish_service;   /* "NS/NAME": copy its status, else its ready endpoints */
+	const char *lb_class;          /* Services whose status we own; NULL: "sluice.dev/l4" */
+	const char *lb_pool; /* "CIDR|FIRST-LAST|IP,..."; NULL: no addresses are given out */
+};
+
+/* Called from the loop, never from inside kube_start() or kube_stop(). Any may be NULL. */
+struct kube_callbacks {
+	/*
+	 * The model has noted changes: once a turn of the loop at most, first when every list has
+	 * been read to its end (after synced()).
+	 */
+	void (*changed)(void *ctx);
+	/* Every list has been read to its end: the model is whole. Once. */
+	void (*synced)(void *ctx);
+	/*
+	 * An object was refused as a whole and is not in the model. @message NULL: it is fine now,
+	 * or gone. Strings are borrowed.
+	 */
+	void (*refused)(void *ctx, enum object_kind kind, const char *namespace, const char *name,
+			const char *uid, const char *message);
+	/* Is this Ingress of our class? Asked for each Ingress when status is written. */
+	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
+	void *ctx;
+};
+
+/**
+ * kube_start - read the configuration, begin to list and watch
+ * @model: borrowed until kube_stop()
+ * Return: 0; -ENOENT, -EINVAL, ... with a log line that names file and field. An API server that
+ * is away is no error: it is tried for ever.
+ */
+int kube_start(struct loop *loop, const struct kube_options *options, struct model *model,
+	       const struct kube_callbacks *callbacks, struct kube **out);
+
+/* Gives up the Lease if held (waits for that at most a second). Takes NULL. */
+void kube_stop(struct kube *kube);
+
+/*
+ * The compiled table may own other Ingresses or Services than before: call after each
+ * table_update(). Cheap; the work is put off and batched.
+ */
+void kube_table_changed(struct kube *kube);
+
+struct kube_event {
+	enum object_kind kind;
+	const char *namespace, *name, *uid; /* of the object concerned */
+	bool warning;                       /* else a note */
+	const char *reason;                 /* CamelCase */
+	const char *message;
+};
+
+/**
+ * kube_event - tell users of an object what was left out or adjusted
+ * Kept and sent while this replica leads; the same again within an hour is counted, not repeated.
+ * Without effect if writing is off.
+ */
+void kube_event(struct kube *kube, const struct kube_event *event);
+
+/* The reason no longer holds: no new leader will tell it again. */
+void kube_event_clear(struct kube *kube, const struct kube_event *event);
+
+/* For /status and /metrics. */
+struct kube_counts {
+	bool synced, leader;
+	uint32_t watches, watches_open; /* wanted / streaming now */
+	uint64_t events;                /* of watches, bookmarks not counted */
+	uint64_t relists, watch_errors; /* after the first list / watches ended by a failure */
+	uint64_t writes, write_errors;  /* requests that change something */
+	uint64_t last_contact_ms; /* loop_now_ms() of the last byte from the server; 0: never */
+	uint64_t refused;         /* objects refused as a whole, in force */
+};
+void kube_count(const struct kube *kube, struct kube_counts *out);
+
+#endif /* SLUICE_KUBE_KUBE_H */
