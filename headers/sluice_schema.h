@@ -6,22 +6,22 @@
  * (sluice-proxy), sluicectl and bpftool. Maps are pinned by name under <bpffs>/sluice/v<SCHEMA>/.
  * A test compares every map of the loaded object with this table. Change a layout: raise SCHEMA.
  *
- *  map             | type             | key -> value                     | writer  | readers
+ *  map             | type             | key -> value                     | writer  | readers (sk: sk_lookup)
  *  ----------------+------------------+----------------------------------+---------+--------------
- *  frontends4      | HASH             | frontend4_key -> frontend        | sluiced | xdp sk_lookup ctl
- *  frontends6      | HASH             | frontend6_key -> frontend        | sluiced | xdp sk_lookup ctl
+ *  frontends4      | HASH             | frontend4_key -> frontend        | sluiced | xdp sk ctl
+ *  frontends6      | HASH             | frontend6_key -> frontend        | sluiced | xdp sk ctl
  *  address_filter  | ARRAY, mmapable  | word number -> 64 bits           | sluiced | xdp
  *  upstreams       | ARRAY, mmapable  | upstream id -> upstream          | sluiced | proxy ctl
  *  upstream_names  | HASH, no prealloc| upstream id -> upstream_name     | sluiced | ctl
  *  backends        | ARRAY, mmapable  | backend id -> backend            | sluiced | xdp proxy ctl
  *  members         | ARRAY, mmapable  | position -> backend id           | sluiced | proxy ctl
- *  rings           | ARRAY_OF_MAPS    | upstream id -> ring (ARRAY, below| sluiced | xdp
+ *  rings           | ARRAY_OF_MAPS    | upstream id -> ring (see below) | sluiced | xdp
  *  flows4          | LRU_HASH         | flow4_key -> flow                | xdp     | ctl
  *  flows6          | LRU_HASH         | flow6_key -> flow                | xdp     | ctl
  *  nat4            | LRU_HASH         | flow4_key (of the reply) -> nat  | xdp     | tc ctl
  *  nat6            | LRU_HASH         | flow6_key (of the reply) -> nat  | xdp     | tc ctl
- *  listeners       | SOCKMAP          | listener slot -> socket          | sluiced | sk_lookup
- *  steering        | ARRAY, mmapable  | 0 -> steering                    | sluiced | sk_lookup
+ *  listeners       | SOCKMAP          | listener slot -> socket          | sluiced | sk
+ *  steering        | ARRAY, mmapable  | 0 -> steering                    | sluiced | sk
  *  stats           | PERCPU_ARRAY     | enum sluice_stat -> __u64        | bpf     | admin ctl
  *  drops           | PERCPU_ARRAY     | enum sluice_drop -> __u64        | bpf     | admin ctl
  *  frontend_stats  | PERCPU_ARRAY     | frontend id -> traffic           | xdp tc  | admin ctl
