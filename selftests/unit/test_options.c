@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/options.h"
+
+#define ARGUMENTS_MAX 16
+
+struct parsed {
+	struct options options;
+	char error[OPTIONS_ERROR_MAX];
+	int err;
+	char *argv[ARGUMENTS_MAX]; /* owned: options point into them */
+	char *environment[4];      /* owned */
+};
+
+/* Parses "sluiced" + @flags (parted by blanks) with @variables (likewise). */
+static void parse(struct parsed *p, const char *flags, const char *variables)
+{
+	char *copy = strdup(flags), *rest = copy;
+	char *variables_copy = strdup(variables), *variables_rest = variables_copy;
+	int argc = 0;
+	size_t n = 0;
+	char *word;
+
+	memset(p, 0, sizeof(*p));
+	p->argv[argc++] = strdup("sluiced");
+	while ((word = strsep(&rest, " ")))
+		if (*word)
+			p->argv[argc++] = strdup(word);
+	while ((word = strsep(&variables_rest, " ")))
+		if (*word)
+			p->environment[n++] = strdup(word);
+	free(copy);
+	free(variables_copy);
+	p->err = options_parse(argc, p->argv, p->environment, &p->options, p->error);
+}
+
+static void parsed_free(struct parsed *p)
+{
+	options_free(&p->options);
+	for (size_t i = 0; i < ARGUMENTS_MAX; i++)
+		free(p->argv[i]);
+	for (size_t i = 0; i < 4; i++)
+		free(p->environment[i]);
+}
+
+static void options__have_the_documented_defaults(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "", "");
+	assert_int_equal(p.err, 0);
+	assert_int_equal(p.options.action, ACTION_RUN);
+	assert_null(p.options.manifests);
+	assert_int_equal(p.options.http_port, 80);
+	assert_int_equal(p.options.https_port, 443);
+	assert_string_equal(p.options.ingress_class, "sluice");
+	assert_string_equal(p.options.controller, "sluice.dev/ingress");
+	assert_string_equal(p.options.admin, "127.0.0.1:9901");
+	assert_string_equal(p.options.bpffs, "/sys/fs/bpf");
+	assert_string_equal(p.options.node_name, "");
+	assert_int_equal(p.options.interfaces_count, 0);
+	assert_int_equal(p.options.addresses_count, 0);
+	assert_true(options_workers(&p.options) >= 1);
+	parsed_free(&p);
+}
+
+static void options__are_taken_from_both_spellings(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "--manifests /m --http-port=8080 --proxy-workers 3 --drain-timeout=1500ms", "");
+	assert_int_equal(p.err, 0);
+	assert_string_equal(p.options.manifests, "/m");
+	assert_int_equal(p.options.http_port, 8080);
+	assert_int_equal(options_workers(&p.options), 3);
+	assert_int_equal(p.options.drain_timeout_ms, 1500);
+	parsed_free(&p);
+}
+
+static void options__lists_grow_and_drop_repetitions(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "--interface eth0 --interface=eth1,eth0 --address 192.0.2.1,2001:db8::1", "");
+	assert_int_equal(p.err, 0);
+	assert_int_equal(p.options.interfaces_count, 2);
+	assert_string_equal(p.options.interfaces[1], "eth1");
+	assert_int_equal(p.options.addresses_count, 2);
+	parsed_free(&p);
+}
+
+static void options__flag_wins_over_environment(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "--http-port 81",
+	      "SLUICED_HTTP_PORT=82 SLUICED_HTTPS_PORT=444 SLUICED_WATCH_INGRESS_WITHOUT_CLASS="
+	      "true");
+	assert_int_equal(p.err, 0);
+	assert_int_equal(p.options.http_port, 81);
+	assert_int_equal(p.options.https_port, 444);
+	assert_true(p.options.watch_without_class);
+	parsed_free(&p);
+}
+
+static void options__switch_can_be_switched_off(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "--allow-external-name=false", "SLUICED_ALLOW_EXTERNAL_NAME=true");
+	assert_int_equal(p.err, 0);
+	assert_false(p.options.allow_external_name);
+	parsed_free(&p);
+}
+
+static void options__actions_are_recognised(void **state)
+{
+	static const struct {
+		const char *flags;
+		enum options_action action;
+	} cases[] = { { "--help", ACTION_HELP },
+		      { "-h", ACTION_HELP },
+		      { "--version", ACTION_VERSION },
+		      { "--cleanup --bpffs /b", ACTION_CLEANUP } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct parsed p;
+
+		parse(&p, cases[i].flags, "");
+		assert_int_equal(p.err, 0);
+		assert_int_equal(p.options.action, cases[i].action);
+		parsed_free(&p);
+	}
+}
+
+static void options__splice_has_no_on(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "--splice off", "");
+	assert_int_equal(p.err, 0);
+	parsed_free(&p);
+	parse(&p, "--splice auto", "");
+	assert_int_equal(p.err, 0);
+	parsed_free(&p);
+	parse(&p, "--splice on", "");
+	assert_int_equal(p.err, -22);
+	assert_non_null(strstr(p.error, "relays"));
+	parsed_free(&p);
+}
+
+/* Each error names the flag (or variable) and the value. */
+static void options__errors_name_flag_and_value(void **state)
+{
+	static const struct {
+		const char *flags, *variables, *flag, *value;
+	} cases[] = {
+		{ "--http-port 70000", "", "--http-port", "'70000'" },
+		{ "--http-port=", "", "--http-port", "''" },
+		{ "--http-port", "", "--http-port", "PORT is missing" },
+		{ "--https-port -1", "", "--https-port", "'-1'" },
+		{ "", "SLUICED_HTTP_PORT=x", "SLUICED_HTTP_PORT", "'x'" },
+		{ "--address 1.2.3", "", "--address", "'1.2.3'" },
+		{ "--address 0.0.0.0", "", "--address", "'0.0.0.0'" },
+		{ "--interface a234567890123456", "", "--interface", "'a234567890123456'" },
+		{ "--interface eth0,", "", "--interface", "''" },
+		{ "--default-backend web", "", "--default-backend", "'web'" },
+		{ "--default-backend a/b:0", "", "--default-backend", "'a/b:0'" },
+		{ "--default-backend a/b:A", "", "--default-backend", "'a/b:A'" },
+		{ "--default-certificate a/", "", "--default-certificate", "'a/'" },
+		{ "--default-certificate A/b", "", "--default-certificate", "'A/b'" },
+		{ "--proxy-workers 0", "", "--proxy-workers", "'0'" },
+		{ "--proxy-workers 129", "", "--proxy-workers", "'129'" },
+		{ "--drain-timeout 30", "", "--drain-timeout", "'30'" },
+		{ "--drain-timeout 99999h", "", "--drain-timeout", "'99999h'" },
+		{ "--admin 9901", "", "--admin", "'9901'" },
+		{ "--admin ::1:9901", "", "--admin", "'::1:9901'" },
+		{ "--admin localhost:9901", "", "--admin", "'localhost:9901'" },
+		{ "--log-format xml", "", "--log-format", "'xml'" },
+		{ "--log-level loud", "", "--log-level", "'loud'" },
+		{ "--xdp-mode fast", "", "--xdp-mode", "'fast'" },
+		{ "--takeover=perhaps", "", "--takeover", "'perhaps'" },
+		{ "--node-name A_b", "", "--node-name", "'A_b'" },
+		{ "--no-such 1", "", "--no-such", "no such flag" },
+		{ "--=1", "", "--=1", "only flags" },
+		{ "stray", "", "'stray'", "only flags" },
+		{ "--http-port 1 --http-port 2", "", "--http-port", "given twice" },
+		{ "--manifests /a --kubeconfig /b", "", "--manifests", "one source" },
+		{ "--http-port 80 --https-port 80", "", "--http-port", "the same" },
+		{ "--http-port 0 --https-port 0", "", "--http-port", "nothing to serve" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct parsed p;
+
+		parse(&p, cases[i].flags, cases[i].variables);
+		if (p.err != -22 || !strstr(p.error, cases[i].flag) ||
+		    !strstr(p.error, cases[i].value))
+			fail_msg("%s %s: %d, %s", cases[i].flags, cases[i].variables, p.err,
+				 p.error);
+		parsed_free(&p);
+	}
+}
+
+static void options__good_values_pass(void **state)
+{
+	static const char *const cases[] = {
+		"--admin off",
+		"--admin [::1]:9901",
+		"--admin 0.0.0.0:1",
+		"--default-backend ns/svc:http",
+		"--default-backend ns/svc:8080",
+		"--default-certificate ns/a.b-c",
+		"--node-name node-1.example.com",
+		"--http-port 0",
+		"--log-format json --log-level debug",
+		"--drain-timeout 0s",
+		"--drain-timeout 2h",
+		"--xdp-mode generic",
+		"--flows-max 1000",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct parsed p;
+
+		parse(&p, cases[i], "");
+		if (p.err)
+			fail_msg("%s: %s", cases[i], p.error);
+		parsed_free(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options__have_the_documented_defaults),
+		cmocka_unit_test(options__are_taken_from_both_spellings),
+		cmocka_unit_test(options__lists_grow_and_drop_repetitions),
+		cmocka_unit_test(options__flag_wins_over_environment),
+		cmocka_unit_test(options__switch_can_be_switched_off),
+		cmocka_unit_test(options__actions_are_recognised),
+		cmocka_unit_test(options__splice_has_no_on),
+		cmocka_unit_test(options__errors_name_flag_and_value),
+		cmocka_unit_test(options__good_values_pass),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

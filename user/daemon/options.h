@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * options.h - the settings of sluiced: flags of the command line, else SLUICED_* of the environment
+ */
+#ifndef SLUICE_DAEMON_OPTIONS_H
+#define SLUICE_DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/inet.h"
+#include "base/log.h"
+
+#define OPTIONS_ERROR_MAX 512
+
+enum options_action {
+	ACTION_RUN,
+	ACTION_CLEANUP,
+	ACTION_VERSION,
+	ACTION_HELP,
+};
+
+struct options {
+	enum options_action action;
+
+	/* Where the objects come from: at most one is set; none: the cluster we run in. */
+	const char *manifests; /* borrowed from argv or environ, as all strings here */
+	const char *kubeconfig;
+
+	const char **interfaces; /* owned array; empty: those of the default routes */
+	size_t interfaces_count;
+	struct inet_addr *addresses; /* owned; empty: every address of the node */
+	size_t addresses_count;
+	uint16_t http_port, https_port; /* host order; 0: not served */
+	const char *node_name;          /* "": not known */
+
+	const char *ingress_class;
+	const char *controller;
+	bool watch_without_class;
+	const char *default_backend;     /* "NS/SVC:PORT" or NULL */
+	const char *default_certificate; /* "NS/SECRET" or NULL */
+	bool allow_external_name;
+
+	uint32_t proxy_workers;   /* 0: one a core */
+	const char *proxy_user;   /* NULL: sluice-proxy if there is one, else 65532 */
+	const char *proxy_binary; /* NULL: beside sluiced */
+	uint32_t drain_timeout_ms;
+	/* "--name=value" for the helper, in the order of the option table. */
+	char **proxy_args; /* owned array of owned strings */
+	size_t proxy_args_count;
+
+	const char *admin;
+	const char *bpffs;
+	bool force_generic;
+	uint32_t flows_max; /* 0: the default of the schema */
+	bool takeover;
+	enum log_format log_format;
+	enum log_level log_level;
+};
+
+/**
+ * options_parse - settings from flags and environment
+ * @environment: as environ; a flag given wins over its variable
+ * @out: freed by options_free(), also after a failure
+ * @error: out, on failure: which flag, which value, why
+ * --help, --version and --cleanup need no source. Return: 0; -EINVAL; -ENOMEM.
+ */
+int options_parse(int argc, char **argv, char **environment, struct options *out,
+		  char error[OPTIONS_ERROR_MAX]);
+void options_free(struct options *options);
+
+/* The text of --help. */
+void options_print_help(FILE *out);
+
+/* Number of workers to run: --proxy-workers, else one for each CPU that sluiced may use. */
+uint32_t options_workers(const struct options *options);
+
+#endif /* SLUICE_DAEMON_OPTIONS_H */
