@@ -18,10 +18,12 @@ struct snapshot; /* an opened one */
 enum route_flag {
 	ROUTE_F_DEFAULT_BACKEND = 1 << 0, /* the default backend, not a path */
 	ROUTE_F_REGEX = 1 << 1,
-	ROUTE_F_SSL_REDIRECT = 1 << 2, /* 308 to https when asked in plain HTTP */
+	ROUTE_F_SSL_REDIRECT = 1 << 2, /* asked for; what counts is snapshot_redirects() */
 	ROUTE_F_TLS_PASSTHROUGH = 1 << 3,
 	ROUTE_F_COOKIE_SECURE = 1 << 4,
 	ROUTE_F_BACKEND_TLS_INSECURE = 1 << 5, /* do not verify the backend's certificate */
+	ROUTE_F_NO_SSL_REDIRECT = 1 << 6,      /* never redirect, whatever TLS the host has */
+	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
 };
 
 enum route_protocol { /* sluice.dev/backend-protocol */
@@ -100,10 +102,16 @@ const struct route *snapshot_match(const struct snapshot *snapshot, const char *
 
 const char *snapshot_text(const struct snapshot *snapshot, uint32_t offset);
 
-/* TLS settings of a server name (SNI or Host): exact, then wildcard. */
+/* TLS settings of a server name (SNI or Host): exact, then wildcard, then those of rules without a
+ * host. */
 struct snapshot_tls {
-	uint32_t secret_name; /* text "ns/secret"; 0: the default certificate */
-	uint32_t flags;       /* enum snapshot_tls_flag */
+	uint32_t secret_name;       /* text "ns/secret"; 0: the default certificate */
+	uint32_t flags;             /* enum snapshot_tls_flag */
+	uint32_t upstream_id;       /* passthrough only; 0 there: no upstream, close */
+	uint32_t upstream_name;     /* text, passthrough only */
+	uint8_t proxy_protocol_out; /* passthrough only: 0, 1 or 2 */
+	uint8_t pad[3];
+	uint32_t connect_timeout_ms, tunnel_idle_timeout_ms; /* passthrough only, 0: default */
 };
 enum snapshot_tls_flag {
 	SNAPSHOT_TLS_F_REDIRECT = 1 << 0,    /* host has a tls entry: plain HTTP is redirected */
@@ -111,5 +119,13 @@ enum snapshot_tls_flag {
 };
 const struct snapshot_tls *snapshot_tls_of(const struct snapshot *snapshot, const char *host,
 					   size_t host_bytes);
+
+/**
+ * snapshot_redirects - does plain HTTP for this request get a 308 to https?
+ * True for hosts with TLS (exact or wildcard) unless the route's Ingress says ssl-redirect "false";
+ * never below /.well-known/acme-challenge/. @route: what snapshot_match() returned, or NULL.
+ */
+bool snapshot_redirects(const struct snapshot *snapshot, const struct route *route,
+			const char *host, size_t host_bytes, const char *path, size_t path_bytes);
 
 #endif /* SLUICE_TABLE_SNAPSHOT_H */

@@ -148,7 +148,7 @@ void table_free(struct table *table);
  * @now_ms: monotonic; ids removed longer ago than TABLE_QUARANTINE_MS may be used again
  * @out: owned by the caller, freed by table_delta_free(); empty arrays if nothing changed
  * The first call yields everything that is set; adopted ids without a use come out as removed.
- * Return: 0; -ENOMEM, table unchanged.
+ * Return: 0; -ENOMEM: nothing is lost, the next call with the same changes completes the work.
  */
 int table_update(struct table *table, const struct model *model, uint64_t now_ms,
 		 struct table_delta **out);
@@ -158,9 +158,19 @@ void table_delta_free(struct table_delta *delta);
 
 /**
  * table_set_addresses - HTTP is served on other addresses now (interfaces changed)
- * Noted for the next table_update(). Copied. Return: 0; -ENOMEM.
+ * Each address gets frontends of its own. Without options.addresses they stand beside the wildcard
+ * frontends (which stay); with it they take the place of options.addresses. They count as addresses
+ * of the node. Noted for the next table_update(). Copied. Return: 0; -ENOMEM.
  */
 int table_set_addresses(struct table *table, const struct inet_addr *addresses, size_t count);
+
+/**
+ * table_set_node_addresses - addresses that the node itself has, whatever is served on them
+ * Packets to ports of these that no frontend has go up the stack (ssh lives there); without this,
+ * an l4 frontend on an address that is not an HTTP one hides the other ports of it. Noted for the
+ * next table_update(). Copied. Return: 0; -ENOMEM.
+ */
+int table_set_node_addresses(struct table *table, const struct inet_addr *addresses, size_t count);
 
 struct table_counts {
 	uint32_t frontends, upstreams, backends, routes, hosts, problems;
@@ -193,6 +203,19 @@ typedef int table_route_fn(void *ctx, const struct table_route_view *route);
 /* Calls @fn for each route in order of precedence within each host; stops at non-zero and returns
  * it. */
 int table_each_route(const struct table *table, table_route_fn *fn, void *ctx);
+
+/* A Secret that the helper needs. */
+enum table_secret_use {
+	TABLE_SECRET_CERTIFICATE, /* tls.crt and tls.key, served by SNI as the snapshot says */
+	TABLE_SECRET_DEFAULT,     /* the certificate of --default-certificate */
+	TABLE_SECRET_CA,          /* ca.crt, to verify the backends of a route */
+};
+typedef int table_secret_fn(void *ctx, enum table_secret_use use, const char *namespace,
+			    const char *name);
+
+/* Calls @fn once for each Secret and use that is named by a route or host and present in the model
+ * with the right type and data; no order. Stops at non-zero and returns it. */
+int table_each_secret(const struct table *table, table_secret_fn *fn, void *ctx);
 
 /* True if the Ingress is of our class (its status is ours to write). */
 bool table_owns_ingress(const struct table *table, const char *namespace, const char *name);
