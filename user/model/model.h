@@ -104,8 +104,9 @@ struct ingress {
 	struct object meta; /* first: an object pointer is an ingress pointer */
 	char *class_name;   /* owned; spec.ingressClassName, NULL if absent */
 	struct ingress_backend *default_backend; /* owned or NULL */
-	struct ingress_rule *rules;              /* owned array */
+	struct ingress_rule *rules;              /* owned array, refused ones left out */
 	size_t rules_count;
+	bool has_rules;          /* as written: true also if every rule was refused */
 	struct ingress_tls *tls; /* owned array */
 	size_t tls_count;
 	struct address_entry *status; /* owned array: what the API says now */
@@ -136,10 +137,11 @@ enum service_type {
 struct service {
 	struct object meta;
 	enum service_type type;
-	char *load_balancer_class; /* owned or NULL */
-	char *external_name;       /* owned or NULL */
-	struct inet_addr
-		*load_balancer_ips; /* owned; spec.loadBalancerIP and status entries of ours */
+	char *load_balancer_class;           /* owned or NULL */
+	char *external_name;                 /* owned or NULL */
+	struct inet_addr *load_balancer_ips; /* owned; spec.loadBalancerIP. Not the status: an
+						address written there by us must not outlive the
+						spec that asked for it */
 	size_t load_balancer_ips_count;
 	struct inet_addr *external_ips; /* owned */
 	size_t external_ips_count;
