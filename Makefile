@@ -126,7 +126,7 @@ deps: ## install what building, testing and the demo need (Debian packages)
 
 demo: deps ## show the main job on this machine, in network namespaces
 	$Q $(MAKE) --no-print-directory all
-	$Q selftests/demo/demo.sh
+	$Q selftests/demo/demo.py
 
 install: all ## install programs, man pages and service file below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/sluice
