@@ -33,4 +33,7 @@ fuzz: $(fuzz_bins) ## run all fuzzers side by side, FUZZ_SECONDS=60 each
 
 -include $(wildcard $(FO)/*/*.d)
 
+test_suites += fuzz
+test_builds += $(fuzz_bins)
+
 .PHONY: fuzz

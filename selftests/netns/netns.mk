@@ -5,3 +5,5 @@ netns: all ## end-to-end tests in network namespaces (root)
 	$Q selftests/lib/run_tests.py $(if $(K),-k $(K)) selftests/netns
 
 .PHONY: netns
+
+test_suites += netns
