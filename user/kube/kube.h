@@ -36,6 +36,8 @@ struct kube_options {
 	const char *secret_namespaces; /* "a,b": Secrets of these alone; NULL: as above */
 	const char *label_selector;    /* of Ingresses; NULL: none */
 
+	uint64_t idle_limit_ms; /* a watch silent for so long is begun anew; 0: 130 s */
+
 	/* Writing. Off: nothing is ever written, no Lease is asked for. */
 	bool write;
 	const char *identity;          /* of this replica: pod or node name; NULL: host name */

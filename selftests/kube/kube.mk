@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# The Kubernetes source against the double of the API server (selftests/lib/kube_double.py).
+
+kube_archives := $(foreach l,kube model base,$(SO)/lib$l.a)
+
+ifndef SAN
+$T/kube-watch: selftests/kube/kube_watch.c FORCE
+	$Q $(MAKE) --no-print-directory SAN=1 $(kube_archives)
+	$(say) TEST $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -std=gnu11 $(warnings) -O1 -g $(san_flags) -o $@ $< \
+		-Wl,--start-group $(kube_archives) -Wl,--end-group -lcurl -lcjson
+endif
+
+kube: $T/kube-watch ## the Kubernetes source against a double of the API server (no root needed)
+	$Q selftests/lib/run_tests.py selftests/kube
+
+.PHONY: kube

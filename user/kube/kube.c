@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kube/kube.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "kube/api.h"
+#include "kube/reflector.h"
+
+struct kube {
+	struct loop *loop;   /* borrowed */
+	struct model *model; /* borrowed */
+	struct api api;
+	struct kube_callbacks callbacks;
+	struct loop_timer *turn;       /* owned: at the end of a turn in which something changed */
+	struct reflector **reflectors; /* owned array of owned reflectors */
+	size_t reflectors_count, reflectors_synced;
+	bool synced, api_started;
+};
+
+/* What is watched: resources, and how they are narrowed down. */
+static const struct {
+	const struct api_resource *resource;
+	enum object_kind kind;
+	const char *field_selector;
+	bool labelled; /* --label-selector counts here */
+} watched[] = {
+	{ &api_ingress_classes, OBJECT_INGRESS_CLASS, NULL, false },
+	{ &api_services, OBJECT_SERVICE, NULL, false },
+	{ &api_endpoint_slices, OBJECT_ENDPOINT_SLICE, NULL, false },
+	{ &api_secrets, OBJECT_SECRET, "type=kubernetes.io/tls", false },
+	{ &api_ingresses, OBJECT_INGRESS, NULL, true },
+};
+
+#define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
+
+/* ---- from the reflectors --------------------------------------------------------------------- */
+
+static void on_turn(void *ctx)
+{
+	struct kube *kube = ctx;
+
+	if (kube->reflectors_synced < kube->reflectors_count)
+		return;
+	if (!kube->synced) {
+		kube->synced = true;
+		malloc_trim(0); /* what reading the lists took for a moment */
+		log_info("kube: every list has been read: %zu ingresses, %zu services, %zu slices",
+			 kube->model->objects[OBJECT_INGRESS].count,
+			 kube->model->objects[OBJECT_SERVICE].count,
+			 kube->model->objects[OBJECT_ENDPOINT_SLICE].count);
+		if (kube->callbacks.synced)
+			kube->callbacks.synced(kube->callbacks.ctx);
+	}
+	if (kube->callbacks.changed)
+		kube->callbacks.changed(kube->callbacks.ctx);
+}
+
+static void on_changed(void *ctx)
+{
+	struct kube *kube = ctx;
+
+	loop_timer_arm(kube->turn, 0);
+}
+
+static void on_synced(void *ctx)
+{
+	struct kube *kube = ctx;
+
+	kube->reflectors_synced++;
+	loop_timer_arm(kube->turn, 0);
+}
+
+static void on_refused(void *ctx, enum object_kind kind, const char *namespace, const char *name,
+		       const char *uid, const char *message)
+{
+	struct kube *kube = ctx;
+
+	if (kube->callbacks.refused)
+		kube->callbacks.refused(kube->callbacks.ctx, kind, namespace, name, uid, message);
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static int add_reflector(struct kube *kube, const struct reflector_options *options)
+{
+	const struct reflector_events events = {
+		.changed = on_changed,
+		.synced = on_synced,
+		.refused = on_refused,
+		.ctx = kube,
+	};
+	struct reflector **grown = reallocarray(kube->reflectors, kube->reflectors_count + 1,
+						sizeof(struct reflector *));
+	int err;
+
+	if (!grown)
+		return -ENOMEM;
+	kube->reflectors = grown;
+	err = reflector_start(kube->loop, &kube->api, kube->model, options, &events,
+			      &grown[kube->reflectors_count]);
+	if (!err)
+		kube->reflectors_count++;
+	return err;
+}
+
+/* One reflector for each namespace of a list "a,b", or one for all. */
+static int add_reflectors(struct kube *kube, struct reflector_options *options,
+			  const char *namespaces)
+{
+	char *copy, *rest, *name;
+	int err = 0;
+
+	if (!options->resource->namespaced || !namespaces || !*namespaces)
+		return add_reflector(kube, options);
+	copy = strdup(namespaces);
+	if (!copy)
+		return -ENOMEM;
+	rest = copy;
+	while (!err && (name = strsep(&rest, ","))) {
+		if (!*name)
+			continue;
+		options->namespace = name;
+		err = add_reflector(kube, options);
+	}
+	free(copy);
+	return err;
+}
+
+static int watch_all(struct kube *kube, const struct kube_options *options)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < WATCHED_COUNT && !err; i++) {
+		struct reflector_options wanted = {
+			.resource = watched[i].resource,
+			.kind = watched[i].kind,
+			.label_selector = watched[i].labelled ? options->label_selector : NULL,
+			.field_selector = watched[i].field_selector,
+			.idle_limit_ms = options->idle_limit_ms,
+		};
+		const char *namespaces = options->watch_namespaces;
+
+		if (watched[i].kind == OBJECT_SECRET && options->secret_namespaces)
+			namespaces = options->secret_namespaces;
+		err = add_reflectors(kube, &wanted, namespaces);
+	}
+	return err;
+}
+
+int kube_start(struct loop *loop, const struct kube_options *options, struct model *model,
+	       const struct kube_callbacks *callbacks, struct kube **out)
+{
+	struct kube *kube = calloc(1, sizeof(*kube));
+	int err;
+
+	if (!kube)
+		return -ENOMEM;
+	kube->loop = loop;
+	kube->model = model;
+	kube->callbacks = *callbacks;
+	err = loop_timer_new(loop, on_turn, kube, &kube->turn);
+	if (err)
+		goto out;
+	err = api_start(&kube->api, loop, options->kubeconfig, options->context);
+	if (err)
+		goto out;
+	kube->api_started = true;
+	log_info("kube: API server %s", kube->api.config.server);
+	err = watch_all(kube, options);
+	if (err)
+		goto out;
+	*out = kube;
+	return 0;
+out:
+	kube_stop(kube);
+	return err;
+}
+
+void kube_stop(struct kube *kube)
+{
+	if (!kube)
+		return;
+	for (size_t i = 0; i < kube->reflectors_count; i++)
+		reflector_stop(kube->reflectors[i]);
+	free(kube->reflectors);
+	if (kube->api_started)
+		api_stop(&kube->api);
+	loop_timer_free(kube->turn);
+	free(kube);
+}
+
+void kube_count(const struct kube *kube, struct kube_counts *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->synced = kube->synced;
+	out->watches = (uint32_t)kube->reflectors_count;
+	for (size_t i = 0; i < kube->reflectors_count; i++) {
+		struct reflector_counts counts;
+
+		reflector_count(kube->reflectors[i], &counts);
+		out->watches_open += counts.open;
+		out->events += counts.events;
+		out->relists += counts.relists;
+		out->watch_errors += counts.errors;
+		out->refused += counts.refused;
+	}
+	out->writes = kube->api.writes;
+	out->write_errors = kube->api.write_errors;
+	out->last_contact_ms = http_last_contact_ms(kube->api.http);
+}
+
+void kube_table_changed(struct kube *kube)
+{
+	(void)kube;
+}
+
+void kube_event(struct kube *kube, const struct kube_event *event)
+{
+	(void)kube;
+	(void)event;
+}
+
+void kube_event_clear(struct kube *kube, const struct kube_event *event)
+{
+	(void)kube;
+	(void)event;
+}
