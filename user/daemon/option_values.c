@@ -2,15 +2,23 @@
 #include "daemon/option_values.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sluice_schema.h"
 
-static int refuse(const char **why, const char *reason)
+static int refuse(struct option_value *v, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int refuse(struct option_value *v, const char *format, ...)
 {
-	*why = reason;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(v->why, sizeof(v->why), format, args);
+	va_end(args);
 	return -EINVAL;
 }
 
@@ -54,242 +62,263 @@ static bool is_dns_name(const char *text, size_t length, size_t max)
 	return alnum_before;
 }
 
-int option_value_switch(struct options *options, void *field, const char *text, const char **why)
+int option_value_switch(struct option_value *v)
 {
-	bool *out = field;
+	bool *out = v->field;
 
-	(void)options;
-	if (strcmp(text, "true") == 0)
+	if (strcmp(v->text, "true") == 0)
 		*out = true;
-	else if (strcmp(text, "false") == 0)
+	else if (strcmp(v->text, "false") == 0)
 		*out = false;
 	else
-		return refuse(why, "is neither true nor false");
+		return refuse(v, "is neither true nor false");
 	return 0;
 }
 
-int option_value_text(struct options *options, void *field, const char *text, const char **why)
+int option_value_text(struct option_value *v)
 {
-	(void)options;
-	if (!*text)
-		return refuse(why, "is empty");
-	*(const char **)field = text;
+	if (!*v->text)
+		return refuse(v, "is empty");
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int option_value_node(struct options *options, void *field, const char *text, const char **why)
+int option_value_node(struct option_value *v)
 {
-	(void)options;
-	if (!is_dns_name(text, strlen(text), 253))
-		return refuse(why, "is no name that a node can have (lower case, digits, - and .)");
-	*(const char **)field = text;
+	if (!is_dns_name(v->text, strlen(v->text), 253))
+		return refuse(v, "is no name that a node can have (lower case, digits, - and .)");
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int option_value_port(struct options *options, void *field, const char *text, const char **why)
+int option_value_port(struct option_value *v)
 {
 	uint64_t port;
 
-	(void)options;
-	if (!parse_number(text, strlen(text), UINT16_MAX, &port))
-		return refuse(why, "is no port (1 to 65535, 0 to switch it off)");
-	*(uint16_t *)field = (uint16_t)port;
+	if (!parse_number(v->text, strlen(v->text), UINT16_MAX, &port))
+		return refuse(v, "is no port (1 to 65535, 0 to switch it off)");
+	*(uint16_t *)v->field = (uint16_t)port;
 	return 0;
 }
 
-int option_value_count(struct options *options, void *field, const char *text, const char **why)
+int option_value_number(struct option_value *v)
 {
+	uint64_t number;
+
+	if (!parse_number(v->text, strlen(v->text), v->most, &number) || number < v->least)
+		return refuse(v, "is no number from %" PRIu64 " to %" PRIu64, v->least, v->most);
+	*(uint32_t *)v->field = (uint32_t)number;
+	return 0;
+}
+
+int option_value_bytes(struct option_value *v)
+{
+	size_t digits = strspn(v->text, "0123456789");
+	static const char units[] = "kmg";
+	const char *unit = v->text[digits] ? strchr(units, v->text[digits]) : NULL;
+	unsigned int shift = unit ? 10 * (unsigned int)(unit - units + 1) : 0;
 	uint64_t count;
 
-	(void)options;
-	if (!parse_number(text, strlen(text), 1u << 28, &count) || count == 0)
-		return refuse(why, "is no number from 1 to 268435456");
-	*(uint32_t *)field = (uint32_t)count;
+	if ((v->text[digits] && (!unit || v->text[digits + 1])) ||
+	    !parse_number(v->text, digits, v->most >> shift, &count) || count << shift < v->least)
+		return refuse(v,
+			      "is no size from %" PRIu64 " to %" PRIu64 " bytes (1k is 1024, "
+			      "1m, 1g)",
+			      v->least, v->most);
+	*(uint64_t *)v->field = count << shift;
 	return 0;
 }
 
-int option_value_workers(struct options *options, void *field, const char *text, const char **why)
+int option_value_range(struct option_value *v)
 {
-	uint64_t count;
+	const char *slash = strchrnul(v->text, '/');
+	char text[INET_ADDR_TEXT_MAX];
+	struct inet_addr addr;
+	uint64_t bits;
 
-	(void)options;
-	_Static_assert(SLUICE_WORKERS_MAX / 2 == 128, "the message below");
-	if (!parse_number(text, strlen(text), SLUICE_WORKERS_MAX / 2, &count) || count == 0)
-		return refuse(why, "is no number from 1 to 128");
-	*(uint32_t *)field = (uint32_t)count;
+	if ((size_t)(slash - v->text) >= sizeof(text))
+		return refuse(v, "is no address");
+	memcpy(text, v->text, (size_t)(slash - v->text));
+	text[slash - v->text] = '\0';
+	if (inet_addr_parse(text, &addr))
+		return refuse(v, "does not read ADDRESS or ADDRESS/BITS");
+	if (*slash &&
+	    !parse_number(slash + 1, strlen(slash + 1), inet_addr_is_v4(&addr) ? 32 : 128, &bits))
+		return refuse(v, "has no prefix length from 0 to %d behind its slash",
+			      inet_addr_is_v4(&addr) ? 32 : 128);
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int option_value_duration(struct options *options, void *field, const char *text, const char **why)
+int option_value_access_log(struct option_value *v)
+{
+	if (strcmp(v->text, "off") != 0 && strcmp(v->text, "text") != 0 &&
+	    strcmp(v->text, "json") != 0)
+		return refuse(v, "is none of off, text and json");
+	*(const char **)v->field = v->text;
+	return 0;
+}
+
+int option_value_duration(struct option_value *v)
 {
 	static const struct {
 		const char *name;
 		uint64_t ms;
 	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 60 * 60 * 1000 } };
-	size_t digits = strspn(text, "0123456789");
+	size_t digits = strspn(v->text, "0123456789");
 	uint64_t count;
 
-	(void)options;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strcmp(text + digits, units[i].name) != 0)
+		if (strcmp(v->text + digits, units[i].name) != 0)
 			continue;
-		if (!parse_number(text, digits, INT32_MAX / units[i].ms, &count))
-			break;
-		*(uint32_t *)field = (uint32_t)(count * units[i].ms);
+		if (!parse_number(v->text, digits, v->most / units[i].ms, &count) ||
+		    count * units[i].ms < v->least)
+			return refuse(v, "is not between %" PRIu64 " ms and %" PRIu64 " s",
+				      v->least, v->most / 1000);
+		*(uint32_t *)v->field = (uint32_t)(count * units[i].ms);
 		return 0;
 	}
-	return refuse(why, "is no duration (such as 500ms, 30s, 5m, 1h; at most 24 days)");
+	return refuse(v, "is no duration (such as 500ms, 30s, 5m, 1h)");
 }
 
-int option_value_interface(struct options *options, void *field, const char *text, const char **why)
+int option_value_interface(struct option_value *v)
 {
 	const char **grown;
 
-	(void)field;
-	if (!*text || strlen(text) >= SLUICE_IFNAME_MAX || strchr(text, '/'))
-		return refuse(why, "is no name that an interface can have (1 to 15 characters)");
-	for (size_t i = 0; i < options->interfaces_count; i++)
-		if (strcmp(options->interfaces[i], text) == 0)
+	if (!*v->text || strlen(v->text) >= SLUICE_IFNAME_MAX || strchr(v->text, '/'))
+		return refuse(v, "is no name that an interface can have (1 to 15 characters)");
+	for (size_t i = 0; i < v->options->interfaces_count; i++)
+		if (strcmp(v->options->interfaces[i], v->text) == 0)
 			return 0;
-	if (options->interfaces_count == SLUICE_INTERFACES_MAX)
-		return refuse(why, "is one interface too many (16 at most)");
-	grown = reallocarray(options->interfaces, options->interfaces_count + 1, sizeof(*grown));
+	if (v->options->interfaces_count == SLUICE_INTERFACES_MAX)
+		return refuse(v, "is one interface too many (16 at most)");
+	grown = reallocarray(v->options->interfaces, v->options->interfaces_count + 1,
+			     sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	grown[options->interfaces_count++] = text;
-	options->interfaces = grown;
+	grown[v->options->interfaces_count++] = v->text;
+	v->options->interfaces = grown;
 	return 0;
 }
 
-int option_value_address(struct options *options, void *field, const char *text, const char **why)
+int option_value_address(struct option_value *v)
 {
 	struct inet_addr *grown;
 	struct inet_addr addr;
 
-	(void)field;
-	if (inet_addr_parse(text, &addr))
-		return refuse(why, "is no IPv4 or IPv6 address");
+	if (inet_addr_parse(v->text, &addr))
+		return refuse(v, "is no IPv4 or IPv6 address");
 	if (inet_addr_is_any(&addr))
-		return refuse(why, "is the wildcard; leave the flag out to serve every address");
-	for (size_t i = 0; i < options->addresses_count; i++)
-		if (inet_addr_compare(&options->addresses[i], &addr) == 0)
+		return refuse(v, "is the wildcard; leave the flag out to serve every address");
+	for (size_t i = 0; i < v->options->addresses_count; i++)
+		if (inet_addr_compare(&v->options->addresses[i], &addr) == 0)
 			return 0;
-	grown = reallocarray(options->addresses, options->addresses_count + 1, sizeof(*grown));
+	grown = reallocarray(v->options->addresses, v->options->addresses_count + 1,
+			     sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
-	grown[options->addresses_count++] = addr;
-	options->addresses = grown;
+	grown[v->options->addresses_count++] = addr;
+	v->options->addresses = grown;
 	return 0;
 }
 
-int option_value_service_ref(struct options *options, void *field, const char *text,
-			     const char **why)
+int option_value_service_ref(struct option_value *v)
 {
-	const char *slash = strchr(text, '/');
+	const char *slash = strchr(v->text, '/');
 	const char *colon = slash ? strchr(slash, ':') : NULL;
 	uint64_t number;
 
-	(void)options;
-	if (!colon || !is_dns_name(text, (size_t)(slash - text), 63) ||
+	if (!colon || !is_dns_name(v->text, (size_t)(slash - v->text), 63) ||
 	    !is_dns_name(slash + 1, (size_t)(colon - slash - 1), 63))
-		return refuse(why, "does not read NAMESPACE/SERVICE:PORT");
+		return refuse(v, "does not read NAMESPACE/SERVICE:PORT");
 	if (parse_number(colon + 1, strlen(colon + 1), UINT16_MAX, &number)) {
 		if (number == 0)
-			return refuse(why, "names port 0");
+			return refuse(v, "names port 0");
 	} else if (!is_dns_name(colon + 1, strlen(colon + 1), 15) || strchr(colon + 1, '.')) {
-		return refuse(why, "names a port that is neither 1 to 65535 nor a port name");
+		return refuse(v, "names a port that is neither 1 to 65535 nor a port name");
 	}
-	*(const char **)field = text;
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int option_value_object_ref(struct options *options, void *field, const char *text,
-			    const char **why)
+int option_value_object_ref(struct option_value *v)
 {
-	const char *slash = strchr(text, '/');
+	const char *slash = strchr(v->text, '/');
 
-	(void)options;
-	if (!slash || !is_dns_name(text, (size_t)(slash - text), 63) ||
+	if (!slash || !is_dns_name(v->text, (size_t)(slash - v->text), 63) ||
 	    !is_dns_name(slash + 1, strlen(slash + 1), 253))
-		return refuse(why, "does not read NAMESPACE/NAME");
-	*(const char **)field = text;
+		return refuse(v, "does not read NAMESPACE/NAME");
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int option_value_listen(struct options *options, void *field, const char *text, const char **why)
+int option_value_listen(struct option_value *v)
 {
-	const char *colon = strrchr(text, ':');
+	const char *colon = strrchr(v->text, ':');
 	char host[INET_ADDR_TEXT_MAX + 2];
 	struct inet_addr addr;
 	size_t host_length;
 	uint64_t port;
 
-	(void)options;
-	if (strcmp(text, "off") == 0) {
-		*(const char **)field = text;
+	if (strcmp(v->text, "off") == 0) {
+		*(const char **)v->field = v->text;
 		return 0;
 	}
-	host_length = colon ? (size_t)(colon - text) : 0;
+	host_length = colon ? (size_t)(colon - v->text) : 0;
 	if (host_length == 0 || host_length >= sizeof(host) ||
 	    !parse_number(colon + 1, strlen(colon + 1), UINT16_MAX, &port))
-		return refuse(why, "reads neither ADDRESS:PORT nor off");
-	memcpy(host, text, host_length);
+		return refuse(v, "reads neither ADDRESS:PORT nor off");
+	memcpy(host, v->text, host_length);
 	host[host_length] = '\0';
 	if (host[0] == '[' && host[host_length - 1] == ']') {
 		host[host_length - 1] = '\0';
 		if (inet_addr_parse(host + 1, &addr) || inet_addr_is_v4(&addr))
-			return refuse(why, "has no IPv6 address in its brackets");
+			return refuse(v, "has no IPv6 address in its brackets");
 	} else if (inet_addr_parse(host, &addr) || !inet_addr_is_v4(&addr)) {
-		return refuse(why, "has no address before the port (IPv6 in brackets: [::1]:9901)");
+		return refuse(v, "has no address before the port (IPv6 in brackets: [::1]:9901)");
 	}
-	*(const char **)field = text;
+	*(const char **)v->field = v->text;
 	return 0;
 }
 
-int option_value_xdp_mode(struct options *options, void *field, const char *text, const char **why)
+int option_value_xdp_mode(struct option_value *v)
 {
-	bool *force_generic = field;
+	bool *force_generic = v->field;
 
-	(void)options;
-	if (strcmp(text, "auto") == 0)
+	if (strcmp(v->text, "auto") == 0)
 		*force_generic = false;
-	else if (strcmp(text, "generic") == 0)
+	else if (strcmp(v->text, "generic") == 0)
 		*force_generic = true;
 	else
-		return refuse(why, "is neither auto (native, else generic) nor generic");
+		return refuse(v, "is neither auto (native, else generic) nor generic");
 	return 0;
 }
 
-int option_value_splice(struct options *options, void *field, const char *text, const char **why)
+int option_value_splice(struct option_value *v)
 {
-	(void)options;
-	(void)field;
-	if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0)
+	if (strcmp(v->text, "auto") == 0 || strcmp(v->text, "off") == 0)
 		return 0;
-	if (strcmp(text, "on") == 0)
-		return refuse(why, "this build relays in user space only; use auto or off");
-	return refuse(why, "is none of auto, off and on");
+	if (strcmp(v->text, "on") == 0)
+		return refuse(v, "this build relays in user space only; use auto or off");
+	return refuse(v, "is none of auto, off and on");
 }
 
-int option_value_log_format(struct options *options, void *field, const char *text,
-			    const char **why)
+int option_value_log_format(struct option_value *v)
 {
-	(void)options;
-	if (log_parse_format(text, field))
-		return refuse(why, "is neither text nor json");
+	if (log_parse_format(v->text, v->field))
+		return refuse(v, "is neither v->text nor json");
 	return 0;
 }
 
-int option_value_log_level(struct options *options, void *field, const char *text, const char **why)
+int option_value_log_level(struct option_value *v)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error" };
 
-	(void)options;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(text, names[i]) == 0) {
-			*(enum log_level *)field = (enum log_level)i;
+		if (strcmp(v->text, names[i]) == 0) {
+			*(enum log_level *)v->field = (enum log_level)i;
 			return 0;
 		}
 	}
-	return refuse(why, "is none of debug, info, warn and error");
+	return refuse(v, "is none of debug, info, warn and error");
 }

@@ -3,7 +3,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +15,13 @@
 #define ENVIRONMENT_PREFIX "SLUICED_"
 
 enum option_flag {
-	OPTION_F_SWITCH = 1 << 0,  /* "--name" alone means "true" */
-	OPTION_F_LIST = 1 << 1,    /* may be given again; commas part the values */
-	OPTION_F_FORWARD = 1 << 2, /* the helper's, who gets it as it is; checked here first */
-	OPTION_F_ACTION = 1 << 3,  /* .action, not a setting */
+	OPTION_F_SWITCH = 1 << 0, /* "--name" alone means "true" */
+	OPTION_F_LIST = 1 << 1,   /* may be given again; commas part the values */
+	OPTION_F_ACTION = 1 << 2, /* .action, not a setting */
+	/* The helper's, who gets it as written here, once checked, or as a number of ms or bytes. */
+	OPTION_F_FORWARD = 1 << 3,
+	OPTION_F_FORWARD_MS = 1 << 4,
+	OPTION_F_FORWARD_BYTES = 1 << 5,
 };
 
 struct option_spec {
@@ -27,109 +32,199 @@ struct option_spec {
 	unsigned int flags;
 	enum options_action action;
 	const char *help;
+	uint64_t least, most; /* of .parse */
 };
 
-#define FIELD(name) offsetof(struct options, name)
-#define ACTION(name_, action_, help_)                                           \
-	{                                                                       \
-		.name = name_, .flags = OPTION_F_SWITCH | OPTION_F_ACTION,      \
-		.parse = option_value_switch, .action = action_, .help = help_, \
+#define OPTION_F_FOR_HELPER (OPTION_F_FORWARD | OPTION_F_FORWARD_MS | OPTION_F_FORWARD_BYTES)
+
+#define HOUR_MS (60u * 60 * 1000)
+#define DAY_MS  (24u * HOUR_MS)
+
+/* Rows of the table, by the kind of flag. */
+#define SETTING(name_, argument_, value_, field_, help_)                              \
+	{                                                                             \
+		.name = name_, .argument = argument_, .parse = option_value_##value_, \
+		.offset = offsetof(struct options, field_), .help = help_,            \
+	}
+#define NUMBER(name_, argument_, value_, field_, least_, most_, help_)                      \
+	{                                                                                   \
+		.name = name_, .argument = argument_, .parse = option_value_##value_,       \
+		.offset = offsetof(struct options, field_), .help = help_, .least = least_, \
+		.most = most_,                                                              \
+	}
+#define LIST(name_, argument_, value_, help_)                                         \
+	{                                                                             \
+		.name = name_, .argument = argument_, .parse = option_value_##value_, \
+		.flags = OPTION_F_LIST, .help = help_,                                \
+	}
+#define SWITCH(name_, field_, help_)                                                   \
+	{                                                                              \
+		.name = name_, .parse = option_value_switch, .flags = OPTION_F_SWITCH, \
+		.offset = offsetof(struct options, field_), .help = help_,             \
+	}
+#define HELPER(name_, argument_, value_, flags_, least_, most_, help_)                \
+	{                                                                             \
+		.name = name_, .argument = argument_, .parse = option_value_##value_, \
+		.flags = flags_, .help = help_, .least = least_, .most = most_,       \
+	}
+#define TIMEOUT(name_, most_, help_) \
+	HELPER(name_, "TIME", duration, OPTION_F_FORWARD_MS, 1, most_, help_)
+#define ACTION(name_, action_, help_)                                                         \
+	{                                                                                     \
+		.name = name_, .parse = option_value_switch,                                  \
+		.flags = OPTION_F_SWITCH | OPTION_F_ACTION, .action = action_, .help = help_, \
 	}
 
+/* clang-format off: one flag a paragraph */
 static const struct option_spec specs[] = {
-	{ "manifests", "DIR", option_value_text, FIELD(manifests), 0, 0,
-	  "read the *.yaml, *.yml and *.json of DIR and follow its changes" },
-	{ "kubeconfig", "FILE", option_value_text, FIELD(kubeconfig), 0, 0,
-	  "watch the cluster of FILE; without either: the cluster we run in" },
-	{ "interface", "IF", option_value_interface, 0, OPTION_F_LIST, 0,
-	  "attach to IF (again for more) [the devices of the default routes]" },
-	{ "address", "IP", option_value_address, 0, OPTION_F_LIST, 0,
-	  "serve HTTP on IP (again for more) [every address of the node]" },
-	{ "http-port", "PORT", option_value_port, FIELD(http_port), 0, 0,
-	  "port of plain HTTP, 0 for none [80]" },
-	{ "https-port", "PORT", option_value_port, FIELD(https_port), 0, 0,
-	  "port of HTTPS, 0 for none [443]" },
-	{ "node-name", "NAME", option_value_node, FIELD(node_name), 0, 0,
-	  "this node's name in Kubernetes [every backend counts as local]" },
-	{ "ingress-class", "NAME", option_value_text, FIELD(ingress_class), 0, 0,
-	  "class that is ours without an IngressClass object [sluice]" },
-	{ "controller", "NAME", option_value_text, FIELD(controller), 0, 0,
-	  "spec.controller of IngressClasses that are ours [sluice.dev/ingress]" },
-	{ "watch-ingress-without-class", NULL, option_value_switch, FIELD(watch_without_class),
-	  OPTION_F_SWITCH, 0, "serve Ingresses that name no class as well" },
-	{ "default-backend", "NS/SVC:PORT", option_value_service_ref, FIELD(default_backend), 0, 0,
-	  "upstream of requests that no route matches" },
-	{ "default-certificate", "NS/SECRET", option_value_object_ref, FIELD(default_certificate),
-	  0, 0, "certificate of hosts without one [made at start]" },
-	{ "allow-external-name", NULL, option_value_switch, FIELD(allow_external_name),
-	  OPTION_F_SWITCH, 0, "serve Services of type ExternalName" },
-	{ "proxy-workers", "N", option_value_workers, FIELD(proxy_workers), 0, 0,
-	  "processes of the helper [one a core]" },
-	{ "proxy-user", "NAME", option_value_text, FIELD(proxy_user), 0, 0,
-	  "user of the helper, name or number [sluice-proxy, else 65532]" },
-	{ "proxy-binary", "FILE", option_value_text, FIELD(proxy_binary), 0, 0,
-	  "the helper [sluice-proxy beside sluiced]" },
-	{ "splice", "auto|off", option_value_splice, 0, 0, 0,
-	  "both: the helper relays in user space [auto]" },
-	{ "drain-timeout", "TIME", option_value_duration, FIELD(drain_timeout_ms), 0, 0,
-	  "how long a replaced or ended helper may finish its conns [30s]" },
-	{ "admin", "ADDRESS:PORT", option_value_listen, FIELD(admin), 0, 0,
-	  "where /healthz, /readyz and /metrics are; or off [127.0.0.1:9901]" },
-	{ "bpffs", "DIR", option_value_text, FIELD(bpffs), 0, 0,
-	  "mount point of the BPF file system [/sys/fs/bpf]" },
-	{ "xdp-mode", "auto|generic", option_value_xdp_mode, FIELD(force_generic), 0, 0,
-	  "auto tries native XDP first [auto]" },
-	{ "flows-max", "N", option_value_count, FIELD(flows_max), 0, 0,
-	  "entries of each flow table [262144]" },
-	{ "takeover", NULL, option_value_switch, FIELD(takeover), OPTION_F_SWITCH, 0,
-	  "end the sluiced that runs with this --bpffs and go on in its place" },
-	{ "log-format", "text|json", option_value_log_format, FIELD(log_format), 0, 0,
-	  "form of log lines [text]" },
-	{ "log-level", "LEVEL", option_value_log_level, FIELD(log_level), 0, 0,
-	  "least of debug, info, warn, error that is written [info]" },
+	SETTING("manifests", "DIR", text, manifests,
+		"read the *.yaml, *.yml and *.json of DIR and follow its changes"),
+	SETTING("kubeconfig", "FILE", text, kubeconfig,
+		"watch the cluster of FILE; without either: the cluster we run in"),
+	LIST("interface", "IF", interface,
+	     "attach to IF (again for more) [the devices of the default routes]"),
+	LIST("address", "IP", address,
+	     "serve HTTP on IP (again for more) [every address of the node]"),
+	SETTING("http-port", "PORT", port, http_port, "port of plain HTTP, 0 for none [80]"),
+	SETTING("https-port", "PORT", port, https_port, "port of HTTPS, 0 for none [443]"),
+	SETTING("node-name", "NAME", node, node_name,
+		"this node's name in Kubernetes [every backend counts as local]"),
+	SETTING("ingress-class", "NAME", text, ingress_class,
+		"class that is ours without an IngressClass object [sluice]"),
+	SETTING("controller", "NAME", text, controller,
+		"spec.controller of IngressClasses that are ours [sluice.dev/ingress]"),
+	SWITCH("watch-ingress-without-class", watch_without_class,
+	       "serve Ingresses that name no class as well"),
+	SETTING("default-backend", "NS/SVC:PORT", service_ref, default_backend,
+		"upstream of requests that no route matches"),
+	SETTING("default-certificate", "NS/SECRET", object_ref, default_certificate,
+		"certificate of hosts without one [made at start]"),
+	SWITCH("allow-external-name", allow_external_name, "serve Services of type ExternalName"),
+
+	NUMBER("proxy-workers", "N", number, proxy_workers, 1, SLUICE_WORKERS_MAX / 2,
+	       "processes of the helper [one a core]"),
+	SETTING("proxy-user", "NAME", text, proxy_user,
+		"user of the helper, name or number [sluice-proxy, else 65532]"),
+	SETTING("proxy-binary", "FILE", text, proxy_binary,
+		"the helper [sluice-proxy beside sluiced]"),
+	HELPER("splice", "auto|off", splice, 0, 0, 0,
+	       "both: the helper relays in user space [auto]"),
+	NUMBER("drain-timeout", "TIME", duration, drain_timeout_ms, 0, DAY_MS,
+	       "how long a replaced or ended helper may finish its conns [30s]"),
+	TIMEOUT("client-head-timeout", HOUR_MS, "for a whole request head, then 408 [30s]"),
+	TIMEOUT("client-idle-timeout", DAY_MS, "between the requests of a client [75s]"),
+	TIMEOUT("body-timeout", DAY_MS,
+		"without a byte while a body moves, then 408 or an abort [60s]"),
+	TIMEOUT("connect-timeout", HOUR_MS, "to connect to one backend, then the next [2s]"),
+	TIMEOUT("response-timeout", DAY_MS, "for the head of a response, then 504 [60s]"),
+	TIMEOUT("upstream-idle-timeout", DAY_MS, "of a kept connection to a backend [55s]"),
+	TIMEOUT("tunnel-idle-timeout", 24 * DAY_MS, "without a byte in a tunnel [1h]"),
+	HELPER("max-head", "BYTES", bytes, OPTION_F_FORWARD_BYTES, 1024, 16384,
+	       "longest request head, then 431 [16k]"),
+	HELPER("max-target", "BYTES", bytes, OPTION_F_FORWARD_BYTES, 8000, 16384,
+	       "longest request target, then 414 [16000]"),
+	HELPER("max-fields", "N", number, OPTION_F_FORWARD, 8, 1024,
+	       "most fields of a request, then 431 [100]"),
+	HELPER("max-body", "BYTES", bytes, OPTION_F_FORWARD_BYTES, 0, 1ull << 50,
+	       "longest request body where a route says nothing, then 413; 0: any [0]"),
+	HELPER("max-conns", "N", number, OPTION_F_FORWARD, 1, 10000000,
+	       "conns of clients that one worker holds, then 503 [50000]"),
+	HELPER("upstream-idle-max", "N", number, OPTION_F_FORWARD, 0, 1000000,
+	       "idle connections to backends that one worker keeps [1024]"),
+	HELPER("upstream-idle-backend-max", "N", number, OPTION_F_FORWARD, 0, 1000000,
+	       "the same, to one backend [128]"),
+	HELPER("trust", "ADDRESS/BITS", range, OPTION_F_FORWARD | OPTION_F_LIST, 0, 0,
+	       "peers whose X-Forwarded-* is believed (again for more) [none]"),
+	HELPER("allow-underscores", NULL, switch, OPTION_F_FORWARD | OPTION_F_SWITCH, 0, 0,
+	       "forward request fields with _ in the name"),
+	HELPER("access-log", "off|text|json", access_log, OPTION_F_FORWARD, 0, 0,
+	       "a line for each request, to stdout [off]"),
+
+	SETTING("admin", "ADDRESS:PORT", listen, admin,
+		"where /healthz, /readyz and /metrics are; or off [127.0.0.1:9901]"),
+	SETTING("bpffs", "DIR", text, bpffs, "mount point of the BPF file system [/sys/fs/bpf]"),
+	SETTING("xdp-mode", "auto|generic", xdp_mode, force_generic,
+		"auto tries native XDP first [auto]"),
+	NUMBER("flows-max", "N", number, flows_max, 1024, 1u << 28,
+	       "entries of each flow table [262144]"),
+	SWITCH("takeover", takeover,
+	       "end the sluiced that runs with this --bpffs and go on in its place"),
+	SETTING("log-format", "text|json", log_format, log_format, "form of log lines [text]"),
+	SETTING("log-level", "LEVEL", log_level, log_level,
+		"least of debug, info, warn, error that is written [info]"),
 	ACTION("cleanup", ACTION_CLEANUP, "end the helper, remove programs, maps, routes; exit"),
 	ACTION("version", ACTION_VERSION, "print the version; exit"),
 	ACTION("help", ACTION_HELP, "print this; exit"),
 };
+/* clang-format on */
 
 #define SPECS_COUNT (sizeof(specs) / sizeof(specs[0]))
 
-static int forward(struct options *options, const struct option_spec *spec, const char *value)
+static int forward(struct options *options, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Adds one argument for the helper. Return: 0; -ENOMEM. */
+static int forward(struct options *options, const char *format, ...)
 {
 	char **grown;
-	char *argument;
+	va_list args;
+	char *text;
+	int length;
 
 	grown = reallocarray(options->proxy_args, options->proxy_args_count + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	options->proxy_args = grown;
-	if (asprintf(&argument, "--%s=%s", spec->name, value) < 0)
+	va_start(args, format);
+	length = vasprintf(&text, format, args);
+	va_end(args);
+	if (length < 0)
 		return -ENOMEM;
-	grown[options->proxy_args_count++] = argument;
+	grown[options->proxy_args_count++] = text;
 	return 0;
 }
 
-static int set_one(struct options *options, const struct option_spec *spec, const char *value,
+/* What a parser has stored that is not for struct options itself. */
+union scratch {
+	bool is;
+	uint32_t number;
+	uint64_t bytes;
+	const char *text;
+};
+
+static int forward_value(struct options *options, const struct option_spec *spec,
+			 const union scratch *scratch, const char *text)
+{
+	if (spec->flags & OPTION_F_FORWARD_MS)
+		return forward(options, "--%s=%u", spec->name, scratch->number);
+	if (spec->flags & OPTION_F_FORWARD_BYTES)
+		return forward(options, "--%s=%" PRIu64, spec->name, scratch->bytes);
+	if (spec->flags & OPTION_F_SWITCH)
+		return scratch->is ? forward(options, "--%s", spec->name) : 0;
+	return forward(options, "--%s=%s", spec->name, text);
+}
+
+static int set_one(struct options *options, const struct option_spec *spec, const char *text,
 		   const char *origin, char error[OPTIONS_ERROR_MAX])
 {
-	union {
-		bool is;
-		uint32_t number;
-		const char *text;
-	} scratch;
-	void *field = spec->flags & (OPTION_F_FORWARD | OPTION_F_ACTION)
-			      ? (void *)&scratch
-			      : (char *)options + spec->offset;
-	const char *why = NULL;
+	bool elsewhere = spec->flags & (OPTION_F_FOR_HELPER | OPTION_F_ACTION);
+	union scratch scratch;
+	struct option_value value = {
+		.options = options,
+		.field = elsewhere ? (void *)&scratch : (char *)options + spec->offset,
+		.text = text,
+		.least = spec->least,
+		.most = spec->most,
+	};
 	int err;
 
-	err = spec->parse(options, field, value, &why);
+	err = spec->parse(&value);
 	if (err == -EINVAL)
-		snprintf(error, OPTIONS_ERROR_MAX, "%s '%s': %s", origin, value, why);
+		snprintf(error, OPTIONS_ERROR_MAX, "%s '%s': %s", origin, text, value.why);
 	if (err)
 		return err;
-	if (spec->flags & OPTION_F_FORWARD)
-		return forward(options, spec, value);
+	if (spec->flags & OPTION_F_FOR_HELPER)
+		return forward_value(options, spec, &scratch, text);
 	if ((spec->flags & OPTION_F_ACTION) && scratch.is)
 		options->action = spec->action;
 	return 0;
@@ -309,6 +404,10 @@ int options_parse(int argc, char **argv, char **environment, struct options *out
 		err = parse_environment(out, environment, given, error);
 	if (!err && out->action == ACTION_RUN)
 		err = check_together(out, error);
+	if (!err && out->https_port)
+		err = forward(out, "--https-port=%u", out->https_port);
+	if (!err && out->log_format == LOG_JSON)
+		err = forward(out, "--log-format=json");
 	return err;
 }
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * keys.h - what the workers need to speak TLS: the Secrets that routes name, and ticket keys
+ */
+#ifndef SLUICE_DAEMON_KEYS_H
+#define SLUICE_DAEMON_KEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/model.h"
+#include "table/table.h"
+
+struct keys;
+
+/* How long the newest ticket key is used for new tickets; the one before is honoured as long. */
+#define KEYS_ROTATE_MS (12ull * 60 * 60 * 1000)
+
+/* Return: 0 with a first ticket key; -ENOMEM; -errno of getrandom(). */
+int keys_new(struct keys **out);
+void keys_free(struct keys *keys); /* takes NULL; zeroes */
+
+/* A new ticket key; the oldest is forgotten. Return: 0; -errno, keys as before. */
+int keys_rotate(struct keys *keys);
+
+/**
+ * keys_write - the set of certificates for the workers (proxy/certificates.h)
+ * @table: says which Secrets are named; @model: holds them
+ * Return: 0 with *fd owned by the caller; -errno.
+ */
+int keys_write(const struct keys *keys, const struct table *table, const struct model *model,
+	       int *fd, size_t *bytes, uint32_t *count);
+
+#endif /* SLUICE_DAEMON_KEYS_H */
