@@ -97,10 +97,10 @@ static int receive_hello(struct greeting *greeting, uint64_t settings)
 
 static void dial(const char *pin_folder, uint32_t slot, struct greetings *out)
 {
-	uid_t uid;
+	struct ucred peer;
 	int fd;
 
-	fd = sockets_connect_control(pin_folder, slot, true, &uid);
+	fd = sockets_connect_control(pin_folder, slot, true, &peer);
 	if (fd == -ECONNREFUSED)
 		return;
 	out->taken[slot] = true;
@@ -110,10 +110,10 @@ static void dial(const char *pin_folder, uint32_t slot, struct greetings *out)
 			 slot, strerror(-fd));
 		return;
 	}
-	if (uid != 0 && uid != geteuid()) {
+	if (peer.uid != 0 && peer.uid != geteuid()) {
 		log_warn("supervisor: the name of worker %u is held by a process of user %u; its "
 			 "slot is left alone",
-			 slot, uid);
+			 slot, peer.uid);
 		close(fd);
 		return;
 	}

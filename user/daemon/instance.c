@@ -19,15 +19,17 @@
 #include "daemon/sockets.h"
 
 #define LEAF             "daemon"
+#define TAKEOVER_WORD    't'
 #define TAKEOVER_WAIT_MS 10000
 #define LOCK_RETRY_MS    5
 
 struct instance {
-	char *pin_folder; /* owned */
-	int lock;         /* owned; the folder, locked */
-	int listener;     /* owned */
-	int asker;        /* owned; closed by our end: tells that the lock is free */
-	struct loop_watch *listener_watch;
+	char *pin_folder;  /* owned */
+	int lock;          /* owned; the folder, locked */
+	int listener;      /* owned */
+	int asker;         /* owned; closed by our end: tells that the lock is free */
+	struct loop *loop; /* borrowed */
+	struct loop_watch *listener_watch, *asker_watch;
 	void (*asked)(void *ctx);
 	void *ctx;
 };
@@ -70,20 +72,31 @@ static bool try_lock(int folder)
 	return flock(folder, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Asks the holder to leave. Return: a descriptor that ends with it; -errno. */
-static int ask(const char *pin_folder)
+/* Connects to the holder. Return: a descriptor that ends with it; -errno. */
+static int dial(const char *pin_folder, pid_t *pid)
 {
-	char word = 't';
-	uid_t uid;
+	struct ucred peer;
 	int fd;
 
-	fd = sockets_connect_named(pin_folder, LEAF, &uid);
-	if (fd < 0)
-		return fd;
-	if (uid != 0 && uid != geteuid()) {
+	fd = sockets_connect_named(pin_folder, LEAF, &peer);
+	if (fd >= 0 && peer.uid != 0 && peer.uid != geteuid()) {
 		close(fd);
 		return -EPERM;
 	}
+	*pid = peer.pid;
+	return fd;
+}
+
+/* Asks the holder to leave. Return: a descriptor that ends with it; -errno. */
+static int ask(const char *pin_folder)
+{
+	const char word = TAKEOVER_WORD;
+	pid_t pid;
+	int fd;
+
+	fd = dial(pin_folder, &pid);
+	if (fd < 0)
+		return fd;
 	if (send(fd, &word, sizeof(word), MSG_NOSIGNAL) < 0) {
 		int err = -errno;
 
@@ -91,6 +104,24 @@ static int ask(const char *pin_folder)
 		return err;
 	}
 	return fd;
+}
+
+/* Who holds the lock, as far as it can be told. */
+static void refuse(const char *bpffs, const char *pin_folder, char error[INSTANCE_ERROR_MAX])
+{
+	char who[32] = "";
+	pid_t pid;
+	int fd;
+
+	fd = dial(pin_folder, &pid);
+	if (fd >= 0) {
+		snprintf(who, sizeof(who), " (pid %d)", pid);
+		close(fd);
+	}
+	snprintf(error, INSTANCE_ERROR_MAX,
+		 "another sluiced%s runs with --bpffs %.200s; stop it, give this one a --bpffs of "
+		 "its own, or --takeover to go on in its place",
+		 who, bpffs);
 }
 
 static int take_over(const char *pin_folder, int folder, char error[INSTANCE_ERROR_MAX])
@@ -145,10 +176,7 @@ int instance_lock(const char *bpffs, const char *pin_folder, bool takeover, stru
 		if (takeover) {
 			err = take_over(pin_folder, instance->lock, error);
 		} else {
-			snprintf(error, INSTANCE_ERROR_MAX,
-				 "another sluiced runs with --bpffs %s; stop it, give this one a "
-				 "--bpffs of its own, or --takeover to go on in its place",
-				 bpffs);
+			refuse(bpffs, pin_folder, error);
 			err = -EBUSY;
 		}
 	}
@@ -159,6 +187,32 @@ int instance_lock(const char *bpffs, const char *pin_folder, bool takeover, stru
 out:
 	instance_free(instance);
 	return err;
+}
+
+static void hang_up(struct instance *instance)
+{
+	loop_watch_remove(instance->asker_watch);
+	instance->asker_watch = NULL;
+	if (instance->asker >= 0)
+		close(instance->asker);
+	instance->asker = -1;
+}
+
+/* The word, or the end of one who only wanted to know who we are. */
+static void asker_ready(void *ctx, int fd, uint32_t events)
+{
+	struct instance *instance = ctx;
+	char word = 0;
+
+	(void)events;
+	if (recv(fd, &word, sizeof(word), MSG_DONTWAIT) == 1 && word == TAKEOVER_WORD) {
+		loop_watch_remove(instance->asker_watch);
+		instance->asker_watch = NULL;
+		log_info("instance: another sluiced takes over; leaving with all in force");
+		instance->asked(instance->ctx);
+	} else {
+		hang_up(instance);
+	}
 }
 
 static void listener_ready(void *ctx, int fd, uint32_t events)
@@ -173,13 +227,15 @@ static void listener_ready(void *ctx, int fd, uint32_t events)
 	if (asker < 0)
 		return;
 	if (getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &peer, &length) ||
-	    (peer.uid != 0 && peer.uid != geteuid()) || instance->asker >= 0) {
+	    (peer.uid != 0 && peer.uid != geteuid())) {
 		close(asker);
 		return;
 	}
+	hang_up(instance); /* one at a time: the newest */
 	instance->asker = asker;
-	log_info("instance: process %d takes over; leaving with all in force", peer.pid);
-	instance->asked(instance->ctx);
+	if (loop_watch_add(instance->loop, asker, EPOLLIN, asker_ready, instance,
+			   &instance->asker_watch))
+		hang_up(instance);
 }
 
 int instance_listen(struct instance *instance, struct loop *loop, void (*asked)(void *ctx),
@@ -187,6 +243,7 @@ int instance_listen(struct instance *instance, struct loop *loop, void (*asked)(
 {
 	int err;
 
+	instance->loop = loop;
 	instance->asked = asked;
 	instance->ctx = ctx;
 	err = instance->listener = sockets_listen_named(instance->pin_folder, LEAF);
@@ -208,8 +265,7 @@ void instance_free(struct instance *instance)
 		close(instance->listener);
 	if (instance->lock >= 0)
 		close(instance->lock);
-	if (instance->asker >= 0)
-		close(instance->asker);
+	hang_up(instance);
 	free(instance->pin_folder);
 	free(instance);
 }

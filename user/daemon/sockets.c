@@ -88,10 +88,9 @@ static int listen_abstract(const char *name)
 }
 
 /* SO_PASSCRED from before the first message, so that its sender is attested. */
-static int connect_abstract(const char *name, bool attested, uid_t *uid)
+static int connect_abstract(const char *name, bool attested, struct ucred *peer)
 {
-	struct ucred peer = { .uid = (uid_t)-1 };
-	socklen_t peer_length = sizeof(peer);
+	socklen_t peer_length = sizeof(*peer);
 	struct sockaddr_un address;
 	socklen_t length;
 	int fd, err;
@@ -102,12 +101,11 @@ static int connect_abstract(const char *name, bool attested, uid_t *uid)
 		return fd;
 	if ((attested && setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on))) ||
 	    connect(fd, (struct sockaddr *)&address, length) ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_length)) {
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &peer_length)) {
 		err = -errno;
 		close(fd);
 		return err;
 	}
-	*uid = peer.uid;
 	return fd;
 }
 
@@ -119,12 +117,13 @@ int sockets_listen_control(const char *pin_folder, uint32_t slot)
 	return listen_abstract(name);
 }
 
-int sockets_connect_control(const char *pin_folder, uint32_t slot, bool attested, uid_t *uid)
+int sockets_connect_control(const char *pin_folder, uint32_t slot, bool attested,
+			    struct ucred *peer)
 {
 	char name[CONTROL_NAME_MAX];
 
 	control_name(pin_folder, slot, name);
-	return connect_abstract(name, attested, uid);
+	return connect_abstract(name, attested, peer);
 }
 
 /* "sluice/<hash>/<leaf>": the folder part is that of any worker's name. */
@@ -145,10 +144,10 @@ int sockets_listen_named(const char *pin_folder, const char *leaf)
 	return listen_abstract(name);
 }
 
-int sockets_connect_named(const char *pin_folder, const char *leaf, uid_t *uid)
+int sockets_connect_named(const char *pin_folder, const char *leaf, struct ucred *peer)
 {
 	char name[CONTROL_NAME_MAX];
 
 	named(pin_folder, leaf, name);
-	return connect_abstract(name, false, uid);
+	return connect_abstract(name, false, peer);
 }

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/socket.h>
 
 /**
  * sockets_listen_tcp - a listener on the loopback address of @family, any port
@@ -25,13 +25,14 @@ int sockets_listen_control(const char *pin_folder, uint32_t slot);
 /**
  * sockets_connect_control - connect to whoever listens there
  * @attested: received messages carry SCM_CREDENTIALS, from the first one on
- * @uid: out, of the process that made the listener
+ * @peer: out, the process that made the listener
  * Return: the descriptor; -ECONNREFUSED nobody does; -EAGAIN its backlog is full; -errno.
  */
-int sockets_connect_control(const char *pin_folder, uint32_t slot, bool attested, uid_t *uid);
+int sockets_connect_control(const char *pin_folder, uint32_t slot, bool attested,
+			    struct ucred *peer);
 
 /* The same for a name of our own below "@sluice/<hash>/". */
 int sockets_listen_named(const char *pin_folder, const char *leaf);
-int sockets_connect_named(const char *pin_folder, const char *leaf, uid_t *uid);
+int sockets_connect_named(const char *pin_folder, const char *leaf, struct ucred *peer);
 
 #endif /* SLUICE_DAEMON_SOCKETS_H */

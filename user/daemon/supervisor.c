@@ -51,7 +51,8 @@ static bool is_becoming_whole(const struct supervisor *s)
 	if (s->settle_by_ms && loop_now_ms() >= s->settle_by_ms)
 		return false;
 	for (const struct worker *worker = s->workers; worker; worker = worker->next)
-		if (worker->counted && !is_eligible(worker) && !worker->hung)
+		if (worker->counted && !is_eligible(worker) && !worker->hung &&
+		    worker->failures <= FAILURES_IN_PLACE)
 			return true;
 	return false;
 }

@@ -171,9 +171,9 @@ int worker_talk_attach(struct worker *worker, int fd)
 
 int worker_talk_connect(struct worker *worker)
 {
-	uid_t uid;
+	struct ucred peer;
 	int fd;
 
-	fd = sockets_connect_control(worker->host->pin_folder, worker->slot, false, &uid);
+	fd = sockets_connect_control(worker->host->pin_folder, worker->slot, false, &peer);
 	return fd < 0 ? fd : worker_talk_attach(worker, fd);
 }

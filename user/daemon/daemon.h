@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon.h - the parts of sluiced put together
+ */
+#ifndef SLUICE_DAEMON_DAEMON_H
+#define SLUICE_DAEMON_DAEMON_H
+
+#include <stdbool.h>
+
+#include "admin/admin.h"
+#include "base/loop.h"
+#include "daemon/addresses.h"
+#include "daemon/apply.h"
+#include "daemon/helper.h"
+#include "daemon/instance.h"
+#include "daemon/options.h"
+#include "daemon/source.h"
+#include "daemon/supervisor.h"
+#include "dataplane/dataplane.h"
+
+struct daemon {
+	struct options options;
+	char pin_folder[4096];
+	char default_interfaces[SLUICE_INTERFACES_MAX][SLUICE_IFNAME_MAX];
+	const char *interfaces[SLUICE_INTERFACES_MAX]; /* borrowed */
+	size_t interfaces_count;
+	char source_text[128];
+
+	/* Owned, in the order in which they are made. */
+	struct loop *loop;
+	struct instance *instance;
+	struct helper helper;
+	struct dataplane *dataplane;
+	struct daemon_state *state; /* borrowed from the dataplane */
+	struct dataplane_view *view;
+	struct model model;
+	struct addresses *addresses;
+	struct table *table;
+	struct admin *admin;
+	struct supervisor *supervisor;
+	struct apply *apply;
+	struct source *source;
+
+	bool was_in_force; /* maps were pinned before we came */
+	bool ending;       /* SIGINT: drain, then remove all */
+};
+
+/**
+ * daemon_start - load, attach, adopt, begin to read
+ * @d: with .options, .pin_folder, .loop, .instance and .helper filled
+ * Return: 0; -errno, said in a log line. daemon_close() is due in any case.
+ */
+int daemon_start(struct daemon *d);
+
+/* Ends all parts but loop and instance; what is pinned and the workers stay in force. */
+void daemon_close(struct daemon *d);
+
+/* Drains the workers, then stops the loop; asked again: at once. */
+void daemon_end(struct daemon *d);
+
+#endif /* SLUICE_DAEMON_DAEMON_H */

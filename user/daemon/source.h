@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source.h - where the objects come from: a directory of manifests or an API server
+ */
+#ifndef SLUICE_DAEMON_SOURCE_H
+#define SLUICE_DAEMON_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/loop.h"
+#include "daemon/options.h"
+#include "model/model.h"
+#include "table/table.h"
+
+struct source;
+
+#define SOURCE_ERROR_MAX 512
+
+/* Called from the loop. */
+struct source_callbacks {
+	void (*synced)(void *ctx);  /* once: the model is whole */
+	void (*changed)(void *ctx); /* it has noted changes */
+	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
+	void *ctx;
+};
+
+/**
+ * source_check - can there be a source at all? To be asked before anything is touched.
+ * @error: out, on failure: flag, value, reason
+ * Return: 0; -EINVAL none was named; -errno.
+ */
+int source_check(const struct options *options, char error[SOURCE_ERROR_MAX]);
+
+/* "manifests /dir", "kubernetes (in cluster)", ... */
+void source_describe(const struct options *options, char *text, size_t size);
+
+/**
+ * source_start - begin to read into @model and to follow changes
+ * Return: 0; -errno, said in a log line.
+ */
+int source_start(const struct options *options, struct loop *loop, struct model *model,
+		 const struct source_callbacks *callbacks, struct source **out);
+void source_stop(struct source *source); /* takes NULL */
+
+/* Read everything anew (SIGHUP). */
+void source_reread(struct source *source);
+
+/* The table was compiled from what the source said: for status and Events. */
+void source_compiled(struct source *source);
+void source_problem(struct source *source, const struct problem *problem, bool cleared);
+
+#endif /* SLUICE_DAEMON_SOURCE_H */
