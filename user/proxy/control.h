@@ -89,6 +89,11 @@ struct control_certificates {
 	uint32_t pad;
 };
 
+/*
+ * DRAIN: new connections are steered elsewhere already, but some wait in the accept queues and some
+ * are in their handshake. So the worker goes on accepting until nothing came for a second (at once
+ * with timeout_ms 0), answers with Connection: close, and exits 0 when it has no conn left.
+ */
 struct control_drain {
 	uint32_t timeout_ms; /* then conns that are left are closed and the worker exits 0 */
 	uint32_t pad;
