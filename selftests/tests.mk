@@ -30,3 +30,13 @@ unit: $(unit_bins) ## unit tests under ASan and UBSan (no root needed)
 	$Q selftests/lib/run-units.sh $(unit_bins)
 
 .PHONY: unit
+
+# ---- all of them --------------------------------------------------------------------------------------
+# A suite is a make target that ends with the line 'N passed, N failed'. The .mk file of its folder
+# adds it here (test_suites) with what can be built beforehand (test_builds).
+
+test: deps ## all tests; each suite is a target of its own too (unit, netns, fuzz, ...)
+	$Q $(MAKE) --no-print-directory all $(unit_bins) $(test_builds)
+	$Q MAKE="$(MAKE)" selftests/lib/run-suites.sh unit $(test_suites)
+
+.PHONY: test

@@ -24,11 +24,12 @@ from netns import BUILD, Lab, wait_until
 CLIENT_IP, NODE_IP, VIP = "192.0.2.10", "192.0.2.1", "198.51.100.10"
 CLIENT_IP6, NODE_IP6, VIP6 = "2001:db8:1::10", "2001:db8:1::1", "2001:db8:2::10"
 NODE_NAME = "node1"
-HTTP_PORT, TCP_PORT, UDP_PORT = 8080, 9000, 9053  # of every pod
+# Of every pod.
+HTTP_PORT, OTHER_HTTP_PORT, TCP_PORT, UDP_PORT = 8080, 8081, 9000, 9053
 ADMIN_PORT = 9901
 
 # What the pods answer to every request: facts that tests read back by name.
-FACTS = (r"pod={name}\nmethod=$request_method\nuri=$request_uri\nhost=$http_host\n"
+FACTS = (r"pod={name}\nport=$server_port\nmethod=$request_method\nuri=$request_uri\nhost=$http_host\n"
          r"xff=$http_x_forwarded_for\nproto=$http_x_forwarded_proto\n"
          r"fhost=$http_x_forwarded_host\nfport=$http_x_forwarded_port\n"
          r"realip=$http_x_real_ip\nid=$http_x_request_id\n")
@@ -53,6 +54,7 @@ http {{
     server {{
         listen {http_port} reuseport;
         listen [::]:{http_port} reuseport;
+        listen {other_port} reuseport;
         default_type text/plain;
         location / {{
             return 200 "{answer}";
@@ -102,7 +104,8 @@ class Pod:
         conf = self.folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(
             name=self.name, folder=self.folder, http_port=HTTP_PORT, tcp_port=TCP_PORT,
-            udp_port=UDP_PORT, answer=self.cluster.answer.format(name=self.name)))
+            udp_port=UDP_PORT,
+            answer=self.cluster.answer.format(name=self.name)))
         self.nginx = self.host.start("nginx", ["nginx", "-c", conf, "-e", "stderr"])
         wait_until(lambda: self._answers() or not self.nginx.running(), f"nginx of {self.name}")
         if not self.nginx.running():

@@ -234,28 +234,30 @@ int decode_object(const cJSON *json, const char *kind_hint, struct decode_result
 {
 	struct decode_result result = {};
 	const struct kind *kind = NULL;
+	struct object *object = NULL;
 	struct decode d = {};
 	int err;
 
 	err = find_kind(&d, json, kind_hint, &kind);
 	if (err)
 		goto out;
-	d.object = object_new(kind->kind);
-	if (!d.object) {
+	object = object_new(kind->kind);
+	if (!object) {
 		err = -ENOMEM;
 		goto out;
 	}
+	d.object = object;
 	err = decode_meta(&d, json, kind);
 	if (err)
 		goto out;
 	if (kind->is_endpoints) {
-		err = decode_endpoints(&d, json, d.object, &result);
+		err = decode_endpoints(&d, json, object, &result);
 	} else {
 		err = decode_parts(&d, json);
 		if (!err)
-			err = result_of(d.object, &result);
+			err = result_of(object, &result);
 		if (!err)
-			d.object = NULL; /* ownership moved to the result */
+			object = NULL; /* ownership moved to the result */
 	}
 	if (err)
 		goto out;
@@ -268,7 +270,7 @@ out:
 		snprintf(error, DECODE_ERROR_MAX, "%s%s%s", d.field, d.field[0] ? ": " : "",
 			 d.message);
 	decode_result_free(&result);
-	object_free(d.object);
+	object_free(object);
 	return err;
 }
 

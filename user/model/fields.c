@@ -11,27 +11,33 @@
 /* One object may hold thousands of faults; a person reads the first few. */
 #define PROBLEMS_MAX 64u
 
+/* Takes a UTF-8 sequence that was cut off back. Return: the bytes that are left, at least 1. */
+static size_t trim_sequence(const char *text, size_t used)
+{
+	while (used > 1 && ((unsigned char)text[used - 1] & 0xc0) == 0x80)
+		used--;
+	return used > 1 && (unsigned char)text[used - 1] >= 0xc0 ? used - 1 : used;
+}
+
 const char *quote_text(const char *text, char out[QUOTED_MAX])
 {
-	size_t used = 1;
+	const size_t most = QUOTED_MAX - sizeof("\\x00...'"); /* what may follow a full text */
+	size_t used = 0;
 
-	out[0] = '\'';
-	for (; *text; text++) {
+	out[used++] = '\'';
+	for (; *text && used < most; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		/* Room for an escape, "...", the quote and NUL; never in the middle of a UTF-8
-		 * sequence. */
-		if (used > QUOTED_MAX - 12 && (c & 0xc0) != 0x80) {
-			memcpy(out + used, "...", 3);
-			used += 3;
-			break;
-		}
 		if (c < 0x20 || c == 0x7f)
-			used += (size_t)snprintf(out + used, QUOTED_MAX - used, "\\x%02x", c);
+			used += (size_t)snprintf(out + used, sizeof("\\x00"), "\\x%02x", c);
 		else
 			out[used++] = (char)c;
-		if (used > QUOTED_MAX - 3)
-			break;
+	}
+	if (*text) {
+		if (((unsigned char)*text & 0xc0) == 0x80)
+			used = trim_sequence(out, used);
+		memcpy(out + used, "...", 3);
+		used += 3;
 	}
 	out[used++] = '\'';
 	out[used] = '\0';

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What sluiced says when it cannot start: which thing, why, and the remedy; and that a failed start
+leaves nothing behind."""
+
+import signal
+import unittest
+
+from cluster import Cluster, app, ingress, path, rule
+from netns import BUILD, run
+
+HOST = "web.test"
+
+
+class Startup(unittest.TestCase):
+    """One scene; each test starts sluiced in its own wrong way."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(pods=("pod-a",))
+        cls.cluster.save("web.json", [ingress("web", rule(HOST, path("/", "web")))]
+                         + app("web", cls.cluster.pods["pod-a"]))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.close()
+
+    def fail_to_start(self, *argv, words, prefix=()):
+        """Runs sluiced, which has to end by itself with an error that has all the words."""
+        done = self.cluster.node.run(*prefix, BUILD / "sluiced", *argv, check=False, timeout=20)
+        self.assertGreater(done.returncode, 0, done.stderr)
+        for word in words:
+            self.assertRegex(done.stderr, word)
+        self.assertNothingLeft()
+
+    def flags(self, **changes):
+        flags = {"manifests": self.cluster.manifests, "interface": "eth0",
+                 "bpffs": self.cluster.bpffs, "admin": "127.0.0.1:9901", **changes}
+        return [f"--{name}={value}" for name, value in flags.items()]
+
+    def assertNothingLeft(self):
+        self.assertNotIn("xdp", self.cluster.node.run("ip", "link", "show", "eth0").stdout)
+        self.assertEqual(self.cluster.workers(), [])
+
+    def test_unknown_flag(self):
+        self.fail_to_start("--no-such-flag", words=["--no-such-flag", "--help"])
+
+    def test_bad_values_of_flags(self):
+        for flag, value in (("http-port", "http"), ("http-port", "70000"), ("address", "1.2.3"),
+                            ("default-backend", "web"), ("proxy-workers", "0"),
+                            ("admin", "here"), ("log-format", "xml"), ("drain-timeout", "soon")):
+            with self.subTest(f"--{flag} {value}"):
+                self.fail_to_start(*self.flags(**{flag: value}), words=[f"--{flag}", value])
+
+    def test_manifests_and_kubeconfig(self):
+        self.fail_to_start(*self.flags(kubeconfig="/x"), words=["--manifests", "--kubeconfig"])
+
+    def test_manifests_directory_is_missing(self):
+        self.fail_to_start(*self.flags(manifests="/no/such/dir"),
+                           words=["/no/such/dir", "No such file"])
+
+    def test_manifests_is_a_file(self):
+        self.fail_to_start(*self.flags(manifests="/etc/passwd"),
+                           words=["/etc/passwd", "(?i)director"])
+
+    def test_interface_is_missing(self):
+        self.fail_to_start(*self.flags(interface="nope0"), words=["nope0", "(?i)no such|not exist"])
+
+    def test_bpffs_is_not_mounted(self):
+        self.fail_to_start(*self.flags(bpffs=self.cluster.folder),
+                           words=[str(self.cluster.folder), "mount -t bpf"])
+
+    def test_bpffs_does_not_exist(self):
+        self.fail_to_start(*self.flags(bpffs="/no/such/bpffs"), words=["/no/such/bpffs"])
+
+    def test_no_privilege(self):
+        self.fail_to_start(*self.flags(), words=["(?i)privilege|permission|CAP_|root"],
+                           prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                   "--inh-caps=-all", "--bounding-set=-all"))
+
+    def test_admin_address_in_use(self):
+        sock = self.cluster.node.socket()
+        with sock:
+            sock.bind(("127.0.0.1", 9901))
+            sock.listen()
+            self.fail_to_start(*self.flags(), words=["127.0.0.1:9901", "(?i)in use"])
+
+    def test_helper_is_missing(self):
+        self.fail_to_start(*self.flags(**{"proxy-binary": "/no/such/helper"}),
+                           words=["/no/such/helper"])
+
+    def test_foreign_xdp_program(self):
+        self.cluster.attach_xdp_pass(self.cluster.node, "eth0")
+        try:
+            done = self.cluster.node.run(BUILD / "sluiced", *self.flags(), check=False, timeout=20)
+            self.assertGreater(done.returncode, 0)
+            self.assertRegex(done.stderr, "eth0")
+            self.assertRegex(done.stderr, "(?i)xdp")
+            self.assertRegex(done.stderr, "(?i)another|foreign|already|other")
+        finally:
+            self.cluster.node.run("ip", "link", "set", "dev", "eth0", "xdp", "off")
+        self.assertNothingLeft()
+
+    def test_maps_of_another_schema(self):
+        folder = self.cluster.bpffs / "sluice/v1"
+        folder.mkdir(parents=True, exist_ok=True)
+        run(["bpftool", "map", "create", folder / "frontends4", "type", "hash", "key", "4",
+             "value", "4", "entries", "8", "name", "frontends4"])
+        try:
+            self.fail_to_start(*self.flags(), words=["frontends4", "--cleanup"])
+            self.assertTrue((folder / "frontends4").exists(), "foreign pins are not deleted")
+        finally:
+            (folder / "frontends4").unlink()
+
+    def test_two_daemons_on_one_bpffs(self):
+        self.cluster.start()
+        try:
+            done = self.cluster.node.run(BUILD / "sluiced", *self.flags(admin="127.0.0.1:9902"),
+                                         check=False, timeout=20)
+            self.assertGreater(done.returncode, 0)
+            self.assertRegex(done.stderr, str(self.cluster.sluiced.pid))
+            self.assertRegex(done.stderr, "--takeover")
+            self.assertEqual(self.cluster.get("/", HOST).status, 200)
+        finally:
+            self.cluster.sluiced.stop(signal.SIGINT)
+        self.assertNothingLeft()
+
+    def test_help_and_version(self):
+        for program in ("sluiced", "sluicectl", "sluice-proxy"):
+            done = self.cluster.node.run(BUILD / program, "--help")
+            self.assertIn("--", done.stdout)
+            self.assertRegex(self.cluster.node.run(BUILD / program, "--version").stdout,
+                             r"\d+\.\d+\.\d+")
