@@ -353,10 +353,6 @@ static int parse_flag(struct options *options, int argc, char **argv, int *index
 	err = find_flag(argv[*index], &spec, error);
 	if (err)
 		return err;
-	if (given[spec - specs] && !(spec->flags & (OPTION_F_LIST | OPTION_F_SWITCH))) {
-		snprintf(error, OPTIONS_ERROR_MAX, "--%s: given twice", spec->name);
-		return -EINVAL;
-	}
 	given[spec - specs] = true;
 	if (equals) {
 		value = equals + 1;

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sluiced and its workers end, come back and replace each other, while traffic runs."""
+
+import os
+import re
+import signal
+import time
+import unittest
+
+from cluster import NODE_IP, Cluster, app, ingress, path, read_response, rule
+from load import Requests, Wrk
+from netns import BUILD, wait_until
+
+HOST = "web.test"
+REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+
+
+class Restart(unittest.TestCase):
+    """Each test begins with a running sluiced and two workers."""
+
+    def setUp(self):
+        self.cluster = Cluster()
+        self.addCleanup(self.cluster.close)
+        self.cluster.save("web.json", [ingress("web", rule(HOST, path("/", "web")))]
+                          + app("web", *self.cluster.pods.values()))
+        self.cluster.start()
+
+    def under_load(self, seconds, change):
+        """Runs change() in the middle of requests over kept and over single connections, and
+        expects every one of them to be answered."""
+        kept, single = Wrk(self.cluster, HOST, seconds), Requests(self.cluster, HOST)
+        time.sleep(0.5)
+        change()
+        requests, errors = kept.result()
+        done, failures = single.stop()
+        self.assertEqual(failures, [], f"of {done} requests, each on its own connection")
+        self.assertEqual(errors, 0, f"of {requests} requests over kept connections")
+        self.assertGreater(requests, 100)
+
+    def wait_for_workers(self, condition, what, timeout=10):
+        wait_until(lambda: condition(set(self.cluster.workers())), what, timeout)
+        return set(self.cluster.workers())
+
+    def test_sigterm_and_restart_lose_no_request(self):
+        before = set(self.cluster.workers())
+
+        def change():
+            for _ in range(3):
+                self.assertEqual(self.cluster.sluiced.stop(signal.SIGTERM), 0)
+                time.sleep(0.3)
+                self.cluster.start()
+
+        self.under_load(6, change)
+        self.assertEqual(set(self.cluster.workers()), before)
+
+    def test_takeover_loses_no_request(self):
+        before = set(self.cluster.workers())
+
+        def change():
+            for _ in range(3):
+                old = self.cluster.sluiced
+                self.cluster.start("--takeover", ready=False)
+                wait_until(lambda: not old.running(), "the old one has left")
+                self.assertEqual(old.popen.returncode, 0, old.log())
+                self.cluster.wait_ready()
+
+        self.under_load(5, change)
+        self.assertEqual(set(self.cluster.workers()), before)
+
+    def test_takeover_of_nobody_is_a_plain_start(self):
+        self.cluster.sluiced.stop(signal.SIGTERM)
+        self.cluster.start("--takeover")
+        self.assertEqual(self.cluster.get("/", HOST).status, 200)
+
+    def test_other_settings_replace_the_workers_without_a_lost_request(self):
+        before = set(self.cluster.workers())
+
+        def change():
+            self.cluster.sluiced.stop(signal.SIGTERM)
+            self.cluster.start("--max-fields", "99")
+            self.wait_for_workers(lambda now: len(now) == 2 and not now & before,
+                                  "the old workers have gone")
+
+        self.under_load(6, change)
+
+    def test_the_number_of_workers_follows_the_flag_without_a_lost_request(self):
+        before = set(self.cluster.workers())
+
+        def change():
+            self.cluster.sluiced.stop(signal.SIGTERM)
+            self.cluster.start("--proxy-workers", "3")
+            more = self.wait_for_workers(lambda now: len(now) == 3, "three workers")
+            self.assertLess(before, more)
+            self.cluster.sluiced.stop(signal.SIGTERM)
+            self.cluster.start("--proxy-workers", "1")
+            self.wait_for_workers(lambda now: len(now) == 1 and now < more, "one worker")
+
+        self.under_load(8, change)
+
+    def test_a_request_that_began_before_an_upgrade_is_answered_after_it(self):
+        before = set(self.cluster.workers())
+        with self.cluster.client.connect(NODE_IP, 80) as sock:
+            sock.sendall(REQUEST[:20])
+            time.sleep(0.2)
+            self.cluster.sluiced.stop(signal.SIGTERM)
+            self.cluster.start("--max-fields", "99")
+            wait_until(lambda: set(self.cluster.workers()) - before, "new workers")
+            time.sleep(0.5)
+            sock.sendall(REQUEST[20:])
+            response = read_response(sock.makefile("rb"))
+        self.assertEqual(response.status, 200)
+        self.assertEqual(response.header("connection"), "close")
+        self.wait_for_workers(lambda now: len(now) == 2 and not now & before,
+                              "the old workers have gone")
+
+    def test_a_kept_connection_outlives_sluiced(self):
+        with self.cluster.client.connect(NODE_IP, 80) as sock:
+            stream = sock.makefile("rb")
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                sock.sendall(REQUEST)
+                self.assertEqual(read_response(stream).status, 200)
+                self.cluster.sluiced.stop(number)
+                sock.sendall(REQUEST)
+                self.assertEqual(read_response(stream).status, 200)
+                self.cluster.start()
+            sock.sendall(REQUEST)
+            self.assertEqual(read_response(stream).status, 200)
+
+    def test_all_workers_killed_come_back_within_a_second(self):
+        for pid in self.cluster.workers():
+            os.kill(pid, signal.SIGKILL)
+        begun = time.monotonic()
+        self.assertEqual(self.cluster.get("/", HOST, timeout=3).status, 200)
+        self.assertLess(time.monotonic() - begun, 1)
+
+    def test_a_worker_that_died_while_nobody_watched_is_replaced(self):
+        self.cluster.sluiced.stop(signal.SIGKILL)
+        victim = self.cluster.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        for _ in range(20):
+            self.assertEqual(self.cluster.get("/", HOST).status, 200)
+        self.cluster.start()
+        self.wait_for_workers(lambda now: len(now) == 2 and victim not in now, "two workers")
+        for _ in range(20):
+            self.assertEqual(self.cluster.get("/", HOST).status, 200)
+
+    def test_a_hanging_worker_is_reported_and_gets_no_connection(self):
+        victim = self.cluster.workers()[0]
+        os.kill(victim, signal.SIGSTOP)
+        try:
+            self.cluster.save("more.json", [ingress("more", rule("more.test", path("/", "web")))])
+            wait_until(lambda: re.search(rf"pid {victim}.*hang", self.cluster.sluiced.log()),
+                       "a line about it", 10)
+            for _ in range(20):
+                self.assertEqual(self.cluster.get("/", "more.test").status, 200)
+        finally:
+            os.kill(victim, signal.SIGCONT)
+        wait_until(lambda: re.search(rf"pid {victim}.*again", self.cluster.sluiced.log()),
+                   "a line that it is back")
+        for _ in range(20):
+            self.assertEqual(self.cluster.get("/", "more.test").status, 200)
+
+    def test_sighup_reads_anew_and_disturbs_nothing(self):
+        self.cluster.sluiced.popen.send_signal(signal.SIGHUP)
+        wait_until(lambda: "SIGHUP" in self.cluster.sluiced.log(), "a line about it")
+        self.assertEqual(self.cluster.get("/", HOST).status, 200)
+        self.assertTrue(self.cluster.sluiced.running())
+
+    def test_ctrl_c_lets_a_request_finish(self):
+        with self.cluster.client.connect(NODE_IP, 80) as sock:
+            sock.sendall(REQUEST[:20])
+            time.sleep(0.2)
+            self.cluster.sluiced.popen.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+            sock.sendall(REQUEST[20:])
+            self.assertEqual(read_response(sock.makefile("rb")).status, 200)
+        self.assertEqual(self.cluster.sluiced.popen.wait(10), 0)
+        self.assertEqual(self.cluster.workers(), [])
+
+    def test_a_second_ctrl_c_does_not_wait(self):
+        with self.cluster.client.connect(NODE_IP, 80) as sock:
+            sock.sendall(REQUEST[:20])
+            time.sleep(0.2)
+            self.cluster.sluiced.popen.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            begun = time.monotonic()
+            self.assertEqual(self.cluster.sluiced.stop(signal.SIGINT), 0)
+        self.assertLess(time.monotonic() - begun, 3)
+        self.assertEqual(self.cluster.workers(), [])
+
+    def test_cleanup_is_refused_while_it_runs(self):
+        done = self.cluster.node.run(BUILD / "sluiced", "--cleanup", "--bpffs",
+                                     self.cluster.bpffs, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, str(self.cluster.sluiced.pid))
+        self.assertEqual(self.cluster.get("/", HOST).status, 200)
