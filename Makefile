@@ -128,7 +128,7 @@ demo: deps ## show the main job on this machine, in network namespaces
 	$Q $(MAKE) --no-print-directory all
 	$Q selftests/demo/demo.py
 
-install: all ## install programs, man pages and service file below DESTDIR/PREFIX
+install: all ## install programs and man pages below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/sluice
 	install -m 755 $(B)/sluiced $(B)/sluice-proxy $(B)/sluicectl $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 docs/man/sluiced.8 docs/man/sluice-proxy.8 docs/man/sluicectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/

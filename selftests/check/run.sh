@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-checks=(cppcheck vmlinux headers format layers shellcheck spdx sizes man python)
+checks=(cppcheck vmlinux headers format layers shellcheck spdx sizes man links python)
 [ $# -gt 0 ] && checks=("$@")
 
 logs=$(mktemp -d)

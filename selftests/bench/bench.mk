@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# What it costs: `make bench` runs everything here, one after the other, on an otherwise idle machine,
+# and keeps the outputs in build/bench/.. NAME.c is built with the layers; NAME.py
+# runs as it is.
+
+bench_srcs := $(sort $(wildcard selftests/bench/*_cost.c selftests/bench/*_bench.c))
+bench_bins := $(bench_srcs:selftests/bench/%.c=$(B)/bench/%)
+bench_scripts := $(sort $(wildcard selftests/bench/*_cost.py selftests/bench/*_bench.py))
+bench_archives := $(foreach l,admin proxy dataplane table files kube model base,$(call archive,$l))
+
+$(B)/bench/%: selftests/bench/%.c $(bench_archives)
+	$(say) BENCH $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< \
+		-Wl,--start-group $(bench_archives) -Wl,--end-group $(LIBS_unit)
+
+bench: deps ## what it costs: medians, in build/bench/ too (root; an idle machine)
+	$Q $(MAKE) --no-print-directory all $(bench_bins)
+	$Q selftests/bench/run.sh $(bench_bins) $(bench_scripts)
+
+-include $(wildcard $(B)/bench/*.d)
+
+.PHONY: bench
