@@ -9,156 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/option_values.h"
+#include "daemon/option_table.h"
 #include "sluice_schema.h"
 
 #define ENVIRONMENT_PREFIX "SLUICED_"
-
-enum option_flag {
-	OPTION_F_SWITCH = 1 << 0, /* "--name" alone means "true" */
-	OPTION_F_LIST = 1 << 1,   /* may be given again; commas part the values */
-	OPTION_F_ACTION = 1 << 2, /* .action, not a setting */
-	/* The helper's, who gets it as written here, once checked, or as a number of ms or bytes. */
-	OPTION_F_FORWARD = 1 << 3,
-	OPTION_F_FORWARD_MS = 1 << 4,
-	OPTION_F_FORWARD_BYTES = 1 << 5,
-};
-
-struct option_spec {
-	const char *name;
-	const char *argument; /* its name in --help, NULL for switches */
-	option_value_fn *parse;
-	size_t offset; /* into struct options; 0 where .parse knows the field */
-	unsigned int flags;
-	enum options_action action;
-	const char *help;
-	uint64_t least, most; /* of .parse */
-};
-
-#define OPTION_F_FOR_HELPER (OPTION_F_FORWARD | OPTION_F_FORWARD_MS | OPTION_F_FORWARD_BYTES)
-
-#define HOUR_MS (60u * 60 * 1000)
-#define DAY_MS  (24u * HOUR_MS)
-
-/* Rows of the table, by the kind of flag. */
-#define SETTING(name_, argument_, value_, field_, help_)                              \
-	{                                                                             \
-		.name = name_, .argument = argument_, .parse = option_value_##value_, \
-		.offset = offsetof(struct options, field_), .help = help_,            \
-	}
-#define NUMBER(name_, argument_, value_, field_, least_, most_, help_)                      \
-	{                                                                                   \
-		.name = name_, .argument = argument_, .parse = option_value_##value_,       \
-		.offset = offsetof(struct options, field_), .help = help_, .least = least_, \
-		.most = most_,                                                              \
-	}
-#define LIST(name_, argument_, value_, help_)                                         \
-	{                                                                             \
-		.name = name_, .argument = argument_, .parse = option_value_##value_, \
-		.flags = OPTION_F_LIST, .help = help_,                                \
-	}
-#define SWITCH(name_, field_, help_)                                                   \
-	{                                                                              \
-		.name = name_, .parse = option_value_switch, .flags = OPTION_F_SWITCH, \
-		.offset = offsetof(struct options, field_), .help = help_,             \
-	}
-#define HELPER(name_, argument_, value_, flags_, least_, most_, help_)                \
-	{                                                                             \
-		.name = name_, .argument = argument_, .parse = option_value_##value_, \
-		.flags = flags_, .help = help_, .least = least_, .most = most_,       \
-	}
-#define TIMEOUT(name_, most_, help_) \
-	HELPER(name_, "TIME", duration, OPTION_F_FORWARD_MS, 1, most_, help_)
-#define ACTION(name_, action_, help_)                                                         \
-	{                                                                                     \
-		.name = name_, .parse = option_value_switch,                                  \
-		.flags = OPTION_F_SWITCH | OPTION_F_ACTION, .action = action_, .help = help_, \
-	}
-
-/* clang-format off: one flag a paragraph */
-static const struct option_spec specs[] = {
-	SETTING("manifests", "DIR", text, manifests,
-		"read the *.yaml, *.yml and *.json of DIR and follow its changes"),
-	SETTING("kubeconfig", "FILE", text, kubeconfig,
-		"watch the cluster of FILE; without either: the cluster we run in"),
-	LIST("interface", "IF", interface,
-	     "attach to IF (again for more) [the devices of the default routes]"),
-	LIST("address", "IP", address,
-	     "serve HTTP on IP (again for more) [every address of the node]"),
-	SETTING("http-port", "PORT", port, http_port, "port of plain HTTP, 0 for none [80]"),
-	SETTING("https-port", "PORT", port, https_port, "port of HTTPS, 0 for none [443]"),
-	SETTING("node-name", "NAME", node, node_name,
-		"this node's name in Kubernetes [every backend counts as local]"),
-	SETTING("ingress-class", "NAME", text, ingress_class,
-		"class that is ours without an IngressClass object [sluice]"),
-	SETTING("controller", "NAME", text, controller,
-		"spec.controller of IngressClasses that are ours [sluice.dev/ingress]"),
-	SWITCH("watch-ingress-without-class", watch_without_class,
-	       "serve Ingresses that name no class as well"),
-	SETTING("default-backend", "NS/SVC:PORT", service_ref, default_backend,
-		"upstream of requests that no route matches"),
-	SETTING("default-certificate", "NS/SECRET", object_ref, default_certificate,
-		"certificate of hosts without one [made at start]"),
-	SWITCH("allow-external-name", allow_external_name, "serve Services of type ExternalName"),
-
-	NUMBER("proxy-workers", "N", number, proxy_workers, 1, SLUICE_WORKERS_MAX / 2,
-	       "processes of the helper [one a core]"),
-	SETTING("proxy-user", "NAME", text, proxy_user,
-		"user of the helper, name or number [sluice-proxy, else 65532]"),
-	SETTING("proxy-binary", "FILE", text, proxy_binary,
-		"the helper [sluice-proxy beside sluiced]"),
-	HELPER("splice", "auto|off", splice, 0, 0, 0,
-	       "both: the helper relays in user space [auto]"),
-	NUMBER("drain-timeout", "TIME", duration, drain_timeout_ms, 0, DAY_MS,
-	       "how long a replaced or ended helper may finish its conns [30s]"),
-	TIMEOUT("client-head-timeout", HOUR_MS, "for a whole request head, then 408 [30s]"),
-	TIMEOUT("client-idle-timeout", DAY_MS, "between the requests of a client [75s]"),
-	TIMEOUT("body-timeout", DAY_MS,
-		"without a byte while a body moves, then 408 or an abort [60s]"),
-	TIMEOUT("connect-timeout", HOUR_MS, "to connect to one backend, then the next [2s]"),
-	TIMEOUT("response-timeout", DAY_MS, "for the head of a response, then 504 [60s]"),
-	TIMEOUT("upstream-idle-timeout", DAY_MS, "of a kept connection to a backend [55s]"),
-	TIMEOUT("tunnel-idle-timeout", 24 * DAY_MS, "without a byte in a tunnel [1h]"),
-	HELPER("max-head", "BYTES", bytes, OPTION_F_FORWARD_BYTES, 1024, 16384,
-	       "longest request head, then 431 [16k]"),
-	HELPER("max-target", "BYTES", bytes, OPTION_F_FORWARD_BYTES, 8000, 16384,
-	       "longest request target, then 414 [16000]"),
-	HELPER("max-fields", "N", number, OPTION_F_FORWARD, 8, 1024,
-	       "most fields of a request, then 431 [100]"),
-	HELPER("max-body", "BYTES", bytes, OPTION_F_FORWARD_BYTES, 0, 1ull << 50,
-	       "longest request body where a route says nothing, then 413; 0: any [0]"),
-	HELPER("max-conns", "N", number, OPTION_F_FORWARD, 1, 10000000,
-	       "conns of clients that one worker holds, then 503 [50000]"),
-	HELPER("upstream-idle-max", "N", number, OPTION_F_FORWARD, 0, 1000000,
-	       "idle connections to backends that one worker keeps [1024]"),
-	HELPER("upstream-idle-backend-max", "N", number, OPTION_F_FORWARD, 0, 1000000,
-	       "the same, to one backend [128]"),
-	HELPER("trust", "ADDRESS/BITS", range, OPTION_F_FORWARD | OPTION_F_LIST, 0, 0,
-	       "peers whose X-Forwarded-* is believed (again for more) [none]"),
-	HELPER("allow-underscores", NULL, switch, OPTION_F_FORWARD | OPTION_F_SWITCH, 0, 0,
-	       "forward request fields with _ in the name"),
-	HELPER("access-log", "off|text|json", access_log, OPTION_F_FORWARD, 0, 0,
-	       "a line for each request, to stdout [off]"),
-
-	SETTING("admin", "ADDRESS:PORT", listen, admin,
-		"where /healthz, /readyz and /metrics are; or off [127.0.0.1:9901]"),
-	SETTING("bpffs", "DIR", text, bpffs, "mount point of the BPF file system [/sys/fs/bpf]"),
-	SETTING("xdp-mode", "auto|generic", xdp_mode, force_generic,
-		"auto tries native XDP first [auto]"),
-	NUMBER("flows-max", "N", number, flows_max, 1024, 1u << 28,
-	       "entries of each flow table [262144]"),
-	SWITCH("takeover", takeover,
-	       "end the sluiced that runs with this --bpffs and go on in its place"),
-	SETTING("log-format", "text|json", log_format, log_format, "form of log lines [text]"),
-	SETTING("log-level", "LEVEL", log_level, log_level,
-		"least of debug, info, warn, error that is written [info]"),
-	ACTION("cleanup", ACTION_CLEANUP, "end the helper, remove programs, maps, routes; exit"),
-	ACTION("version", ACTION_VERSION, "print the version; exit"),
-	ACTION("help", ACTION_HELP, "print this; exit"),
-};
-/* clang-format on */
-
-#define SPECS_COUNT (sizeof(specs) / sizeof(specs[0]))
 
 static int forward(struct options *options, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -253,6 +107,7 @@ static void set_defaults(struct options *options)
 {
 	*options = (struct options){
 		.action = ACTION_RUN,
+		.kube.write_status = true,
 		.http_port = 80,
 		.https_port = 443,
 		.node_name = "",
@@ -290,19 +145,19 @@ static char *find_variable(const struct option_spec *spec, char **environment, c
 
 /* Variables of options that no flag has set. */
 static int parse_environment(struct options *options, char **environment,
-			     const bool given[SPECS_COUNT], char error[OPTIONS_ERROR_MAX])
+			     const bool given[OPTION_SPECS_COUNT], char error[OPTIONS_ERROR_MAX])
 {
-	for (size_t i = 0; i < SPECS_COUNT; i++) {
+	for (size_t i = 0; i < OPTION_SPECS_COUNT; i++) {
 		char name[64];
 		char *value;
 		int err;
 
-		if (given[i] || (specs[i].flags & OPTION_F_ACTION))
+		if (given[i] || (option_specs[i].flags & OPTION_F_ACTION))
 			continue;
-		value = find_variable(&specs[i], environment, name);
+		value = find_variable(&option_specs[i], environment, name);
 		if (!value)
 			continue;
-		err = set_option(options, &specs[i], value, name, error);
+		err = set_option(options, &option_specs[i], value, name, error);
 		if (err)
 			return err;
 	}
@@ -311,9 +166,10 @@ static int parse_environment(struct options *options, char **environment,
 
 static const struct option_spec *find_spec(const char *name, size_t length)
 {
-	for (size_t i = 0; i < SPECS_COUNT; i++)
-		if (strlen(specs[i].name) == length && memcmp(specs[i].name, name, length) == 0)
-			return &specs[i];
+	for (size_t i = 0; i < OPTION_SPECS_COUNT; i++)
+		if (strlen(option_specs[i].name) == length &&
+		    memcmp(option_specs[i].name, name, length) == 0)
+			return &option_specs[i];
 	return NULL;
 }
 
@@ -341,7 +197,7 @@ static int find_flag(const char *argument, const struct option_spec **out,
 
 /* One flag at argv[*index], with its value there or in the next argument. */
 static int parse_flag(struct options *options, int argc, char **argv, int *index,
-		      bool given[SPECS_COUNT], char error[OPTIONS_ERROR_MAX])
+		      bool given[OPTION_SPECS_COUNT], char error[OPTIONS_ERROR_MAX])
 {
 	static char true_text[] = "true";
 	const struct option_spec *spec;
@@ -353,7 +209,7 @@ static int parse_flag(struct options *options, int argc, char **argv, int *index
 	err = find_flag(argv[*index], &spec, error);
 	if (err)
 		return err;
-	given[spec - specs] = true;
+	given[spec - option_specs] = true;
 	if (equals) {
 		value = equals + 1;
 	} else if (spec->flags & OPTION_F_SWITCH) {
@@ -389,7 +245,7 @@ static int check_together(const struct options *options, char error[OPTIONS_ERRO
 int options_parse(int argc, char **argv, char **environment, struct options *out,
 		  char error[OPTIONS_ERROR_MAX])
 {
-	bool given[SPECS_COUNT] = {};
+	bool given[OPTION_SPECS_COUNT] = {};
 	int err = 0;
 
 	set_defaults(out);
@@ -421,12 +277,13 @@ void options_print_help(FILE *out)
 {
 	fputs("Usage: sluiced --manifests DIR | --kubeconfig FILE | (in a cluster)  [FLAG...]\n\n",
 	      out);
-	for (size_t i = 0; i < SPECS_COUNT; i++) {
+	for (size_t i = 0; i < OPTION_SPECS_COUNT; i++) {
 		char left[48];
 
-		snprintf(left, sizeof(left), "--%s%s%s", specs[i].name,
-			 specs[i].argument ? " " : "", specs[i].argument ? specs[i].argument : "");
-		fprintf(out, "  %-34s %s\n", left, specs[i].help);
+		snprintf(left, sizeof(left), "--%s%s%s", option_specs[i].name,
+			 option_specs[i].argument ? " " : "",
+			 option_specs[i].argument ? option_specs[i].argument : "");
+		fprintf(out, "  %-34s %s\n", left, option_specs[i].help);
 	}
 	fputs("\nEach flag may be written --flag=VALUE, and be given as SLUICED_FLAG in the\n"
 	      "environment instead (--http-port as SLUICED_HTTP_PORT). See sluiced(8).\n",

@@ -29,6 +29,13 @@ struct options {
 	const char *manifests; /* borrowed from argv or environ, as all strings here */
 	const char *kubeconfig;
 
+	struct {
+		const char *context, *watch_namespaces, *secret_namespaces, *label_selector;
+		const char *publish_addresses, *publish_service, *lb_pool;
+		const char *lease_namespace, *lease_name;
+		bool write_status;
+	} kube; /* NULL where not given; see kube/kube.h */
+
 	const char **interfaces; /* owned array; empty: those of the default routes */
 	size_t interfaces_count;
 	struct inet_addr *addresses; /* owned; empty: every address of the node */

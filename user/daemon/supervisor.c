@@ -129,8 +129,11 @@ static void settle(void *ctx)
 		return;
 	}
 	if (is_becoming_whole(s)) {
+		uint64_t now_ms = loop_now_ms();
+
 		if (s->settle_by_ms)
-			loop_timer_arm(s->settle_timer, s->settle_by_ms - loop_now_ms());
+			loop_timer_arm(s->settle_timer,
+				       s->settle_by_ms > now_ms ? s->settle_by_ms - now_ms : 0);
 		return;
 	}
 	if (steer(s)) {
