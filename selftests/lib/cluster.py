@@ -279,19 +279,29 @@ class Response(collections.namedtuple("Response", "status headers body")):
         return f"{self.status} {self.body[:200]!r}"
 
 
-class _Reader:
-    """What http.client.HTTPResponse wants of a socket, over bytes or a socket's file."""
+class _Kept:
+    """What http.client.HTTPResponse wants of a socket, over a stream that it does not close: the
+    next response comes from the same one."""
 
     def __init__(self, stream):
         self.stream = stream
 
     def makefile(self, _mode):
-        return self.stream
+        return self
+
+    def close(self):
+        pass
+
+    def flush(self):
+        pass
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
 
 
 def read_response(stream, method="GET"):
     """One response from a binary stream."""
-    response = http.client.HTTPResponse(_Reader(stream), method=method)
+    response = http.client.HTTPResponse(_Kept(stream), method=method)
     response.begin()
     body = response.read()
     return Response(response.status, response.getheaders(), body)
