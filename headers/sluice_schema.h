@@ -41,6 +41,9 @@
  *  listeners       | slot emptied when a socket closes      | next slot; none: drop, the client
  *                  |                                        | sends SYN again
  *
+ * Mapped into memory, element i of an ARRAY lies at i * (value size rounded up to 8 bytes), and
+ * every page of the mapping is resident at once: map what is in use (user/base/mapped_array.h).
+ *
  * Byte order: __be fields are network order, all others host order. Addresses in 16-byte fields
  * hold IPv4 as ::ffff:a.b.c.d, so that one layout serves both families.
  */

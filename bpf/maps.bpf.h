@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * maps.bpf.h - the maps of headers/sluice_schema.h, as every program sees them
+ *
+ * Defined once, in maps.bpf.c; the linker holds each program to the same definition.
+ */
+#ifndef SLUICE_MAPS_BPF_H
+#define SLUICE_MAPS_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "sluice_drops.h"
+#include "sluice_schema.h"
+
+struct frontends4_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_FRONTENDS_MAX);
+	__type(key, struct frontend4_key);
+	__type(value, struct frontend);
+};
+
+struct frontends6_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_FRONTENDS_MAX);
+	__type(key, struct frontend6_key);
+	__type(value, struct frontend);
+};
+
+struct address_filter_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_FILTER_WORDS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct upstreams_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_UPSTREAMS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct upstream);
+};
+
+struct upstream_names_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_UPSTREAMS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct upstream_name);
+};
+
+struct backends_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_BACKENDS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct backend);
+};
+
+struct members_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_MEMBERS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+/* Prototype of the inner maps: their size may differ, see SLUICE_RING_SLOTS_*. */
+struct ring_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_RING_SLOTS_MIN + 1);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+struct rings_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SLUICE_UPSTREAMS_MAX);
+	__type(key, __u32);
+	__array(values, struct ring_map);
+};
+
+struct flows4_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_FLOWS_MAX);
+	__type(key, struct flow4_key);
+	__type(value, struct flow);
+};
+
+struct flows6_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_FLOWS_MAX);
+	__type(key, struct flow6_key);
+	__type(value, struct flow);
+};
+
+struct nat4_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_FLOWS_MAX);
+	__type(key, struct flow4_key);
+	__type(value, struct nat);
+};
+
+struct nat6_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_FLOWS_MAX);
+	__type(key, struct flow6_key);
+	__type(value, struct nat);
+};
+
+struct listeners_map {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, SLUICE_LISTENERS_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct steering_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct steering);
+};
+
+struct stats_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, STAT_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct drops_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DROP_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+};
+
+struct frontend_stats_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_FRONTENDS_MAX);
+	__type(key, __u32);
+	__type(value, struct traffic);
+};
+
+struct backend_stats_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_BACKENDS_MAX);
+	__type(key, __u32);
+	__type(value, struct traffic);
+};
+
+struct worker_stats_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_WORKERS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct worker_stats);
+};
+
+struct daemon_state_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct daemon_state);
+};
+
+extern struct frontends4_map frontends4 SEC(".maps");
+extern struct frontends6_map frontends6 SEC(".maps");
+extern struct address_filter_map address_filter SEC(".maps");
+extern struct upstreams_map upstreams SEC(".maps");
+extern struct upstream_names_map upstream_names SEC(".maps");
+extern struct backends_map backends SEC(".maps");
+extern struct members_map members SEC(".maps");
+extern struct rings_map rings SEC(".maps");
+extern struct flows4_map flows4 SEC(".maps");
+extern struct flows6_map flows6 SEC(".maps");
+extern struct nat4_map nat4 SEC(".maps");
+extern struct nat6_map nat6 SEC(".maps");
+extern struct listeners_map listeners SEC(".maps");
+extern struct steering_map steering SEC(".maps");
+extern struct stats_map stats SEC(".maps");
+extern struct drops_map drops SEC(".maps");
+extern struct frontend_stats_map frontend_stats SEC(".maps");
+extern struct backend_stats_map backend_stats SEC(".maps");
+extern struct worker_stats_map worker_stats SEC(".maps");
+extern struct daemon_state_map daemon_state SEC(".maps");
+
+#endif /* SLUICE_MAPS_BPF_H */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * pick.bpf.h - which backend a new flow goes to
+ *
+ * The hash is of the 5-tuple alone and the rings are the same on every node, so any node picks the
+ * same backend for a flow that it has never seen.
+ */
+#ifndef SLUICE_PICK_BPF_H
+#define SLUICE_PICK_BPF_H
+
+#include "maps.bpf.h"
+
+/* Slots tried when the first ones name a backend that has just gone and the ring is not yet
+ * swapped. */
+#define PICK_TRIES 8
+
+/* Finalizer of MurmurHash3 (public domain, A. Appleby): every input bit reaches every output bit. */
+static __always_inline __u64 hash_mix(__u64 h)
+{
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdull;
+	h ^= h >> 33;
+	h *= 0xc4ceb9fe1a85ec53ull;
+	h ^= h >> 33;
+	return h;
+}
+
+static __always_inline __u32 hash_flow4(const struct flow4_key *key)
+{
+	__u64 ports = (__u64)key->sport << 32 | (__u32)key->dport << 16 | key->proto;
+
+	return hash_mix(hash_mix((__u64)key->saddr << 32 | key->daddr) ^ ports);
+}
+
+static __always_inline __u32 hash_flow6(const struct flow6_key *key)
+{
+	const __u32 *s = (const __u32 *)key->saddr, *d = (const __u32 *)key->daddr;
+	__u64 ports = (__u64)key->sport << 32 | (__u32)key->dport << 16 | key->proto;
+	__u64 h;
+
+	h = hash_mix(((__u64)s[0] << 32 | s[1]) ^ ports);
+	h = hash_mix(h ^ ((__u64)s[2] << 32 | s[3]));
+	h = hash_mix(h ^ ((__u64)d[0] << 32 | d[1]));
+	return hash_mix(h ^ ((__u64)d[2] << 32 | d[3]));
+}
+
+/**
+ * backend_pick - choose a backend for a new flow
+ * Return: id of a backend that takes new flows; -DROP_NO_BACKEND; -DROP_BAD_RING.
+ */
+__noinline int backend_pick(__u32 upstream_id, __u32 hash)
+{
+	const __u32 *slots, *slot;
+	void *ring;
+	__u32 index = 0;
+
+	ring = bpf_map_lookup_elem(&rings, &upstream_id);
+	if (!ring)
+		return -DROP_NO_BACKEND;
+	slots = bpf_map_lookup_elem(ring, &index);
+	if (!slots || !*slots)
+		return -DROP_BAD_RING;
+	for (int i = 0; i < PICK_TRIES; i++) {
+		const struct backend *backend;
+
+		index = 1 + hash % *slots;
+		slot = bpf_map_lookup_elem(ring, &index);
+		if (!slot || !*slot)
+			return -DROP_BAD_RING;
+		backend = bpf_map_lookup_elem(&backends, slot);
+		if (backend &&
+		    (backend->state == BACKEND_ACTIVE || backend->state == BACKEND_DRAINING))
+			return *slot;
+		hash = hash * 0x9e3779b1u + 1; /* odd factor: a new slot each time */
+	}
+	return -DROP_NO_BACKEND;
+}
+
+#endif /* SLUICE_PICK_BPF_H */
