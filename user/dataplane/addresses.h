@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * addresses.h - the addresses that frontends have: filter bits and local routes follow them
+ */
+#ifndef SLUICE_DATAPLANE_ADDRESSES_H
+#define SLUICE_DATAPLANE_ADDRESSES_H
+
+#include "base/inet.h"
+#include "base/mapped_array.h"
+#include "base/strmap.h"
+#include "sluice_schema.h"
+
+struct addresses {
+	struct strmap by_text;  /* address -> struct address *, owned */
+	uint16_t *per_bit;      /* owned: addresses that share a bit of the filter */
+	struct inet_addr *node; /* owned: addresses on interfaces, as last read */
+	size_t node_count;
+	bool node_is_fresh;
+};
+
+struct address {
+	uint32_t frontends; /* that have this address */
+	bool routed;        /* the local route is ours */
+};
+
+int addresses_init(struct addresses *addresses);
+void addresses_free(struct addresses *addresses);
+
+/* The addresses of interfaces are read anew when they are next needed. */
+void addresses_forget_node(struct addresses *addresses);
+
+/**
+ * addresses_add - one more frontend has @addr: before it is written to the maps
+ * @filter: address_filter, mapped
+ * Return: 0; -errno, nothing changed.
+ */
+int addresses_add(struct addresses *addresses, struct mapped_array *filter,
+		  const struct inet_addr *addr);
+
+/* One frontend less: after it has left the maps. */
+void addresses_remove(struct addresses *addresses, struct mapped_array *filter,
+		      const struct inet_addr *addr);
+
+/* Removes routes and filter bits of a former process for addresses that no frontend has now. */
+int addresses_reconcile(struct addresses *addresses, struct mapped_array *filter);
+
+#endif /* SLUICE_DATAPLANE_ADDRESSES_H */

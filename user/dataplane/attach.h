@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attach.h - programs on interfaces and on the network namespace
+ *
+ * What is attached is replaced in place, never detached first: no packet passes unseen. TCX and
+ * sk_lookup links are pinned below the pin folder; XDP and clsact filters stay with the interface.
+ */
+#ifndef SLUICE_DATAPLANE_ATTACH_H
+#define SLUICE_DATAPLANE_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/maps.h"
+#include "sluice_schema.h"
+
+struct interface {
+	char name[SLUICE_IFNAME_MAX];
+	uint32_t ifindex;
+	enum sluice_attach_mode xdp_mode, tc_mode;
+	bool dispatcher;
+};
+
+/* What attaching needs to know. All borrowed. */
+struct attach_context {
+	const char *bpffs;
+	const int *maps; /* MAPS_COUNT descriptors */
+	int xdp_prog, tc_prog, sk_lookup_prog;
+	bool force_generic;
+};
+
+/**
+ * attach_xdp_check - could xdp_ingress be attached here?
+ * Return: 0; -EBUSY a foreign program that lets no other in; -errno. @error says it.
+ */
+int attach_xdp_check(const struct attach_context *context, const struct interface *interface,
+		     char *error);
+
+/* Attach or replace; fills .xdp_mode and .dispatcher. Return: 0; -errno with @error. */
+int attach_xdp(const struct attach_context *context, struct interface *interface, char *error);
+int attach_tc(const struct attach_context *context, struct interface *interface, char *error);
+int attach_sk_lookup(const struct attach_context *context, char *error);
+
+/*
+ * Take our program off an interface, nobody else's. Only .maps and .bpffs are used. Return: 0, also
+ * if it was not there; -errno.
+ */
+int detach_xdp(const struct attach_context *context, uint32_t ifindex);
+int detach_tc(const struct attach_context *context, uint32_t ifindex);
+
+/* True if the program, open as @prog, uses the frontends4 map @map_fd: then it is ours. */
+bool program_uses_map(int prog_fd, int map_fd);
+
+#endif /* SLUICE_DATAPLANE_ATTACH_H */

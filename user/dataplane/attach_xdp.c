@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/attach.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <xdp/libxdp.h>
+
+#include "base/log.h"
+#include "dataplane/error.h"
+#include "dataplane/object.h"
+
+#define PROGRAM_MAPS_MAX 64
+
+bool program_uses_map(int prog_fd, int map_fd)
+{
+	__u32 map_ids[PROGRAM_MAPS_MAX];
+	struct bpf_prog_info prog = {
+		.nr_map_ids = PROGRAM_MAPS_MAX,
+		.map_ids = (__u64)(uintptr_t)map_ids,
+	};
+	struct bpf_map_info map = {};
+	__u32 prog_bytes = sizeof(prog), map_bytes = sizeof(map);
+
+	if (bpf_obj_get_info_by_fd(map_fd, &map, &map_bytes) ||
+	    bpf_obj_get_info_by_fd(prog_fd, &prog, &prog_bytes))
+		return false;
+	for (__u32 i = 0; i < prog.nr_map_ids && i < PROGRAM_MAPS_MAX; i++) {
+		if (map_ids[i] == map.id)
+			return true;
+	}
+	return false;
+}
+
+/* What is on an interface now. */
+struct xdp_present {
+	struct xdp_multiprog *multiprog; /* owned; NULL: nothing */
+	struct xdp_program *ours;        /* borrowed from it; NULL: not there */
+	bool dispatcher;
+	uint32_t mode_flag; /* XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE */
+};
+
+static void present_close(struct xdp_present *present)
+{
+	xdp_multiprog__close(present->multiprog);
+}
+
+static bool is_ours(const struct attach_context *context, const struct xdp_program *program)
+{
+	return program && program_uses_map(xdp_program__fd(program), context->maps[MAP_FRONTENDS4]);
+}
+
+static void present_read(const struct attach_context *context, uint32_t ifindex,
+			 struct xdp_present *present)
+{
+	struct xdp_program *program = NULL;
+
+	memset(present, 0, sizeof(*present));
+	present->multiprog = xdp_multiprog__get_from_ifindex((int)ifindex);
+	if (libxdp_get_error(present->multiprog)) {
+		present->multiprog = NULL;
+		return;
+	}
+	present->mode_flag = xdp_multiprog__attach_mode(present->multiprog) == XDP_MODE_SKB
+				     ? XDP_FLAGS_SKB_MODE
+				     : XDP_FLAGS_DRV_MODE;
+	if (xdp_multiprog__is_legacy(present->multiprog)) {
+		program = xdp_multiprog__main_prog(present->multiprog);
+		if (is_ours(context, program))
+			present->ours = program;
+		return;
+	}
+	present->dispatcher = true;
+	while ((program = xdp_multiprog__next_prog(program, present->multiprog))) {
+		if (is_ours(context, program))
+			present->ours = program;
+	}
+}
+
+int attach_xdp_check(const struct attach_context *context, const struct interface *interface,
+		     char *error)
+{
+	struct xdp_present present;
+	int err = 0;
+
+	present_read(context, interface->ifindex, &present);
+	if (present.multiprog && !present.dispatcher && !present.ours)
+		err = error_set(
+			error, -EBUSY,
+			"interface %s: another XDP program (%s) is attached and lets no second one "
+			"in; detach it (ip link set dev %s xdp off) or name another --interface",
+			interface->name,
+			xdp_program__name(xdp_multiprog__main_prog(present.multiprog)),
+			interface->name);
+	present_close(&present);
+	return err;
+}
+
+/* In one step: the interface is never without a program. */
+static int replace_single(const struct attach_context *context, uint32_t ifindex,
+			  const struct xdp_present *present)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(present->ours));
+
+	return bpf_xdp_attach((int)ifindex, context->xdp_prog,
+			      XDP_FLAGS_REPLACE | present->mode_flag, &options);
+}
+
+/* By libxdp: beside others through its dispatcher, or alone where the kernel has no freplace. */
+static int attach_by_libxdp(const struct attach_context *context, uint32_t ifindex,
+			    bool force_generic)
+{
+	struct xdp_program *program = NULL;
+	struct bpf_object *object = NULL;
+	int err;
+
+	err = object_open_xdp(context->maps, &object);
+	if (err)
+		goto out;
+	program = xdp_program__from_bpf_obj(object, "xdp");
+	err = (int)libxdp_get_error(program);
+	if (err) {
+		program = NULL;
+		goto out;
+	}
+	err = xdp_program__attach(program, (int)ifindex,
+				  force_generic ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+out:
+	xdp_program__close(program);
+	bpf_object__close(object);
+	return err;
+}
+
+static int attach_new(const struct attach_context *context, struct interface *interface)
+{
+	int err = -EOPNOTSUPP;
+
+	if (!context->force_generic) {
+		err = attach_by_libxdp(context, interface->ifindex, false);
+		if (err)
+			log_info("dataplane: interface %s: native XDP: %s; trying generic",
+				 interface->name, strerror(-err));
+	}
+	if (err)
+		err = attach_by_libxdp(context, interface->ifindex, true);
+	return err;
+}
+
+int attach_xdp(const struct attach_context *context, struct interface *interface, char *error)
+{
+	struct xdp_present present;
+	int err;
+
+	present_read(context, interface->ifindex, &present);
+	if (present.ours && !present.dispatcher) {
+		err = replace_single(context, interface->ifindex, &present);
+	} else {
+		err = attach_new(context, interface);
+		/* The new one runs: the old one beside it may go. */
+		if (!err && present.ours)
+			err = xdp_program__detach(present.ours, (int)interface->ifindex,
+						  present.mode_flag == XDP_FLAGS_SKB_MODE
+							  ? XDP_MODE_SKB
+							  : XDP_MODE_NATIVE,
+						  0);
+	}
+	present_close(&present);
+	if (err)
+		return error_set(error, err, "interface %s: attach XDP: %s", interface->name,
+				 strerror(-err));
+	present_read(context, interface->ifindex, &present);
+	interface->xdp_mode =
+		present.mode_flag == XDP_FLAGS_SKB_MODE ? ATTACH_XDP_GENERIC : ATTACH_XDP_NATIVE;
+	interface->dispatcher = present.dispatcher;
+	present_close(&present);
+	return 0;
+}
+
+int detach_xdp(const struct attach_context *context, uint32_t ifindex)
+{
+	struct xdp_present present;
+	int err = 0;
+
+	present_read(context, ifindex, &present);
+	if (present.ours && present.dispatcher) {
+		err = xdp_program__detach(present.ours, (int)ifindex,
+					  present.mode_flag == XDP_FLAGS_SKB_MODE ? XDP_MODE_SKB
+										  : XDP_MODE_NATIVE,
+					  0);
+	} else if (present.ours) {
+		LIBBPF_OPTS(bpf_xdp_attach_opts, options,
+			    .old_prog_fd = xdp_program__fd(present.ours));
+
+		err = bpf_xdp_detach((int)ifindex, present.mode_flag | XDP_FLAGS_REPLACE, &options);
+	}
+	present_close(&present);
+	return err;
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/dataplane.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <linux/magic.h>
+
+#include "base/log.h"
+#include "dataplane/adopt.h"
+#include "dataplane/error.h"
+#include "dataplane/object.h"
+#include "dataplane/state.h"
+
+/* ---- pin folder ------------------------------------------------------------------------------- */
+
+static int bpffs_check(const char *bpffs, char *error)
+{
+	struct statfs fs;
+
+	if (statfs(bpffs, &fs) && errno != ENOENT && errno != ENOTDIR)
+		return error_set(error, errno == EACCES ? -EPERM : -errno, "%s: %s", bpffs,
+				 strerror(errno));
+	if (statfs(bpffs, &fs) || (unsigned long)fs.f_type != BPF_FS_MAGIC)
+		return error_set(error, -ENOENT,
+				 "%s: no BPF file system is mounted there; mount one "
+				 "(mount -t bpf bpf %s) or name another with --bpffs",
+				 bpffs, bpffs);
+	return 0;
+}
+
+static int folder_make(const char *path, char *error)
+{
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return error_set(error, errno == EACCES ? -EPERM : -errno, "make folder %s: %s",
+				 path, strerror(errno));
+	return 0;
+}
+
+static int folders_make(const char *bpffs, char *error)
+{
+	char path[PIN_PATH_MAX];
+	int err;
+
+	err = pin_path(path, bpffs, "links");
+	if (err)
+		return error_set(error, err, "--bpffs %s: path too long", bpffs);
+	/* Each parent in turn: every '/' behind the mount point ends one. */
+	for (char *slash = strchr(path + strlen(bpffs) + 1, '/'); slash && !err;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		err = folder_make(path, error);
+		*slash = '/';
+	}
+	return err ? err : folder_make(path, error);
+}
+
+/* ---- interfaces ------------------------------------------------------------------------------- */
+
+static struct attach_context attach_context_of(const struct dataplane *dp, bool force_generic)
+{
+	return (struct attach_context){
+		.bpffs = dp->bpffs,
+		.maps = dp->maps,
+		.xdp_prog = dp->xdp_prog,
+		.tc_prog = dp->tc_prog,
+		.sk_lookup_prog = dp->sk_lookup_prog,
+		.force_generic = force_generic,
+	};
+}
+
+static int interfaces_find(struct dataplane *dp, const struct dataplane_options *options,
+			   char *error)
+{
+	if (options->interfaces_count > SLUICE_INTERFACES_MAX)
+		return error_set(error, -EINVAL, "%zu interfaces named, at most %u are served",
+				 options->interfaces_count, SLUICE_INTERFACES_MAX);
+	dp->interfaces = calloc(options->interfaces_count + 1, sizeof(*dp->interfaces));
+	if (!dp->interfaces)
+		return error_set(error, -ENOMEM, "no memory");
+	for (size_t i = 0; i < options->interfaces_count; i++) {
+		struct interface *interface = &dp->interfaces[i];
+		const char *name = options->interfaces[i];
+
+		interface->ifindex = if_nametoindex(name);
+		if (!interface->ifindex)
+			return error_set(error, -ENODEV,
+					 "--interface %s: there is no such interface here "
+					 "(`ip link` lists them)",
+					 name);
+		snprintf(interface->name, sizeof(interface->name), "%s", name);
+		dp->interfaces_count++;
+	}
+	return 0;
+}
+
+/* Interfaces that a former sluiced served and this one does not. */
+static void interfaces_leave(struct dataplane *dp, const struct attach_context *context)
+{
+	const struct daemon_state *state = mapped_array_at(&dp->daemon_state, 0);
+
+	for (uint32_t i = 0; i < state->interfaces_count && i < SLUICE_INTERFACES_MAX; i++) {
+		const struct interface_state *old = &state->interfaces[i];
+		bool kept = false;
+		int err;
+
+		for (size_t j = 0; j < dp->interfaces_count; j++) {
+			if (dp->interfaces[j].ifindex == old->ifindex)
+				kept = true;
+		}
+		if (kept)
+			continue;
+		err = detach_xdp(context, old->ifindex);
+		if (!err)
+			err = detach_tc(context, old->ifindex);
+		if (err)
+			log_warn("dataplane: interface %.16s: detach: %s; it is served on",
+				 old->name, strerror(-err));
+	}
+}
+
+static int attach_all(struct dataplane *dp, bool force_generic, char *error)
+{
+	struct attach_context context = attach_context_of(dp, force_generic);
+	int err = 0;
+
+	/* First what could refuse, so that a refusal leaves nothing behind; then replies before
+	 * requests. */
+	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
+		err = attach_xdp_check(&context, &dp->interfaces[i], error);
+	if (!err)
+		err = attach_sk_lookup(&context, error);
+	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
+		err = attach_tc(&context, &dp->interfaces[i], error);
+	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
+		err = attach_xdp(&context, &dp->interfaces[i], error);
+	if (!err) {
+		interfaces_leave(dp, &context);
+		dataplane_describe_interfaces(dp, mapped_array_at(&dp->daemon_state, 0));
+	}
+	return err;
+}
+
+/* ---- open and close --------------------------------------------------------------------------- */
+
+static int array_open(struct dataplane *dp, struct mapped_array *array, enum map_id id)
+{
+	const struct map_layout *layout = &map_layouts[id];
+
+	return mapped_array_open(array, dp->maps[id], layout->value_bytes, layout->entries_max,
+				 true);
+}
+
+static int arrays_open(struct dataplane *dp, char *error)
+{
+	int err = array_open(dp, &dp->upstreams, MAP_UPSTREAMS);
+
+	if (!err)
+		err = array_open(dp, &dp->backends, MAP_BACKENDS);
+	if (!err)
+		err = array_open(dp, &dp->members, MAP_MEMBERS);
+	if (!err)
+		err = array_open(dp, &dp->filter, MAP_ADDRESS_FILTER);
+	if (!err)
+		err = array_open(dp, &dp->steering, MAP_STEERING);
+	if (!err)
+		err = array_open(dp, &dp->daemon_state, MAP_DAEMON_STATE);
+	if (!err && !mapped_array_at(&dp->daemon_state, 0))
+		err = -errno;
+	if (!err)
+		err = addresses_init(&dp->addresses);
+	if (!err)
+		err = extents_init(&dp->member_extents, SLUICE_MEMBERS_MAX);
+	if (err)
+		error_set(error, err, "map the BPF arrays into memory: %s", strerror(-err));
+	return err;
+}
+
+static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
+{
+	struct bpf_object *object;
+	int err;
+
+	err = object_load(dp->bpffs, flows_max, dp->maps, &object, &dp->adopted, error);
+	if (err)
+		return err;
+	dp->xdp_prog = object_program(object, "xdp_ingress");
+	dp->tc_prog = object_program(object, "tc_egress");
+	dp->sk_lookup_prog = object_program(object, "sk_lookup_steer");
+	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
+	bpf_object__close(object);
+	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0)
+		return error_set(error, -EPROTO, "the BPF object lacks a program");
+	return 0;
+}
+
+static struct dataplane *dataplane_new(const char *bpffs)
+{
+	struct dataplane *dp = calloc(1, sizeof(*dp));
+
+	if (!dp)
+		return NULL;
+	dp->xdp_prog = dp->tc_prog = dp->sk_lookup_prog = -1;
+	for (unsigned int id = 0; id < MAPS_COUNT; id++)
+		dp->maps[id] = -1;
+	dp->bpffs = strdup(bpffs);
+	if (!dp->bpffs) {
+		free(dp);
+		return NULL;
+	}
+	return dp;
+}
+
+int dataplane_open(const struct dataplane_options *options, struct dataplane **out,
+		   char error[DATAPLANE_ERROR_MAX])
+{
+	struct dataplane *dp = dataplane_new(options->bpffs);
+	bool loaded = false;
+	int err;
+
+	if (!dp)
+		return error_set(error, -ENOMEM, "no memory");
+	object_log_setup();
+	/* Where libxdp keeps its own pins; it reads the variable at its first use. */
+	setenv("LIBXDP_BPFFS", options->bpffs, 1);
+	err = bpffs_check(dp->bpffs, error);
+	if (!err)
+		err = interfaces_find(dp, options, error);
+	if (!err)
+		err = folders_make(dp->bpffs, error);
+	if (!err)
+		err = programs_load(dp, options->flows_max, error);
+	loaded = !err;
+	if (!err)
+		err = arrays_open(dp, error);
+	if (!err) {
+		err = adopt_notes(dp);
+		if (err)
+			error_set(error, err, "read adopted maps: %s", strerror(-err));
+	}
+	if (!err)
+		err = attach_all(dp, options->force_generic, error);
+	if (err)
+		goto out;
+	/* Loading read the kernel's type information: megabytes, free again, that malloc keeps. */
+	malloc_trim(0);
+	*out = dp;
+	dp = NULL;
+out:
+	if (err && loaded && !dp->adopted) {
+		char ignored[DATAPLANE_ERROR_MAX];
+
+		/* Nothing was served before: leave nothing behind. */
+		dataplane_remove(options->bpffs, ignored);
+	}
+	dataplane_close(dp);
+	return err;
+}
+
+static void fd_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void dataplane_close(struct dataplane *dp)
+{
+	if (!dp)
+		return;
+	mapped_array_close(&dp->upstreams);
+	mapped_array_close(&dp->backends);
+	mapped_array_close(&dp->members);
+	mapped_array_close(&dp->filter);
+	mapped_array_close(&dp->steering);
+	mapped_array_close(&dp->daemon_state);
+	addresses_free(&dp->addresses);
+	extents_free(&dp->member_extents);
+	pending_free(&dp->pending);
+	for (unsigned int id = 0; id < MAPS_COUNT; id++)
+		fd_close(dp->maps[id]);
+	fd_close(dp->xdp_prog);
+	fd_close(dp->tc_prog);
+	fd_close(dp->sk_lookup_prog);
+	free(dp->interfaces);
+	free(dp->bpffs);
+	free(dp);
+}
+
+void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_maps *out)
+{
+	out->upstreams = dp->maps[MAP_UPSTREAMS];
+	out->backends = dp->maps[MAP_BACKENDS];
+	out->members = dp->maps[MAP_MEMBERS];
+	out->worker_stats = dp->maps[MAP_WORKER_STATS];
+}
+
+struct daemon_state *dataplane_daemon_state(struct dataplane *dp)
+{
+	return mapped_array_at(&dp->daemon_state, 0);
+}
+
+void dataplane_describe_interfaces(const struct dataplane *dp, struct daemon_state *state)
+{
+	for (size_t i = 0; i < dp->interfaces_count; i++) {
+		const struct interface *interface = &dp->interfaces[i];
+
+		state->interfaces[i] = (struct interface_state){
+			.ifindex = interface->ifindex,
+			.xdp_mode = (uint8_t)interface->xdp_mode,
+			.tc_mode = (uint8_t)interface->tc_mode,
+			.dispatcher = interface->dispatcher,
+		};
+		memcpy(state->interfaces[i].name, interface->name, SLUICE_IFNAME_MAX);
+	}
+	state->interfaces_count = (uint32_t)dp->interfaces_count;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/maps.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "sluice_drops.h"
+#include "sluice_schema.h"
+
+const struct map_layout map_layouts[MAPS_COUNT] = {
+	[MAP_FRONTENDS4] = { "frontends4", BPF_MAP_TYPE_HASH, sizeof(struct frontend4_key),
+			     sizeof(struct frontend), SLUICE_FRONTENDS_MAX, 0, false },
+	[MAP_FRONTENDS6] = { "frontends6", BPF_MAP_TYPE_HASH, sizeof(struct frontend6_key),
+			     sizeof(struct frontend), SLUICE_FRONTENDS_MAX, 0, false },
+	[MAP_ADDRESS_FILTER] = { "address_filter", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u64),
+				 SLUICE_FILTER_WORDS, BPF_F_MMAPABLE, false },
+	[MAP_UPSTREAMS] = { "upstreams", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct upstream),
+			    SLUICE_UPSTREAMS_MAX, BPF_F_MMAPABLE, false },
+	[MAP_UPSTREAM_NAMES] = { "upstream_names", BPF_MAP_TYPE_HASH, sizeof(__u32),
+				 sizeof(struct upstream_name), SLUICE_UPSTREAMS_MAX,
+				 BPF_F_NO_PREALLOC, false },
+	[MAP_BACKENDS] = { "backends", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct backend),
+			   SLUICE_BACKENDS_MAX, BPF_F_MMAPABLE, false },
+	[MAP_MEMBERS] = { "members", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(__u32),
+			  SLUICE_MEMBERS_MAX, BPF_F_MMAPABLE, false },
+	[MAP_RINGS] = { "rings", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), sizeof(__u32),
+			SLUICE_UPSTREAMS_MAX, 0, false },
+	[MAP_FLOWS4] = { "flows4", BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow4_key),
+			 sizeof(struct flow), SLUICE_FLOWS_MAX, 0, true },
+	[MAP_FLOWS6] = { "flows6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow6_key),
+			 sizeof(struct flow), SLUICE_FLOWS_MAX, 0, true },
+	[MAP_NAT4] = { "nat4", BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow4_key), sizeof(struct nat),
+		       SLUICE_FLOWS_MAX, 0, true },
+	[MAP_NAT6] = { "nat6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct flow6_key), sizeof(struct nat),
+		       SLUICE_FLOWS_MAX, 0, true },
+	[MAP_LISTENERS] = { "listeners", BPF_MAP_TYPE_SOCKMAP, sizeof(__u32), sizeof(__u64),
+			    SLUICE_LISTENERS_MAX, 0, false },
+	[MAP_STEERING] = { "steering", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct steering),
+			   1, BPF_F_MMAPABLE, false },
+	[MAP_STATS] = { "stats", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(__u64), STAT_MAX,
+			0, false },
+	[MAP_DROPS] = { "drops", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(__u64), DROP_MAX,
+			0, false },
+	[MAP_FRONTEND_STATS] = { "frontend_stats", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32),
+				 sizeof(struct traffic), SLUICE_FRONTENDS_MAX, 0, false },
+	[MAP_BACKEND_STATS] = { "backend_stats", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32),
+				sizeof(struct traffic), SLUICE_BACKENDS_MAX, 0, false },
+	[MAP_WORKER_STATS] = { "worker_stats", BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			       sizeof(struct worker_stats), SLUICE_WORKERS_MAX, BPF_F_MMAPABLE,
+			       false },
+	[MAP_DAEMON_STATE] = { "daemon_state", BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			       sizeof(struct daemon_state), 1, BPF_F_MMAPABLE, false },
+};
+
+int pin_path(char path[PIN_PATH_MAX], const char *bpffs, const char *name)
+{
+	int n = snprintf(path, PIN_PATH_MAX, "%s/%s%s%s", bpffs, SLUICE_PIN_FOLDER, name ? "/" : "",
+			 name ? name : "");
+
+	return n < PIN_PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+int maps_check(int fd, enum map_id id, char *error, size_t error_bytes)
+{
+	const struct map_layout *want = &map_layouts[id];
+	struct bpf_map_info info = {};
+	__u32 info_bytes = sizeof(info);
+	const char *what = NULL;
+	__u32 has = 0, wanted = 0;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_bytes)) {
+		snprintf(error, error_bytes, "map %s: %s", want->name, strerror(errno));
+		return -errno;
+	}
+	if (info.type != want->type)
+		what = "type", has = info.type, wanted = want->type;
+	else if (info.key_size != want->key_bytes)
+		what = "key size", has = info.key_size, wanted = want->key_bytes;
+	else if (info.value_size != want->value_bytes)
+		what = "value size", has = info.value_size, wanted = want->value_bytes;
+	else if (info.map_flags != want->flags)
+		what = "flags", has = info.map_flags, wanted = want->flags;
+	else if (info.max_entries != want->entries_max && !want->sized_by_option)
+		what = "size", has = info.max_entries, wanted = want->entries_max;
+	if (!what)
+		return 0;
+	snprintf(error, error_bytes,
+		 "pinned map %s has another layout (%s %u, expected %u): it belongs to another "
+		 "version of sluiced; run `sluiced --cleanup` to remove it, then start again",
+		 want->name, what, has, wanted);
+	return -EPROTO;
+}
+
+int maps_open_pinned(const char *bpffs, enum map_id id, int *fd_out, char *error,
+		     size_t error_bytes)
+{
+	char path[PIN_PATH_MAX];
+	int fd, err;
+
+	err = pin_path(path, bpffs, map_layouts[id].name);
+	if (err)
+		return err;
+	fd = bpf_obj_get(path);
+	if (fd < 0) {
+		err = -errno;
+		snprintf(error, error_bytes, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	err = maps_check(fd, id, error, error_bytes);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	*fd_out = fd;
+	return 0;
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dataplane/object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
+
+#include "base/log.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/error.h"
+#include "sluice.skel.h"
+
+/* The last thing libbpf complained about; sluiced has one thread. */
+static char last_warning[256];
+
+static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
+{
+	char text[1024];
+	int n = vsnprintf(text, sizeof(text), format, args);
+
+	while (n > 0 && (size_t)n < sizeof(text) && text[n - 1] == '\n')
+		text[--n] = '\0';
+	if (level == LIBBPF_WARN)
+		snprintf(last_warning, sizeof(last_warning), "%.*s", (int)sizeof(last_warning) - 1,
+			 text);
+	if (level != LIBBPF_DEBUG)
+		log_debug("libbpf: %s", text);
+	return 0;
+}
+
+static int libxdp_print(enum libxdp_print_level level, const char *format, va_list args)
+{
+	char text[1024];
+	int n = vsnprintf(text, sizeof(text), format, args);
+
+	while (n > 0 && (size_t)n < sizeof(text) && text[n - 1] == '\n')
+		text[--n] = '\0';
+	if (level != LIBXDP_DEBUG)
+		log_debug("libxdp: %s", text);
+	return 0;
+}
+
+void object_log_setup(void)
+{
+	libbpf_set_print(libbpf_print);
+	libxdp_set_print(libxdp_print);
+}
+
+static int object_open(struct bpf_object **out)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "sluice");
+	struct bpf_object *object;
+	const void *elf;
+	size_t elf_bytes;
+
+	elf = sluice_bpf__elf_bytes(&elf_bytes);
+	object = bpf_object__open_mem(elf, elf_bytes, &options);
+	if (!object)
+		return -errno;
+	*out = object;
+	return 0;
+}
+
+/* Gives a map of the object the pinned one, if there is one. */
+static int map_adopt(const char *bpffs, enum map_id id, struct bpf_map *map, bool *adopted,
+		     char *error)
+{
+	char text[DATAPLANE_ERROR_MAX] = "";
+	int fd, err;
+
+	err = maps_open_pinned(bpffs, id, &fd, text, sizeof(text));
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return error_set(error, err, "%s", text);
+	err = bpf_map__reuse_fd(map, fd);
+	close(fd);
+	if (err)
+		return error_set(error, err, "adopt map %s: %s", map_layouts[id].name,
+				 strerror(-err));
+	*adopted = true;
+	return 0;
+}
+
+static int maps_prepare(const char *bpffs, uint32_t flows_max, struct bpf_object *object,
+			bool adopted[MAPS_COUNT], char *error)
+{
+	for (unsigned int id = 0; id < MAPS_COUNT; id++) {
+		const struct map_layout *layout = &map_layouts[id];
+		struct bpf_map *map = bpf_object__find_map_by_name(object, layout->name);
+		int err;
+
+		if (!map)
+			return error_set(error, -EPROTO, "the BPF object has no map %s",
+					 layout->name);
+		if (layout->sized_by_option && flows_max) {
+			err = bpf_map__set_max_entries(map, flows_max);
+			if (err)
+				return error_set(error, err, "map %s: %u entries: %s", layout->name,
+						 flows_max, strerror(-err));
+		}
+		err = map_adopt(bpffs, id, map, &adopted[id], error);
+		if (err)
+			return err;
+		if (layout->sized_by_option && flows_max && bpf_map__max_entries(map) != flows_max)
+			log_warn("dataplane: map %s keeps its %u entries: the size of a map that "
+				 "is in use cannot change",
+				 layout->name, bpf_map__max_entries(map));
+	}
+	return 0;
+}
+
+static int load_error(int err, char *error)
+{
+	if (err == -EPERM || err == -EACCES)
+		return error_set(error, -EPERM,
+				 "load BPF programs: no permission (needs CAP_BPF, CAP_NET_ADMIN "
+				 "and CAP_PERFMON, or root): %s",
+				 last_warning);
+	if (err == -EINVAL || err == -ENOTSUP || err == -EOPNOTSUPP || err == -ESRCH)
+		return error_set(
+			error, -EOPNOTSUPP,
+			"load BPF programs: this kernel lacks a feature that Sluice needs "
+			"(Linux 6.1 or newer with CONFIG_BPF_SYSCALL, CONFIG_DEBUG_INFO_BTF "
+			"and CONFIG_BPF_STREAM_PARSER): %s: %s",
+			strerror(-err), last_warning);
+	return error_set(error, err, "load BPF programs: %s: %s", strerror(-err), last_warning);
+}
+
+/* Copies of the descriptors of all maps, pins for those that have none. */
+static int maps_pin(const char *bpffs, struct bpf_object *object, const bool adopted[MAPS_COUNT],
+		    int maps[MAPS_COUNT], char *error)
+{
+	for (unsigned int id = 0; id < MAPS_COUNT; id++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, map_layouts[id].name);
+		char path[PIN_PATH_MAX];
+		int err;
+
+		err = pin_path(path, bpffs, map_layouts[id].name);
+		if (err)
+			return error_set(error, err, "path too long below %s", bpffs);
+		if (!adopted[id] && bpf_obj_pin(bpf_map__fd(map), path)) {
+			err = -errno;
+			return error_set(error, err, "pin %s: %s", path, strerror(-err));
+		}
+		maps[id] = fcntl(bpf_map__fd(map), F_DUPFD_CLOEXEC, 0);
+		if (maps[id] < 0) {
+			err = -errno;
+			return error_set(error, err, "map %s: %s", map_layouts[id].name,
+					 strerror(-err));
+		}
+	}
+	return 0;
+}
+
+int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
+		struct bpf_object **out, bool *adopted, char *error)
+{
+	bool map_adopted[MAPS_COUNT] = {};
+	struct bpf_object *object = NULL;
+	int err;
+
+	*adopted = false;
+	last_warning[0] = '\0';
+	err = object_open(&object);
+	if (err) {
+		error_set(error, err, "open the BPF object: %s: %s", strerror(-err), last_warning);
+		goto out;
+	}
+	err = maps_prepare(bpffs, flows_max, object, map_adopted, error);
+	for (unsigned int id = 0; id < MAPS_COUNT; id++)
+		*adopted = *adopted || map_adopted[id];
+	if (err)
+		goto out;
+	err = bpf_object__load(object);
+	if (err) {
+		err = load_error(err, error);
+		goto out;
+	}
+	err = maps_pin(bpffs, object, map_adopted, maps, error);
+	if (err)
+		goto out;
+	*out = object;
+	object = NULL;
+out:
+	bpf_object__close(object);
+	return err;
+}
+
+int object_open_xdp(const int maps[MAPS_COUNT], struct bpf_object **out)
+{
+	struct bpf_object *object = NULL;
+	struct bpf_program *program;
+	int err;
+
+	err = object_open(&object);
+	if (err)
+		goto out;
+	bpf_object__for_each_program (program, object) {
+		if (strcmp(bpf_program__name(program), "xdp_ingress") != 0)
+			bpf_program__set_autoload(program, false);
+	}
+	for (unsigned int id = 0; id < MAPS_COUNT; id++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, map_layouts[id].name);
+
+		err = map ? bpf_map__reuse_fd(map, maps[id]) : -EPROTO;
+		if (err)
+			goto out;
+	}
+	*out = object;
+	object = NULL;
+out:
+	bpf_object__close(object);
+	return err;
+}
+
+int object_program(const struct bpf_object *object, const char *name)
+{
+	const struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+	int fd;
+
+	if (!program)
+		return -ENOENT;
+	fd = fcntl(bpf_program__fd(program), F_DUPFD_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * object.h - the BPF object inside sluiced: opened, given adopted maps, loaded, pinned
+ */
+#ifndef SLUICE_DATAPLANE_OBJECT_H
+#define SLUICE_DATAPLANE_OBJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/maps.h"
+
+struct bpf_object;
+
+/* What libbpf and libxdp say goes to the debug log, and the last lines into error texts. */
+void object_log_setup(void);
+
+/**
+ * object_load - load programs and maps, adopt what is pinned, pin what is new
+ * @maps: out, one descriptor a map, owned by the caller
+ * @out: the loaded object, ended by bpf_object__close(); its maps stay open in @maps
+ * @adopted: out, true if pinned maps were found
+ * Return: 0; -EPROTO pinned maps of another layout; -EPERM; -EOPNOTSUPP; -errno. @error says it.
+ */
+int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
+		struct bpf_object **out, bool *adopted, char *error);
+
+/**
+ * object_open_xdp - a second, not yet loaded instance with nothing but xdp_ingress, for libxdp
+ * @maps: of the first, used by it too
+ */
+int object_open_xdp(const int maps[MAPS_COUNT], struct bpf_object **out);
+
+/* Descriptor of a program of a loaded object, a copy owned by the caller; -errno. */
+int object_program(const struct bpf_object *object, const char *name);
+
+#endif /* SLUICE_DATAPLANE_OBJECT_H */
