@@ -103,8 +103,8 @@ class Pod:
     def start_nginx(self):
         conf = self.folder / "nginx.conf"
         conf.write_text(NGINX_CONF.format(
-            name=self.name, folder=self.folder, http_port=HTTP_PORT, tcp_port=TCP_PORT,
-            udp_port=UDP_PORT,
+            name=self.name, folder=self.folder, http_port=HTTP_PORT,
+            other_port=OTHER_HTTP_PORT, tcp_port=TCP_PORT, udp_port=UDP_PORT,
             answer=self.cluster.answer.format(name=self.name)))
         self.nginx = self.host.start("nginx", ["nginx", "-c", conf, "-e", "stderr"])
         wait_until(lambda: self._answers() or not self.nginx.running(), f"nginx of {self.name}")
