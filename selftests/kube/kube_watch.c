@@ -198,6 +198,10 @@ static int parse(int argc, char **argv, struct kube_options *options)
 			options->idle_limit_ms = strtoull(value, NULL, 10);
 			continue;
 		}
+		if (strcmp(argv[i] + 2, "lease-duration-s") == 0) {
+			options->lease_duration_s = (unsigned int)strtoul(value, NULL, 10);
+			continue;
+		}
 		if (strcmp(argv[i] + 2, "class") == 0) {
 			set_class(value);
 			continue;

@@ -50,6 +50,7 @@ class KubeWatch:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1, env=env)
         self.lines = queue.Queue()
         self.log_lines = []
+        self.killed = False
         self.readers = [threading.Thread(target=self._read_out, daemon=True),
                         threading.Thread(target=self._read_log, daemon=True)]
         for reader in self.readers:
@@ -89,8 +90,13 @@ class KubeWatch:
                 raise
         for reader in self.readers:
             reader.join(5)
-        if self.process.returncode:
+        if self.process.returncode and not self.killed:
             raise AssertionError(f"kube-watch: exit {self.process.returncode}\n{self.log}")
+
+    def kill(self):
+        self.killed = True
+        self.process.kill()
+        self.process.wait(10)
 
     def say(self, line):
         self.process.stdin.write(line + "\n")

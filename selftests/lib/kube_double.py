@@ -584,7 +584,8 @@ class Double:
                 self.namespace(namespace)
             if (namespace, metadata["name"]) in self.store._table(resource):
                 return self.store.update(resource, namespace, metadata["name"], lambda old: {
-                    **item, "metadata": {**metadata, "namespace": namespace}}, manager)
+                    **item, "metadata": {"resourceVersion": old["metadata"]["resourceVersion"],
+                                         **metadata, "namespace": namespace}}, manager)
             made = self.store.create(resource, namespace, item, manager)
         if resource.status and item.get("status"):
             return self.store.update(resource, namespace, metadata["name"], lambda old: item,

@@ -122,6 +122,10 @@ int intake_put(struct intake *intake, const cJSON *json)
 	if (err)
 		return err;
 	for (size_t i = 0; i < result.count && !err; i++) {
+		if (intake->adjust)
+			err = intake->adjust(intake->ctx, result.objects[i]);
+		if (err)
+			break;
 		err = model_put(intake->model, result.objects[i]);
 		result.objects[i] = NULL;
 	}

@@ -20,7 +20,9 @@ typedef void intake_refused_fn(void *ctx, enum object_kind kind, const char *nam
 struct intake {
 	struct model *model; /* borrowed */
 	enum object_kind kind;
-	const char *namespace;      /* borrowed; what is outside is not ours; NULL: all */
+	const char *namespace; /* borrowed; what is outside is not ours; NULL: all */
+	/* May change an object before the model sees it. NULL: none. Return: 0; -ENOMEM. */
+	int (*adjust)(void *ctx, struct object *object);
 	intake_refused_fn *refused; /* an object is left out (message) or no longer so (NULL) */
 	void *ctx;
 

@@ -5,10 +5,22 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "kube/api.h"
+#include "kube/leader.h"
+#include "kube/publish.h"
+#include "kube/recorder.h"
 #include "kube/reflector.h"
+#include "kube/vip.h"
+#include "kube/writer.h"
+
+#define REVIEW_MS          250u /* changes of so long are looked at in one go */
+#define LEASE_NAME         "sluice-leader"
+#define LEASE_NAMESPACE    "sluice-system"
+#define LB_CLASS           "sluice.dev/l4"
+#define IDENTITY_BYTES_MAX 256
 
 struct kube {
 	struct loop *loop;   /* borrowed */
@@ -19,6 +31,15 @@ struct kube {
 	struct reflector **reflectors; /* owned array of owned reflectors */
 	size_t reflectors_count, reflectors_synced;
 	bool synced, api_started;
+
+	/* NULL where nothing is written. */
+	struct leader *leader;     /* owned */
+	struct writer *writer;     /* owned */
+	struct publish *publish;   /* owned */
+	struct recorder *recorder; /* owned */
+	struct vip *vip;           /* owned; reads without writing as well */
+	struct loop_timer *review; /* owned */
+	bool review_waits;
 };
 
 /* What is watched: resources, and how they are narrowed down. */
@@ -36,6 +57,134 @@ static const struct {
 };
 
 #define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
+
+/* ---- what is written --------------------------------------------------------------------------- */
+
+static void review_soon(struct kube *kube)
+{
+	if (kube->review_waits)
+		return;
+	kube->review_waits = true;
+	loop_timer_arm(kube->review, REVIEW_MS);
+}
+
+static void on_review(void *ctx)
+{
+	struct kube *kube = ctx;
+	bool leads = leader_leads(kube->leader);
+
+	kube->review_waits = false;
+	if (!kube->synced)
+		return;
+	vip_review(kube->vip, leads);
+	if (leads)
+		publish_review(kube->publish);
+}
+
+static void on_leads(void *ctx, bool leads)
+{
+	struct kube *kube = ctx;
+
+	recorder_lead(kube->recorder, leads);
+	if (!leads)
+		writer_clear(kube->writer);
+	review_soon(kube);
+}
+
+static void on_vip_problem(void *ctx, const struct service *service, const char *reason,
+			   const char *message, bool holds)
+{
+	struct kube *kube = ctx;
+	struct kube_event event = {
+		.kind = OBJECT_SERVICE,
+		.namespace = service->meta.namespace,
+		.name = service->meta.name,
+		.uid = service->meta.uid,
+		.warning = true,
+		.reason = reason,
+		.message = message,
+	};
+
+	if (!holds) {
+		kube_event_clear(kube, &event);
+		return;
+	}
+	log_warn("kube: Service %s/%s: %s", event.namespace, event.name, message);
+	kube_event(kube, &event);
+}
+
+static int adjust(void *ctx, struct object *object)
+{
+	struct kube *kube = ctx;
+
+	if (object->kind != OBJECT_SERVICE)
+		return 0;
+	return vip_adjust(kube->vip, (struct service *)object);
+}
+
+static int start_writing(struct kube *kube, const struct kube_options *options)
+{
+	char host_name[IDENTITY_BYTES_MAX] = "sluice";
+	const char *own_namespace = *kube->api.config.namespace && !options->kubeconfig
+					    ? kube->api.config.namespace
+					    : LEASE_NAMESPACE;
+	const char *identity =
+		options->identity && *options->identity ? options->identity : host_name;
+	const struct leader_options leader = {
+		.namespace = options->lease_namespace ? options->lease_namespace : own_namespace,
+		.name = options->lease_name ? options->lease_name : LEASE_NAME,
+		.identity = identity,
+		.duration_s = options->lease_duration_s,
+		.changed = on_leads,
+		.ctx = kube,
+	};
+	const struct publish_options publish = {
+		.addresses = options->publish_addresses,
+		.service = options->publish_service,
+		.owns_ingress = kube->callbacks.owns_ingress,
+		.ctx = kube->callbacks.ctx,
+	};
+	int err;
+
+	gethostname(host_name, sizeof(host_name) - 1);
+	err = recorder_new(kube->loop, &kube->api, identity, &kube->recorder);
+	if (!err)
+		err = leader_start(kube->loop, &kube->api, &leader, &kube->leader);
+	return err ? err
+		   : publish_new(kube->model, kube->leader, kube->writer, &publish, &kube->publish);
+}
+
+static int start_vip(struct kube *kube, const struct kube_options *options)
+{
+	const struct vip_options vip = {
+		.lb_class = options->lb_class ? options->lb_class : LB_CLASS,
+		.pool = options->lb_pool,
+		.problem = on_vip_problem,
+		.ctx = kube,
+	};
+	int err = loop_timer_new(kube->loop, on_review, kube, &kube->review);
+
+	if (!err)
+		err = writer_new(kube->loop, &kube->api, &kube->writer);
+	return err ? err : vip_new(kube->model, kube->writer, &vip, &kube->vip);
+}
+
+void kube_table_changed(struct kube *kube)
+{
+	review_soon(kube);
+}
+
+void kube_event(struct kube *kube, const struct kube_event *event)
+{
+	if (kube->recorder)
+		recorder_add(kube->recorder, event);
+}
+
+void kube_event_clear(struct kube *kube, const struct kube_event *event)
+{
+	if (kube->recorder)
+		recorder_clear(kube->recorder, event);
+}
 
 /* ---- from the reflectors --------------------------------------------------------------------- */
 
@@ -57,6 +206,7 @@ static void on_turn(void *ctx)
 	}
 	if (kube->callbacks.changed)
 		kube->callbacks.changed(kube->callbacks.ctx);
+	review_soon(kube); /* a status may have changed, which the table does not look at */
 }
 
 static void on_changed(void *ctx)
@@ -90,6 +240,7 @@ static int add_reflector(struct kube *kube, const struct reflector_options *opti
 	const struct reflector_events events = {
 		.changed = on_changed,
 		.synced = on_synced,
+		.adjust = adjust,
 		.refused = on_refused,
 		.ctx = kube,
 	};
@@ -170,7 +321,11 @@ int kube_start(struct loop *loop, const struct kube_options *options, struct mod
 		goto out;
 	kube->api_started = true;
 	log_info("kube: API server %s", kube->api.config.server);
-	err = watch_all(kube, options);
+	err = start_vip(kube, options);
+	if (!err)
+		err = watch_all(kube, options);
+	if (!err && options->write)
+		err = start_writing(kube, options);
 	if (err)
 		goto out;
 	*out = kube;
@@ -187,6 +342,13 @@ void kube_stop(struct kube *kube)
 	for (size_t i = 0; i < kube->reflectors_count; i++)
 		reflector_stop(kube->reflectors[i]);
 	free(kube->reflectors);
+	writer_clear(kube->writer);
+	leader_stop(kube->leader);
+	publish_free(kube->publish);
+	recorder_free(kube->recorder);
+	vip_free(kube->vip);
+	writer_free(kube->writer);
+	loop_timer_free(kube->review);
 	if (kube->api_started)
 		api_stop(&kube->api);
 	loop_timer_free(kube->turn);
@@ -197,6 +359,7 @@ void kube_count(const struct kube *kube, struct kube_counts *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->synced = kube->synced;
+	out->leader = leader_leads(kube->leader);
 	out->watches = (uint32_t)kube->reflectors_count;
 	for (size_t i = 0; i < kube->reflectors_count; i++) {
 		struct reflector_counts counts;
@@ -211,21 +374,4 @@ void kube_count(const struct kube *kube, struct kube_counts *out)
 	out->writes = kube->api.writes;
 	out->write_errors = kube->api.write_errors;
 	out->last_contact_ms = http_last_contact_ms(kube->api.http);
-}
-
-void kube_table_changed(struct kube *kube)
-{
-	(void)kube;
-}
-
-void kube_event(struct kube *kube, const struct kube_event *event)
-{
-	(void)kube;
-	(void)event;
-}
-
-void kube_event_clear(struct kube *kube, const struct kube_event *event)
-{
-	(void)kube;
-	(void)event;
 }

@@ -43,6 +43,7 @@ struct kube_options {
 	const char *identity;          /* of this replica: pod or node name; NULL: host name */
 	const char *lease_namespace;   /* NULL: the pod's own, else "sluice-system" */
 	const char *lease_name;        /* NULL: "sluice-leader" */
+	unsigned int lease_duration_s; /* 0: 15 */
 	const char *publish_addresses; /* "IP|HOST,...": status of our Ingresses; NULL: see next */
 	const char *publish_service;   /* "NS/NAME": copy its status, else its ready endpoints */
 	const char *lb_class;          /* Services whose status we own; NULL: "sluice.dev/l4" */

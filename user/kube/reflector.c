@@ -461,6 +461,7 @@ int reflector_start(struct loop *loop, struct api *api, struct model *model,
 		.model = model,
 		.kind = options->kind,
 		.namespace = reflector->selection.namespace,
+		.adjust = events->adjust,
 		.refused = events->refused,
 		.ctx = events->ctx,
 	};

@@ -35,6 +35,7 @@ struct reflector_options {
 struct reflector_events {
 	void (*changed)(void *ctx); /* the model may have noted a change */
 	void (*synced)(void *ctx);  /* the first list has been read to its end; once */
+	int (*adjust)(void *ctx, struct object *object); /* as in struct intake */
 	intake_refused_fn *refused;
 	void *ctx;
 };

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recorder.h - Events (events.k8s.io/v1) about objects that are not served as written
+ *
+ * Every replica knows what is wrong; the leader tells it, once, slowly. The name of an Event follows
+ * from what it says, so a new leader finds the Event of the old one and counts it on.
+ */
+#ifndef SLUICE_KUBE_RECORDER_H
+#define SLUICE_KUBE_RECORDER_H
+
+#include <stdbool.h>
+
+#include "base/loop.h"
+#include "kube/api.h"
+#include "kube/kube.h"
+
+struct recorder;
+
+#define RECORDER_NOTES_MAX   10000u /* known at once; more are not told */
+#define RECORDER_BURST       50u
+#define RECORDER_INTERVAL_MS 100u     /* then ten a second */
+#define RECORDER_MEMORY_MS   3600000u /* as long as the server keeps Events by default */
+#define RECORDER_NOTE_BYTES  1024u    /* the server's limit */
+
+/* @instance: copied; who reports. */
+int recorder_new(struct loop *loop, struct api *api, const char *instance, struct recorder **out);
+void recorder_free(struct recorder *recorder); /* takes NULL */
+
+void recorder_lead(struct recorder *recorder, bool leads);
+
+/* As kube_event() and kube_event_clear(). */
+void recorder_add(struct recorder *recorder, const struct kube_event *event);
+void recorder_clear(struct recorder *recorder, const struct kube_event *event);
+
+#endif /* SLUICE_KUBE_RECORDER_H */
