@@ -160,13 +160,9 @@ bool ids_is_parked(const struct ids *ids, uint32_t id)
 	return id && id <= ids->used && ids->slots[id].parked;
 }
 
-void ids_settle(struct ids *ids, uint64_t now_ms, void (*fn)(void *ctx, uint32_t id), void *ctx)
+void ids_settle(struct ids *ids, uint64_t now_ms)
 {
-	for (uint32_t id = ids->first; id; id = ids->slots[id].next) {
-		if (ids->slots[id].since_ms != IDS_ADOPTED)
-			continue;
-		ids->slots[id].since_ms = now_ms;
-		if (fn && ids->slots[id].key)
-			fn(ctx, id);
-	}
+	for (uint32_t id = ids->first; id; id = ids->slots[id].next)
+		if (ids->slots[id].since_ms == IDS_ADOPTED)
+			ids->slots[id].since_ms = now_ms;
 }

@@ -59,10 +59,7 @@ void ids_park(struct ids *ids, const char *key, uint32_t id, uint64_t now_ms);
 
 bool ids_is_parked(const struct ids *ids, uint32_t id);
 
-/**
- * ids_settle - after the first table_update(): the quarantine of unused adopted ids begins
- * @fn: called for each of them that had a key; may be NULL
- */
-void ids_settle(struct ids *ids, uint64_t now_ms, void (*fn)(void *ctx, uint32_t id), void *ctx);
+/* After the first table_update(): the quarantine of adopted ids that nothing uses begins. */
+void ids_settle(struct ids *ids, uint64_t now_ms);
 
 #endif /* SLUICE_TABLE_IDS_H */

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * compile_ingress.c - is it ours, and what does it claim on which hosts
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table/compile.h"
+
+#define CLASS_ANNOTATION "kubernetes.io/ingress.class"
+
+/* ---- class ------------------------------------------------------------------------------------ */
+
+/* An IngressClass of that name counts by its controller; without one the name given by
+ * --ingress-class is ours, so that a directory of manifests needs none. */
+bool class_is_ours(const struct table *table, const struct model *model,
+		   const struct ingress *ingress)
+{
+	const char *annotated = object_annotation(&ingress->meta, CLASS_ANNOTATION);
+	const struct ingress_class *class;
+	const char *name = annotated && annotated[0] ? annotated : ingress->class_name;
+
+	if (!name || !name[0])
+		return table->options.watch_without_class;
+	if (name == annotated && strcmp(name, table->options.ingress_class) == 0)
+		return true;
+	class = (const struct ingress_class *)model_get(model, OBJECT_INGRESS_CLASS, "", name);
+	if (class)
+		return strcmp(class->controller, table->options.controller) == 0;
+	return strcmp(name, table->options.ingress_class) == 0;
+}
+
+/* ---- one Ingress being compiled --------------------------------------------------------------- */
+
+struct work {
+	struct table *table;
+	const struct model *model;
+	const struct ingress *ingress; /* borrowed from the model */
+	struct ingress_entry *entry;   /* owned until it is put in force */
+	struct problem_object object;
+};
+
+static int tell(struct work *work, const char *reason, const char *field, const char *path,
+		const char *why)
+{
+	return problems_add(&work->entry->problems, &work->object, PROBLEM_WARNING, reason, field,
+			    "\"%.128s\" %s; it is left out", path, why);
+}
+
+/* Reasons for what the decoder left out, by the field it names. */
+static const char *reason_of_field(const char *field)
+{
+	static const struct {
+		const char *end, *reason;
+	} reasons[] = {
+		{ ".path", "InvalidPath" },         { ".pathType", "InvalidPathType" },
+		{ ".host", "InvalidHost" },         { ".service.name", "InvalidBackend" },
+		{ ".port", "InvalidBackend" },      { ".port.number", "InvalidBackend" },
+		{ ".port.name", "InvalidBackend" }, { ".backend", "InvalidBackend" },
+		{ ".service", "InvalidBackend" },   { ".resource", "ResourceBackend" },
+	};
+	size_t bytes = strlen(field);
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		size_t end = strlen(reasons[i].end);
+
+		if (bytes >= end && strcmp(field + bytes - end, reasons[i].end) == 0)
+			return reasons[i].reason;
+	}
+	return strncmp(field, "spec.tls", 8) == 0 ? "InvalidTLS" : "InvalidField";
+}
+
+static int add_decoded(struct work *work)
+{
+	const struct object *object = &work->ingress->meta;
+	int err = 0;
+
+	for (size_t i = 0; i < object->problems_count && !err; i++)
+		err = problems_add(&work->entry->problems, &work->object, PROBLEM_WARNING,
+				   reason_of_field(object->problems[i].field),
+				   object->problems[i].field, "%s", object->problems[i].message);
+	return err;
+}
+
+/* A rule that was left out is still a rule: its Ingress must not become the one for all hosts. */
+static bool has_rules(const struct ingress *ingress)
+{
+	for (size_t i = 0; i < ingress->meta.problems_count; i++)
+		if (strncmp(ingress->meta.problems[i].field, "spec.rules", 10) == 0)
+			return true;
+	return ingress->rules_count != 0;
+}
+
+/* The next of the claims, on @host. Room for all was made before. */
+static int claim_new(struct work *work, const char *host, enum claim_kind kind, struct claim **out)
+{
+	struct claim *claim = &work->entry->claims[work->entry->claims_count];
+	struct host_entry *entry;
+	int err = host_entry_get(work->table, host, &entry);
+
+	if (err)
+		return err;
+	claim->ingress = work->entry;
+	claim->kind = kind;
+	claim->target.claim = claim;
+	host_attach(work->table, entry, claim);
+	work->entry->claims_count++;
+	*out = claim;
+	return 0;
+}
+
+/* Takes the newest claim back. */
+static void claim_undo(struct work *work)
+{
+	struct claim *claim = &work->entry->claims[--work->entry->claims_count];
+
+	host_detach(work->table, claim);
+	target_release(work->table, &claim->target);
+	free(claim->path);
+	memset(claim, 0, sizeof(*claim));
+}
+
+static int resolve(struct work *work, const struct ingress_backend *backend, const char *field,
+		   struct claim *claim)
+{
+	struct target_report report = {
+		.problems = field ? &work->entry->problems : NULL,
+		.object = work->object,
+		.field = field ? field : "",
+	};
+
+	return target_resolve(work->table, work->model, work->entry->namespace, backend, &report,
+			      &claim->target);
+}
+
+/* ---- paths ------------------------------------------------------------------------------------ */
+
+/* The path as it will be matched. *out NULL: left out, said so. */
+static int convert_path(struct work *work, const struct ingress_path *path, const char *field,
+			bool regex, char **out)
+{
+	const char *written = path->path[0] ? path->path : "/";
+	const char *fault = NULL;
+
+	*out = NULL;
+	if (regex)
+		fault = regex_fault(written);
+	if (!fault && regex)
+		*out = strdup(written);
+	else if (!fault)
+		fault = path_normalise(written, out);
+	if (fault)
+		return tell(work, regex ? "InvalidRegex" : "InvalidPath", field, written, fault);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int add_path(struct work *work, const struct ingress_rule *rule,
+		    const struct ingress_path *path)
+{
+	bool regex = path->type == PATH_IMPLEMENTATION_SPECIFIC && work->entry->policy.use_regex;
+	char field[96], *normal;
+	struct claim *claim;
+	int err;
+
+	snprintf(field, sizeof(field), "spec.rules[%zu].http.paths[%zu].path", rule->index,
+		 path->index);
+	err = convert_path(work, path, field, regex, &normal);
+	if (err || !normal)
+		return err;
+	err = claim_new(work, rule->host, CLAIM_PATH, &claim);
+	if (err) {
+		free(normal);
+		return err;
+	}
+	claim->path = normal;
+	claim->regex = regex;
+	claim->type = path->type == PATH_EXACT ? PATH_EXACT : PATH_PREFIX;
+	claim->rule = (uint32_t)rule->index;
+	claim->index = (uint32_t)path->index;
+	snprintf(field, sizeof(field), "spec.rules[%zu].http.paths[%zu].backend", rule->index,
+		 path->index);
+	err = resolve(work, &path->backend, field, claim);
+	if (err != -ENOENT)
+		return err;
+	claim_undo(work);
+	return 0;
+}
+
+/* That the host has rules, and what takes the paths that none of them matches. */
+static int add_host(struct work *work, const char *host, bool first)
+{
+	const struct ingress_backend *backend = work->ingress->default_backend;
+	struct claim *claim;
+	int err = claim_new(work, host, CLAIM_HOST, &claim);
+
+	if (!err && backend)
+		err = resolve(work, backend, first ? "spec.defaultBackend" : NULL, claim);
+	return err == -ENOENT ? 0 : err;
+}
+
+static int add_rules(struct work *work)
+{
+	const struct ingress *ingress = work->ingress;
+	int err = 0;
+
+	for (size_t i = 0; i < ingress->rules_count && !err; i++) {
+		const struct ingress_rule *rule = &ingress->rules[i];
+
+		err = add_host(work, rule->host, i == 0);
+		for (size_t j = 0; j < rule->paths_count && !err; j++)
+			err = add_path(work, rule, &rule->paths[j]);
+	}
+	if (!err && ingress->default_backend && !has_rules(ingress))
+		err = add_host(work, DEFAULT_HOST, true);
+	return err;
+}
+
+/* ---- TLS -------------------------------------------------------------------------------------- */
+
+static int add_tls_host(struct work *work, const struct ingress_tls *tls, const char *host,
+			size_t index)
+{
+	struct claim *claim;
+	int err = claim_new(work, host, CLAIM_TLS, &claim);
+
+	if (err)
+		return err;
+	claim->rule = (uint32_t)tls->index;
+	claim->index = (uint32_t)index;
+	claim->secret = (struct secret_use){ .use = TABLE_SECRET_CERTIFICATE, .claim = claim };
+	if (!tls->secret_name)
+		return 0;
+	return secret_use_add(work->table, work->entry->namespace, tls->secret_name,
+			      &claim->secret);
+}
+
+static int add_tls(struct work *work, const struct ingress_tls *tls)
+{
+	const struct ingress *ingress = work->ingress;
+	int err = 0;
+
+	for (size_t i = 0; i < tls->hosts_count && !err; i++)
+		err = add_tls_host(work, tls, tls->hosts[i], i);
+	for (size_t i = 0; i < ingress->rules_count && !tls->hosts_count && !err; i++)
+		err = add_tls_host(work, tls, ingress->rules[i].host, i);
+	return err;
+}
+
+/* Where connections of a passed-through host go: the path "/" if there is one, else the first, else
+ * the default backend. */
+static const struct ingress_backend *passthrough_backend(const struct ingress *ingress,
+							 const struct ingress_rule *rule)
+{
+	for (size_t i = 0; i < rule->paths_count; i++)
+		if (!rule->paths[i].path[0] || strcmp(rule->paths[i].path, "/") == 0)
+			return &rule->paths[i].backend;
+	return rule->paths_count ? &rule->paths[0].backend : ingress->default_backend;
+}
+
+static int add_passthrough(struct work *work, const struct ingress_rule *rule)
+{
+	const struct ingress_backend *backend = passthrough_backend(work->ingress, rule);
+	struct claim *claim;
+	char field[96];
+	int err;
+
+	if (!rule->host[0]) {
+		snprintf(field, sizeof(field), "spec.rules[%zu].host", rule->index);
+		return tell(work, "PassthroughWithoutHost", field, "",
+			    "is no host: TLS passthrough needs one");
+	}
+	if (!backend)
+		return 0;
+	err = claim_new(work, rule->host, CLAIM_TLS, &claim);
+	if (err)
+		return err;
+	claim->passthrough = true;
+	claim->rule = (uint32_t)rule->index;
+	err = resolve(work, backend, NULL, claim);
+	if (err != -ENOENT)
+		return err;
+	claim_undo(work);
+	return 0;
+}
+
+static int add_tls_all(struct work *work)
+{
+	const struct ingress *ingress = work->ingress;
+	int err = 0;
+
+	/* Before the tls entries: within one Ingress the first claim wins. */
+	if (work->entry->policy.tls_passthrough)
+		for (size_t i = 0; i < ingress->rules_count && !err; i++)
+			err = add_passthrough(work, &ingress->rules[i]);
+	for (size_t i = 0; i < ingress->tls_count && !err; i++)
+		err = add_tls(work, &ingress->tls[i]);
+	return err;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+static size_t claims_max(const struct ingress *ingress)
+{
+	size_t count = 1 + 2 * ingress->rules_count; /* hosts, passthrough, the overall default */
+
+	for (size_t i = 0; i < ingress->rules_count; i++)
+		count += ingress->rules[i].paths_count;
+	for (size_t i = 0; i < ingress->tls_count; i++)
+		count += ingress->tls[i].hosts_count ? ingress->tls[i].hosts_count
+						     : ingress->rules_count;
+	return count;
+}
+
+static int add_ca(struct work *work)
+{
+	struct ingress_entry *entry = work->entry;
+	const char *fault;
+	int err;
+
+	if (!entry->policy.ca)
+		return 0;
+	entry->ca = (struct secret_use){ .use = TABLE_SECRET_CA, .ingress = entry };
+	err = secret_use_add(work->table, entry->namespace, entry->policy.ca, &entry->ca);
+	if (err)
+		return err;
+	fault = secret_fault(work->model, &entry->ca);
+	secret_use_judge(work->table, &entry->ca, !fault);
+	if (!fault)
+		return 0;
+	return problems_add(&entry->problems, &work->object, PROBLEM_WARNING, "SecretUnusable",
+			    "metadata.annotations[" POLICY_PREFIX "backend-ca]",
+			    "Secret %s/%s %s; its backends cannot be verified and are not used",
+			    entry->namespace, entry->policy.ca, fault);
+}
+
+static int entry_new(const struct ingress *ingress, struct ingress_entry **out)
+{
+	const struct object *object = &ingress->meta;
+	struct ingress_entry *entry = calloc(1, sizeof(*entry));
+
+	*out = entry;
+	if (!entry)
+		return -ENOMEM;
+	entry->key = key_of(object->namespace, object->name);
+	entry->namespace = strdup(object->namespace);
+	entry->name = strdup(object->name);
+	entry->uid = strdup(object->uid);
+	entry->created_unix_s = object->created_unix_s;
+	entry->claims = calloc(claims_max(ingress), sizeof(*entry->claims));
+	return entry->key && entry->namespace && entry->name && entry->uid && entry->claims
+		       ? 0
+		       : -ENOMEM;
+}
+
+static int compile(struct work *work)
+{
+	struct ingress_entry *entry = work->entry;
+	int err = policy_parse(&work->ingress->meta, &entry->policy, &entry->problems);
+
+	if (!err)
+		err = add_decoded(work);
+	if (!err)
+		err = add_ca(work);
+	if (!err)
+		err = add_rules(work);
+	if (!err)
+		err = add_tls_all(work);
+	return err;
+}
+
+/* Puts @entry (NULL: none) in the place of @old (NULL: none) and frees that. */
+static int replace(struct table *table, struct ingress_entry *old, struct ingress_entry *entry)
+{
+	struct problem_set none = {};
+	struct problem_set *before = old ? &old->problems : &none;
+	struct problem_set *now = entry ? &entry->problems : &none;
+	struct problem_set nothing = {};
+	int err;
+
+	/* The key first: it is what can fail and be undone. */
+	if (entry && !old) {
+		err = strmap_put(&table->ingresses, entry->key, entry, NULL);
+		if (err)
+			return err;
+	}
+	err = problems_replace(before, entry ? now : &nothing, &table->changes.problems_added,
+			       &table->changes.problems_cleared);
+	if (err) {
+		if (entry && !old)
+			strmap_remove(&table->ingresses, entry->key);
+		return err;
+	}
+	if (entry) {
+		entry->problems = *before; /* sorted now */
+		memset(before, 0, sizeof(*before));
+		if (old)
+			(void)strmap_put(&table->ingresses, entry->key, entry, NULL);
+	} else if (old) {
+		strmap_remove(&table->ingresses, old->key);
+	}
+	ingress_free(table, old);
+	return 0;
+}
+
+int ingress_compile(struct table *table, const struct model *model, const char *namespace,
+		    const char *name)
+{
+	struct object *object = model_get(model, OBJECT_INGRESS, namespace, name);
+	struct work work = { .table = table, .model = model };
+	char *key = key_of(namespace, name);
+	struct ingress_entry *old;
+	int err = 0;
+
+	if (!key)
+		return -ENOMEM;
+	old = strmap_get(&table->ingresses, key);
+	free(key);
+	work.ingress = (const struct ingress *)object;
+	if (!object || !class_is_ours(table, model, work.ingress))
+		return old ? replace(table, old, NULL) : 0;
+	work.object = (struct problem_object){ OBJECT_INGRESS, object->namespace, object->name,
+					       object->uid };
+	err = entry_new(work.ingress, &work.entry);
+	if (!err)
+		err = compile(&work);
+	if (!err)
+		err = replace(table, old, work.entry);
+	if (err)
+		ingress_free(table, work.entry);
+	return err;
+}
+
+void ingress_free(struct table *table, struct ingress_entry *ingress)
+{
+	if (!ingress)
+		return;
+	unmark(ingress);
+	for (size_t i = 0; i < ingress->claims_count; i++) {
+		struct claim *claim = &ingress->claims[i];
+
+		host_detach(table, claim);
+		target_release(table, &claim->target);
+		secret_use_drop(table, &claim->secret);
+		free(claim->path);
+	}
+	free(ingress->claims);
+	secret_use_drop(table, &ingress->ca);
+	policy_clear(&ingress->policy);
+	problems_clear(&ingress->problems);
+	free(ingress->uid);
+	free(ingress->name);
+	free(ingress->namespace);
+	free(ingress->key);
+	free(ingress);
+}

@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * table.c - the life of a table: what a change marks, and the order in which marks are worked off
+ *
+ * compile_ingress.c, compile_service.c, compile_host.c, compile_frontend.c and upstream.c do the
+ * work on one entry each; options.c, endpoints.c, policy.c, path.c and secrets.c help them;
+ * delta.c, snapshot_write.c and view.c hand out the result.
+ */
+#include "table/table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "table/compile.h"
+#include "table/vec.h"
+
+#define MARK(table, list, entry)                                            \
+	do {                                                                \
+		if (!(entry)->marked)                                       \
+			LIST_INSERT_HEAD(&(table)->list, entry, of_marked); \
+		(entry)->marked = true;                                     \
+	} while (0)
+
+void mark_ingress(struct table *table, struct ingress_entry *ingress)
+{
+	MARK(table, marked_ingresses, ingress);
+}
+
+void mark_service(struct table *table, struct service_entry *service)
+{
+	MARK(table, marked_services, service);
+}
+
+void mark_upstream(struct table *table, struct upstream_entry *upstream)
+{
+	MARK(table, marked_upstreams, upstream);
+}
+
+void mark_host(struct table *table, struct host_entry *host)
+{
+	MARK(table, marked_hosts, host);
+}
+
+void mark_frontend(struct table *table, struct frontend_entry *frontend)
+{
+	MARK(table, marked_frontends, frontend);
+}
+
+int age_compare(int64_t a_created_unix_s, const char *a_key, int64_t b_created_unix_s,
+		const char *b_key)
+{
+	if (a_created_unix_s != b_created_unix_s)
+		return a_created_unix_s < b_created_unix_s ? -1 : 1;
+	return strcmp(a_key, b_key);
+}
+
+char *key_of(const char *namespace, const char *name)
+{
+	size_t first = strlen(namespace), second = strlen(name);
+	char *key = malloc(first + second + 2);
+
+	if (!key)
+		return NULL;
+	memcpy(key, namespace, first);
+	key[first] = '/';
+	memcpy(key + first + 1, name, second + 1);
+	return key;
+}
+
+/* ---- birth and death -------------------------------------------------------------------------- */
+
+static void *copy_array(const void *items, size_t count, size_t size)
+{
+	void *copy = malloc(count * size + 1);
+
+	if (copy && count)
+		memcpy(copy, items, count * size);
+	return copy;
+}
+
+static int copy_adopted(struct table *table, const struct table_ids *ids)
+{
+	struct table_ids *to = &table->adopted;
+
+	*to = *ids;
+	to->upstreams = copy_array(ids->upstreams, ids->upstreams_count, sizeof(*ids->upstreams));
+	to->backends = copy_array(ids->backends, ids->backends_count, sizeof(*ids->backends));
+	to->frontends = copy_array(ids->frontends, ids->frontends_count, sizeof(*ids->frontends));
+	return to->upstreams && to->backends && to->frontends ? 0 : -ENOMEM;
+}
+
+/* Entries that make no sense are left to dataplane_reconcile(), which removes what is not named. */
+static int adopt(struct table *table, const struct table_ids *ids)
+{
+	char key[BACKEND_KEY_MAX > FRONTEND_KEY_MAX ? BACKEND_KEY_MAX : FRONTEND_KEY_MAX];
+	int err = copy_adopted(table, ids);
+
+	for (size_t i = 0; i < ids->upstreams_count && err != -ENOMEM; i++)
+		err = ids_adopt(&table->upstream_ids, ids->upstreams[i].name, ids->upstreams[i].id,
+				1);
+	for (size_t i = 0; i < ids->backends_count && err != -ENOMEM; i++) {
+		backend_key(ids->backends[i].upstream_id, &ids->backends[i].addr,
+			    ids->backends[i].port, key);
+		err = ids_adopt(&table->backend_ids, key, ids->backends[i].id,
+				ids->backends[i].generation);
+	}
+	for (size_t i = 0; i < ids->frontends_count && err != -ENOMEM; i++) {
+		frontend_key(&ids->frontends[i].addr, ids->frontends[i].port,
+			     ids->frontends[i].proto, key);
+		err = ids_adopt(&table->frontend_ids, key, ids->frontends[i].id, 1);
+	}
+	table->generation = ids->generation;
+	return err == -ENOMEM ? err : 0;
+}
+
+int table_new(const struct table_options *options, const struct table_ids *ids, struct table **out)
+{
+	struct table *table = calloc(1, sizeof(*table));
+	int err;
+
+	if (!table)
+		return -ENOMEM;
+	ids_init(&table->upstream_ids, SLUICE_UPSTREAMS_MAX - 1);
+	ids_init(&table->backend_ids, SLUICE_BACKENDS_MAX - 1);
+	ids_init(&table->frontend_ids, SLUICE_FRONTENDS_MAX - 1);
+	table->default_marked = true;
+	table->addresses_changed = true;
+	if (getrandom(&table->hash_seed, sizeof(table->hash_seed), GRND_NONBLOCK) < 0)
+		table->hash_seed = 0x811c9dc5u; /* FNV offset basis, 32 bit */
+	table->problem_cache = calloc(1, sizeof(*table->problem_cache));
+	err = table->problem_cache ? options_copy(options, table) : -ENOMEM;
+	if (!err && ids)
+		err = adopt(table, ids);
+	if (err)
+		goto out;
+	*out = table;
+	table = NULL;
+out:
+	table_free(table);
+	return err;
+}
+
+void table_ids_free(struct table_ids *ids)
+{
+	free(ids->upstreams);
+	free(ids->backends);
+	free(ids->frontends);
+	memset(ids, 0, sizeof(*ids));
+}
+
+static void free_entries(struct table *table)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+
+	while ((at = strmap_next(&table->ingresses, &position)))
+		ingress_free(table, at->value);
+	host_detach(table, &table->default_claim);
+	target_release(table, &table->default_claim.target);
+	secret_use_drop(table, &table->default_certificate);
+	for (position = 0; (at = strmap_next(&table->frontends, &position));)
+		frontend_free(at->value);
+	for (position = 0; (at = strmap_next(&table->upstreams, &position));)
+		upstream_free(at->value);
+	for (position = 0; (at = strmap_next(&table->services, &position));)
+		service_free(table, at->value);
+	for (position = 0; (at = strmap_next(&table->hosts, &position));)
+		host_free(at->value);
+}
+
+void table_free(struct table *table)
+{
+	if (!table)
+		return;
+	free_entries(table);
+	strmap_clear(&table->ingresses);
+	strmap_clear(&table->frontends);
+	strmap_clear(&table->upstreams);
+	strmap_clear(&table->services);
+	strmap_clear(&table->hosts);
+	strmap_clear(&table->secrets);
+	free(table->http_frontends);
+	problems_clear(&table->option_problems);
+	changes_clear(table);
+	ids_free(&table->upstream_ids);
+	ids_free(&table->backend_ids);
+	ids_free(&table->frontend_ids);
+	table_ids_free(&table->adopted);
+	if (table->problem_cache)
+		free(table->problem_cache->items);
+	free(table->problem_cache);
+	options_clear(table);
+	free(table);
+}
+
+/* ---- what a change marks ---------------------------------------------------------------------- */
+
+static int note_service(struct table *table, const struct model *model, const char *namespace,
+			const char *name)
+{
+	const struct service *object =
+		(const struct service *)model_get(model, OBJECT_SERVICE, namespace, name);
+	char *key = key_of(namespace, name);
+	struct service_entry *service;
+	struct target *target;
+	int err = 0;
+
+	if (!key)
+		return -ENOMEM;
+	service = strmap_get(&table->services, key);
+	free(key);
+	if (!service && !service_is_l4(table, object))
+		return 0;
+	if (!service)
+		err = service_entry_get(table, namespace, name, &service);
+	if (err)
+		return err;
+	service->refresh = true;
+	mark_service(table, service);
+	LIST_FOREACH(target, &service->targets, of_service)
+	{
+		if (target->claim->ingress)
+			mark_ingress(table, target->claim->ingress);
+		else
+			table->default_marked = true;
+	}
+	return 0;
+}
+
+static int note_slice(struct table *table, const char *namespace, const struct object *object)
+{
+	const struct endpoint_slice *slice = (const struct endpoint_slice *)object;
+	struct upstream_entry *upstream;
+	struct service_entry *service;
+	char *key;
+
+	if (!slice || !slice->service_name[0])
+		return 0;
+	key = key_of(namespace, slice->service_name);
+	if (!key)
+		return -ENOMEM;
+	service = strmap_get(&table->services, key);
+	free(key);
+	if (!service)
+		return 0;
+	LIST_FOREACH(upstream, &service->upstreams, of_service)
+	{
+		mark_upstream(table, upstream);
+	}
+	if (object->problems_count || service->problems.count) { /* it may tell of the slice's */
+		service->refresh = true;
+		mark_service(table, service);
+	}
+	return 0;
+}
+
+static bool same_addresses(const struct node *a, const struct node *b)
+{
+	return a && b && a->internal_ips_count == b->internal_ips_count &&
+	       (!a->internal_ips_count ||
+		memcmp(a->internal_ips, b->internal_ips,
+		       a->internal_ips_count * sizeof(*a->internal_ips)) == 0);
+}
+
+static void note_node(struct table *table, const struct object *old, const struct object *now,
+		      const char *name)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+
+	if (strcmp(name, table->options.node_name) == 0)
+		table->addresses_changed = true;
+	if (same_addresses((const struct node *)old, (const struct node *)now))
+		return;
+	while ((at = strmap_next(&table->upstreams, &position)))
+		mark_upstream(table, at->value);
+}
+
+static int compile_all_ingresses(struct table *table, const struct model *model)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+	int err = 0;
+
+	while (!err && (at = strmap_next(&model->objects[OBJECT_INGRESS], &position))) {
+		const struct object *object = at->value;
+
+		err = ingress_compile(table, model, object->namespace, object->name);
+	}
+	return err;
+}
+
+/* Everything but Ingresses, which are compiled when all else is marked. */
+static int note_change(struct table *table, const struct model *model,
+		       const struct model_change *change, bool *classes_changed)
+{
+	const struct object *now = model_get(model, change->kind, change->namespace, change->name);
+	int err = 0;
+
+	switch (change->kind) {
+	case OBJECT_INGRESS_CLASS:
+		*classes_changed = true;
+		break;
+	case OBJECT_SERVICE:
+		err = note_service(table, model, change->namespace, change->name);
+		break;
+	case OBJECT_ENDPOINT_SLICE:
+		err = note_slice(table, change->namespace, change->old);
+		if (!err)
+			err = note_slice(table, change->namespace, now);
+		break;
+	case OBJECT_SECRET:
+		err = secret_changed(table, change->namespace, change->name);
+		break;
+	case OBJECT_NODE:
+		note_node(table, change->old, now, change->name);
+		break;
+	default:
+		break;
+	}
+	return err;
+}
+
+static int note_changes(struct table *table, const struct model *model)
+{
+	bool classes_changed = false;
+	int err = 0;
+
+	for (size_t i = 0; i < model->changes_count && !err; i++)
+		err = note_change(table, model, &model->changes[i], &classes_changed);
+	for (size_t i = 0; i < model->changes_count && !err && !classes_changed; i++)
+		if (model->changes[i].kind == OBJECT_INGRESS)
+			err = ingress_compile(table, model, model->changes[i].namespace,
+					      model->changes[i].name);
+	for (size_t i = 0; i < model->changes_count && !err && classes_changed; i++)
+		if (model->changes[i].kind == OBJECT_INGRESS &&
+		    !model_get(model, OBJECT_INGRESS, model->changes[i].namespace,
+			       model->changes[i].name))
+			err = ingress_compile(table, model, model->changes[i].namespace,
+					      model->changes[i].name);
+	if (!err && classes_changed)
+		err = compile_all_ingresses(table, model);
+	return err;
+}
+
+/* The first time: all that the model holds, whatever its change list says. */
+static int note_all(struct table *table, const struct model *model)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+	int err = 0;
+
+	while (!err && (at = strmap_next(&model->objects[OBJECT_SERVICE], &position))) {
+		const struct object *object = at->value;
+
+		err = note_service(table, model, object->namespace, object->name);
+	}
+	return err ? err : compile_all_ingresses(table, model);
+}
+
+/* ---- working the marks off -------------------------------------------------------------------- */
+
+/* Takes entries off @list one by one; one that fails goes back on. */
+#define WORK_OFF(table, list, kind, entry, call)                 \
+	while (!err && !LIST_EMPTY(&(table)->list)) {            \
+		struct kind *entry = LIST_FIRST(&(table)->list); \
+                                                                 \
+		unmark(entry);                                   \
+		err = (call);                                    \
+		if (err)                                         \
+			MARK(table, list, entry);                \
+	}
+
+static int work_off_ingresses(struct table *table, const struct model *model)
+{
+	int err = 0;
+
+	WORK_OFF(table, marked_ingresses, ingress_entry, ingress,
+		 ingress_compile(table, model, ingress->namespace, ingress->name));
+	if (!err && table->default_marked)
+		err = options_compile(table, model);
+	if (!err)
+		table->default_marked = false;
+	return err;
+}
+
+/* They stay marked: at the end it is asked which of them are still needed. */
+static int work_off_services(struct table *table, const struct model *model)
+{
+	struct service_entry *service;
+	int err = 0;
+
+	LIST_FOREACH(service, &table->marked_services, of_marked)
+	{
+		if (!err && service->refresh)
+			err = service_refresh(table, model, service);
+	}
+	return err;
+}
+
+static int work_off_frontends(struct table *table, const struct model *model)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+	int err = 0;
+
+	if (table->addresses_changed) {
+		err = frontends_http(table);
+		while (!err && (at = strmap_next(&table->frontends, &position)))
+			mark_frontend(table, at->value);
+		if (!err)
+			table->addresses_changed = false;
+	}
+	WORK_OFF(table, marked_frontends, frontend_entry, frontend,
+		 frontend_refresh(table, model, frontend));
+	return err;
+}
+
+static int work_off_rest(struct table *table, const struct model *model)
+{
+	int err = 0;
+
+	WORK_OFF(table, marked_hosts, host_entry, host, host_refresh(table, model, host));
+	WORK_OFF(table, marked_upstreams, upstream_entry, upstream,
+		 upstream_refresh(table, model, upstream));
+	WORK_OFF(table, marked_services, service_entry, service, service_collect(table, service));
+	return err;
+}
+
+/* Adopted ids that nothing uses: the maps still hold them. */
+static int settle_ids(struct table *table)
+{
+	struct table_ids *adopted = &table->adopted;
+	struct changes *changes = &table->changes;
+	int err = vec_reserve(&changes->backends_removed, &changes->backends_removed_capacity,
+			      changes->backends_removed_count, adopted->backends_count,
+			      sizeof(*changes->backends_removed));
+
+	if (!err)
+		err = vec_reserve(&changes->upstreams_removed, &changes->upstreams_removed_capacity,
+				  changes->upstreams_removed_count, adopted->upstreams_count,
+				  sizeof(*changes->upstreams_removed));
+	if (!err)
+		err = vec_reserve(&changes->frontends_removed, &changes->frontends_removed_capacity,
+				  changes->frontends_removed_count, adopted->frontends_count,
+				  sizeof(*changes->frontends_removed));
+	if (err)
+		return err;
+	for (size_t i = 0; i < adopted->backends_count; i++)
+		if (ids_is_parked(&table->backend_ids, adopted->backends[i].id))
+			changes->backends_removed[changes->backends_removed_count++] =
+				adopted->backends[i].id;
+	for (size_t i = 0; i < adopted->upstreams_count; i++)
+		if (ids_is_parked(&table->upstream_ids, adopted->upstreams[i].id))
+			changes->upstreams_removed[changes->upstreams_removed_count++] =
+				adopted->upstreams[i].id;
+	for (size_t i = 0; i < adopted->frontends_count; i++)
+		if (ids_is_parked(&table->frontend_ids, adopted->frontends[i].id))
+			changes->frontends_removed[changes->frontends_removed_count++] =
+				(struct table_frontend){
+					.id = adopted->frontends[i].id,
+					.addr = adopted->frontends[i].addr,
+					.port = adopted->frontends[i].port,
+					.proto = adopted->frontends[i].proto,
+				};
+	table_ids_free(adopted);
+	ids_settle(&table->upstream_ids, table->now_ms);
+	ids_settle(&table->backend_ids, table->now_ms);
+	ids_settle(&table->frontend_ids, table->now_ms);
+	return 0;
+}
+
+int table_update(struct table *table, const struct model *model, uint64_t now_ms,
+		 struct table_delta **out)
+{
+	int err;
+
+	table->now_ms = now_ms;
+	err = table->started ? note_changes(table, model) : note_all(table, model);
+	if (!err)
+		err = work_off_ingresses(table, model);
+	if (!err)
+		err = work_off_services(table, model);
+	if (!err)
+		err = work_off_frontends(table, model);
+	if (!err)
+		err = work_off_rest(table, model);
+	if (!err && !table->started) {
+		table->changes.routes = true;
+		table->changes.certificates = true;
+		err = settle_ids(table);
+	}
+	if (!err)
+		err = delta_make(table, out);
+	if (!err)
+		table->started = true;
+	return err;
+}
