@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/keys.h"
 #include "daemon/removals.h"
+#include "daemon/trim.h"
 
 /* Routing tables follow each other no faster; a burst of changes makes one. */
 #define SNAPSHOT_SPACING_MS 10
@@ -101,6 +102,7 @@ static void check_ready(struct apply *apply)
 	if (workers.generation_least < apply->snapshot_first)
 		return;
 	apply->state->ready = 1;
+	trim_memory();
 	log_info("ready: %u frontends, %u routes, %u upstreams, %u backends, %u problems; "
 		 "generation %" PRIu64,
 		 apply->state->frontends, apply->state->routes, apply->state->upstreams,

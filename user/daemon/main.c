@@ -4,7 +4,7 @@
  *
  *   main.c           flags, signals, exit status
  *   daemon.c         the parts, in the order in which they start
- *   options.c        the table of flags;  option_values.c  one parser a kind of value
+ *   options.c        flags and environment;  option_table.c  one row each;  option_values.c
  *   instance.c       one sluiced a bpffs; how the next one takes over
  *   source.c         manifests or API server -> model
  *   addresses.c      addresses of the node and their changes
@@ -16,7 +16,7 @@
  *   greeting.c       workers that outlived their sluiced
  *   helper.c         where sluice-proxy is and as whom it runs;  spawn.c  starting it
  *   sockets.c        listeners and control sockets
- *   cleanup.c        --cleanup
+ *   cleanup.c        --cleanup;  trim.c  memory that only the start needed
  *
  * One thread, one loop. What must not be lost when this process dies lies in pinned maps, in links
  * and in the workers; everything here is rebuilt from the source and from them.
@@ -84,7 +84,7 @@ static int watch_signals(struct daemon *d, int *fd_out)
 	return loop_watch_add(d->loop, *fd_out, EPOLLIN, signal_ready, d, &watch);
 }
 
-/* ---- life ---- */
+/* ---- life --------------------------------------------------------------------------------------------- */
 
 /* What can be wrong with the flags is found before anything is touched. */
 static int prepare(struct daemon *d)
