@@ -16,3 +16,6 @@ kube: $T/kube-watch ## the Kubernetes source against a double of the API server 
 	$Q selftests/lib/run_tests.py selftests/kube
 
 .PHONY: kube
+
+test_suites += kube
+test_builds += $T/kube-watch

@@ -94,7 +94,6 @@ static int refuse(struct intake *intake, const struct identity *id, const char *
 		refusal_free(refusal);
 		return -ENOMEM;
 	}
-	log_warn("kube: %s %s is left out: %s", object_kind_name(intake->kind), id->key, message);
 	if (intake->refused)
 		intake->refused(intake->ctx, intake->kind, id->namespace, id->name, id->uid,
 				message);

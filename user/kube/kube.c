@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,8 @@
 #include "kube/vip.h"
 #include "kube/writer.h"
 
-#define REVIEW_MS          250u /* changes of so long are looked at in one go */
+#define REVIEW_MS          250u     /* changes of so long are looked at in one go */
+#define OWN_SERVICE        "sluice" /* as in manifests/ */
 #define LEASE_NAME         "sluice-leader"
 #define LEASE_NAMESPACE    "sluice-system"
 #define LB_CLASS           "sluice.dev/l4"
@@ -122,36 +124,51 @@ static int adjust(void *ctx, struct object *object)
 	return vip_adjust(kube->vip, (struct service *)object);
 }
 
+static int start_publish(struct kube *kube, const struct kube_options *options,
+			 const char *own_namespace)
+{
+	struct publish_options publish = {
+		.addresses = options->publish_addresses,
+		.service = options->publish_service,
+		.owns_ingress = kube->callbacks.owns_ingress,
+		.ctx = kube->callbacks.ctx,
+	};
+	char *own_service = NULL;
+	int err;
+
+	if (!publish.service) {
+		if (asprintf(&own_service, "%s/%s", own_namespace, OWN_SERVICE) < 0)
+			return -ENOMEM;
+		publish.service = own_service;
+	}
+	err = publish_new(kube->model, kube->leader, kube->writer, &publish, &kube->publish);
+	free(own_service);
+	return err;
+}
+
 static int start_writing(struct kube *kube, const struct kube_options *options)
 {
 	char host_name[IDENTITY_BYTES_MAX] = "sluice";
 	const char *own_namespace = *kube->api.config.namespace && !options->kubeconfig
 					    ? kube->api.config.namespace
 					    : LEASE_NAMESPACE;
-	const char *identity =
-		options->identity && *options->identity ? options->identity : host_name;
-	const struct leader_options leader = {
+	struct leader_options leader = {
 		.namespace = options->lease_namespace ? options->lease_namespace : own_namespace,
 		.name = options->lease_name ? options->lease_name : LEASE_NAME,
-		.identity = identity,
+		.identity = options->identity,
 		.duration_s = options->lease_duration_s,
 		.changed = on_leads,
 		.ctx = kube,
 	};
-	const struct publish_options publish = {
-		.addresses = options->publish_addresses,
-		.service = options->publish_service,
-		.owns_ingress = kube->callbacks.owns_ingress,
-		.ctx = kube->callbacks.ctx,
-	};
 	int err;
 
 	gethostname(host_name, sizeof(host_name) - 1);
-	err = recorder_new(kube->loop, &kube->api, identity, &kube->recorder);
+	if (!leader.identity || !*leader.identity)
+		leader.identity = host_name;
+	err = recorder_new(kube->loop, &kube->api, leader.identity, &kube->recorder);
 	if (!err)
 		err = leader_start(kube->loop, &kube->api, &leader, &kube->leader);
-	return err ? err
-		   : publish_new(kube->model, kube->leader, kube->writer, &publish, &kube->publish);
+	return err ? err : start_publish(kube, options, leader.namespace);
 }
 
 static int start_vip(struct kube *kube, const struct kube_options *options)

@@ -45,7 +45,8 @@ struct kube_options {
 	const char *lease_name;        /* NULL: "sluice-leader" */
 	unsigned int lease_duration_s; /* 0: 15 */
 	const char *publish_addresses; /* "IP|HOST,...": status of our Ingresses; NULL: see next */
-	const char *publish_service;   /* "NS/NAME": copy its status, else its ready endpoints */
+	const char *publish_service;   /* "NS/NAME": copy its status, else its ready endpoints;
+					  NULL: Service "sluice" of the Lease's namespace */
 	const char *lb_class;          /* Services whose status we own; NULL: "sluice.dev/l4" */
 	const char *lb_pool; /* "CIDR|FIRST-LAST|IP,..."; NULL: no addresses are given out */
 };
@@ -103,7 +104,10 @@ struct kube_event {
  */
 void kube_event(struct kube *kube, const struct kube_event *event);
 
-/* The reason no longer holds: no new leader will tell it again. */
+/*
+ * The reason no longer holds: no new leader will tell it again. An empty message stands for
+ * whatever was told of that object for that reason.
+ */
 void kube_event_clear(struct kube *kube, const struct kube_event *event);
 
 /* For /status and /metrics. */

@@ -345,13 +345,30 @@ void recorder_add(struct recorder *recorder, const struct kube_event *event)
 		enqueue(recorder, note);
 }
 
+static void clear_reason(struct recorder *recorder, const struct kube_event *event)
+{
+	const struct strmap_entry *entry;
+	size_t position = 0;
+
+	while ((entry = strmap_next(&recorder->notes, &position))) {
+		struct note *note = entry->value;
+
+		if (note->kind == event->kind && strcmp(note->namespace, event->namespace) == 0 &&
+		    strcmp(note->name, event->name) == 0 &&
+		    strcmp(note->reason, event->reason) == 0)
+			note->holds = false;
+	}
+}
+
 void recorder_clear(struct recorder *recorder, const struct kube_event *event)
 {
-	char *key = key_of(event);
+	char *key = *event->message ? key_of(event) : NULL;
 	struct note *note = key ? strmap_get(&recorder->notes, key) : NULL;
 
 	if (note)
 		note->holds = false;
+	if (!*event->message)
+		clear_reason(recorder, event);
 	free(key);
 }
 
