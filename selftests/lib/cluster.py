@@ -56,6 +56,7 @@ http {{
         listen [::]:{http_port} reuseport;
         listen {other_port} reuseport;
         default_type text/plain;
+        client_max_body_size 0;
         location / {{
             return 200 "{answer}";
         }}

@@ -27,10 +27,12 @@ int source_check(const struct options *options, char error[SOURCE_ERROR_MAX])
 	int err = 0;
 
 	if (options->manifests) {
-		if (stat(options->manifests, &st) || access(options->manifests, R_OK | X_OK))
+		if (stat(options->manifests, &st))
 			err = -errno;
 		else if (!S_ISDIR(st.st_mode))
 			err = -ENOTDIR;
+		else if (access(options->manifests, R_OK | X_OK))
+			err = -errno;
 		if (err)
 			snprintf(error, SOURCE_ERROR_MAX, "--manifests '%.300s': %s",
 				 options->manifests, strerror(-err));
