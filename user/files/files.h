@@ -5,6 +5,7 @@
  *   tree_yaml.c, tree_json.c, scalar.c   text -> cJSON
  *   manifest.c                           text of one file -> objects and faults
  *   claims.c                             which file has an object in force
+ *   whole.c                              a file read while no one writes it
  *   folder.c                             the files of the directory as they were last read
  *   files.c                              inotify: what changed, when it is whole
  *
@@ -50,7 +51,7 @@ struct files_options {
 /**
  * files_start - read the directory into the model, then follow it
  * All that is there has been read when it returns; what is wrong with it does not fail it.
- * Sets SIGIO to be ignored (leases, see folder.c).
+ * Sets SIGIO to be ignored (leases, see whole.h).
  * @error: out, on failure: directory and reason
  * Return: 0; -ENOENT, -ENOTDIR, -EACCES and others of opening the directory; -ENOMEM.
  */

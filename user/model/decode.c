@@ -62,7 +62,7 @@ static const struct kind kinds[] = {
 	  .check_name = name_check_subdomain },
 };
 
-struct object *object_new(enum object_kind kind)
+size_t object_size(enum object_kind kind)
 {
 	static const size_t sizes[OBJECT_KINDS] = {
 		[OBJECT_INGRESS] = sizeof(struct ingress),
@@ -73,7 +73,13 @@ struct object *object_new(enum object_kind kind)
 		[OBJECT_CONFIG_MAP] = sizeof(struct config_map),
 		[OBJECT_NODE] = sizeof(struct node),
 	};
-	struct object *object = calloc(1, sizes[kind]);
+
+	return sizes[kind];
+}
+
+struct object *object_new(enum object_kind kind)
+{
+	struct object *object = calloc(1, object_size(kind));
 
 	if (object) {
 		object->kind = kind;

@@ -33,4 +33,6 @@ int decode_endpoints(struct decode *d, const cJSON *json, const struct object *m
  */
 struct object *object_new(enum object_kind kind);
 
+size_t object_size(enum object_kind kind); /* of the struct, in bytes */
+
 #endif /* SLUICE_MODEL_KINDS_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * claims.h - which file has an object in force when several name it: the first in name order
+ *
+ * The versions of the others are held, so that the next one comes into force when the first goes.
+ */
+#ifndef SLUICE_FILES_CLAIMS_H
+#define SLUICE_FILES_CLAIMS_H
+
+#include "base/strmap.h"
+#include "model/model.h"
+
+struct claim_holder {
+	const char *file;      /* borrowed: name of the file, lives as long as it holds claims */
+	struct object *object; /* owned; NULL while the model has it */
+};
+
+struct claim {
+	char *key; /* owned; "kind/namespace/name" */
+	enum object_kind kind;
+	char *namespace, *name;       /* owned */
+	struct claim_holder *holders; /* owned; in name order of files, the first is in force */
+	size_t count;
+	uint64_t stamp; /* of the reading of a file that named it last, see folder.c */
+};
+
+struct claims {
+	struct strmap by_key; /* -> struct claim *, owned */
+	struct model *model;  /* borrowed */
+};
+
+/**
+ * claims_put - what a file says of an object now
+ * @file: borrowed, see struct claim_holder
+ * @object: ownership moves, also on failure
+ * @out: the claim, borrowed until the last file releases it
+ * Return: 0; -ENOMEM.
+ */
+int claims_put(struct claims *claims, const char *file, struct object *object, struct claim **out);
+
+/* The file says nothing of it any more. Return: 0; -ENOMEM, and the model may hold the old one. */
+int claims_release(struct claims *claims, const char *file, struct claim *claim);
+
+/* Borrowed; NULL if no file names it. */
+struct claim *claims_get(const struct claims *claims, enum object_kind kind, const char *namespace,
+			 const char *name);
+
+bool claims_holds(const struct claim *claim, const char *file);
+
+/* Forgets all, leaves the model as it is. */
+void claims_clear(struct claims *claims);
+
+#endif /* SLUICE_FILES_CLAIMS_H */
