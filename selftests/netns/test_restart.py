@@ -137,6 +137,7 @@ class Restart(unittest.TestCase):
         self.cluster.sluiced.stop(signal.SIGKILL)
         victim = self.cluster.workers()[0]
         os.kill(victim, signal.SIGKILL)
+        self.wait_for_workers(lambda now: victim not in now, "it is gone")
         for _ in range(20):
             self.assertEqual(self.cluster.get("/", HOST).status, 200)
         self.cluster.start()

@@ -10,7 +10,9 @@
 #include "base/log.h"
 #include "build_id.h"
 
-#define LB_CLASS "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
+/* Sooner, a second SIGINT is the same one: some senders signal process and group. */
+#define END_AGAIN_MS 250
+#define LB_CLASS     "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
 
 /* ---- callbacks: the parts know each other only through these ------------------------------------------- */
 
@@ -296,6 +298,8 @@ int daemon_start(struct daemon *d)
 
 void daemon_end(struct daemon *d)
 {
+	if (d->ending && loop_now_ms() < d->ending_since_ms + END_AGAIN_MS)
+		return;
 	if (d->ending) {
 		log_info("signal: asked again; no more waiting");
 		supervisor_kill(d->supervisor);
@@ -303,6 +307,7 @@ void daemon_end(struct daemon *d)
 	}
 	log_info("signal: SIGINT; draining the helper, then removing all (again: at once)");
 	d->ending = true;
+	d->ending_since_ms = loop_now_ms();
 	d->state->ready = 0;
 	supervisor_end(d->supervisor, d->options.drain_timeout_ms, leave, d);
 }

@@ -43,6 +43,7 @@ struct daemon {
 
 	bool was_in_force; /* maps were pinned before we came */
 	bool ending;       /* SIGINT: drain, then remove all */
+	uint64_t ending_since_ms;
 };
 
 /**
