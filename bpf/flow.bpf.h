@@ -83,24 +83,28 @@ static __always_inline void nat_fill6(struct flow6_key *reply, struct nat *nat,
  */
 __noinline int flow4_write(const struct flow4_key *key, const struct flow *flow)
 {
-	struct flow4_key reply = {};
+	struct flow4_key reply = {}, forward;
 	struct backend *backend;
 	struct nat nat = {};
+	struct flow entry;
 	int err;
 
 	if (!key || !flow)
 		return -1;
-	backend = bpf_map_lookup_elem(&backends, &flow->backend_id);
+	/* Copies: before Linux 6.2 the memory of an argument is no key or value of a map. */
+	forward = *key;
+	entry = *flow;
+	backend = bpf_map_lookup_elem(&backends, &entry.backend_id);
 	if (!backend)
 		return -1;
-	nat.frontend_id = flow->frontend_id;
-	nat.backend_id = flow->backend_id;
-	nat.backend_generation = flow->backend_generation;
-	nat_fill4(&reply, &nat, key, backend);
+	nat.frontend_id = entry.frontend_id;
+	nat.backend_id = entry.backend_id;
+	nat.backend_generation = entry.backend_generation;
+	nat_fill4(&reply, &nat, &forward, backend);
 	err = bpf_map_update_elem(&nat4, &reply, &nat, BPF_ANY);
 	if (err)
 		return err;
-	err = bpf_map_update_elem(&flows4, key, flow, BPF_ANY);
+	err = bpf_map_update_elem(&flows4, &forward, &entry, BPF_ANY);
 	if (err)
 		bpf_map_delete_elem(&nat4, &reply);
 	return err;
@@ -109,24 +113,28 @@ __noinline int flow4_write(const struct flow4_key *key, const struct flow *flow)
 /* As flow4_write(), for IPv6. */
 __noinline int flow6_write(const struct flow6_key *key, const struct flow *flow)
 {
-	struct flow6_key reply = {};
+	struct flow6_key reply = {}, forward;
 	struct backend *backend;
 	struct nat nat = {};
+	struct flow entry;
 	int err;
 
 	if (!key || !flow)
 		return -1;
-	backend = bpf_map_lookup_elem(&backends, &flow->backend_id);
+	/* Copies: before Linux 6.2 the memory of an argument is no key or value of a map. */
+	forward = *key;
+	entry = *flow;
+	backend = bpf_map_lookup_elem(&backends, &entry.backend_id);
 	if (!backend)
 		return -1;
-	nat.frontend_id = flow->frontend_id;
-	nat.backend_id = flow->backend_id;
-	nat.backend_generation = flow->backend_generation;
-	nat_fill6(&reply, &nat, key, backend);
+	nat.frontend_id = entry.frontend_id;
+	nat.backend_id = entry.backend_id;
+	nat.backend_generation = entry.backend_generation;
+	nat_fill6(&reply, &nat, &forward, backend);
 	err = bpf_map_update_elem(&nat6, &reply, &nat, BPF_ANY);
 	if (err)
 		return err;
-	err = bpf_map_update_elem(&flows6, key, flow, BPF_ANY);
+	err = bpf_map_update_elem(&flows6, &forward, &entry, BPF_ANY);
 	if (err)
 		bpf_map_delete_elem(&nat6, &reply);
 	return err;
