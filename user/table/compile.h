@@ -250,7 +250,9 @@ struct table {
 /* ---- table.c: marking ------------------------------------------------------------------------- */
 
 void mark_ingress(struct table *table, struct ingress_entry *ingress);
+/* To see if it is still needed; _changed: to compile it again, too. */
 void mark_service(struct table *table, struct service_entry *service);
+void mark_service_changed(struct table *table, struct service_entry *service);
 void mark_upstream(struct table *table, struct upstream_entry *upstream);
 void mark_host(struct table *table, struct host_entry *host);
 void mark_frontend(struct table *table, struct frontend_entry *frontend);
@@ -269,6 +271,13 @@ int age_compare(int64_t a_created_unix_s, const char *a_key, int64_t b_created_u
 
 /* "namespace/name", owned by the caller; NULL without memory. */
 char *key_of(const char *namespace, const char *name);
+
+/* ---- note.c ----------------------------------------------------------------------------------- */
+
+/* Marks what the noted changes touch and compiles the Ingresses among them. Return: 0; -ENOMEM. */
+int note_changes(struct table *table, const struct model *model);
+/* The first time: all that the model holds, whatever its change list says. */
+int note_all(struct table *table, const struct model *model);
 
 /* ---- options.c -------------------------------------------------------------------------------- */
 

@@ -45,8 +45,7 @@ int service_entry_get(struct table *table, const char *namespace, const char *na
 		service_free(table, service);
 		return err;
 	}
-	service->refresh = true;
-	mark_service(table, service);
+	mark_service_changed(table, service);
 	*out = service;
 	return 0;
 }

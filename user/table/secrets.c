@@ -132,7 +132,7 @@ int secret_changed(struct table *table, const char *namespace, const char *name)
 		else if (use->ingress)
 			mark_ingress(table, use->ingress);
 		else if (use->service)
-			mark_service(table, use->service);
+			mark_service_changed(table, use->service);
 		else
 			table->default_marked = true;
 	}
