@@ -255,7 +255,7 @@ static struct table_options random_options(const struct inet_addr *addresses)
 	options.default_backend = random_pick(2) ? "ns0/s0:80" : NULL;
 	options.default_certificate = random_pick(2) ? "ns0/crt0" : NULL;
 	options.addresses = addresses;
-	options.addresses_count = (size_t)pick(3);
+	options.addresses_count = (size_t)random_pick(3);
 	return options;
 }
 
@@ -296,7 +296,7 @@ static void table__equals_one_compiled_from_nothing(void **state)
 		for (int step = 0; step < STEPS; step++) {
 			for (int i = random_pick(4); i >= 0; i--)
 				random_change(&f);
-			f.now_ms += (uint64_t)pick(40000);
+			f.now_ms += (uint64_t)random_pick(40000);
 			follow(maps, fixture_update(&f));
 			check_maps(maps, f.table);
 			check_against_new(&f, &options, seed, step);
