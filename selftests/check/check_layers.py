@@ -95,7 +95,7 @@ SELF_TEST = [  # (name, files, number of breaches)
      {"base/a.h": '#include "base/b.h"', "base/b.h": '#include "base/a.h"'}, 1),
     ("unknown folder", {"other/a.c": ""}, 1),
     ("library elsewhere", {"table/a.c": "#include <yaml.h>"}, 1),
-    ("library at home", {"files/a.c": "#  include <yaml.h>"}, 0),
+    ("library at home", {"model/a.c": "#  include <yaml.h>"}, 0),
     ("no folder in the include", {"base/a.h": "", "base/a.c": '#include "a.h"'}, 1),
 ]
 

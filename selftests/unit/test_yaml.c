@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "files/tree.h"
+#include "model/tree.h"
 
 /* All documents as compact JSON, one a line. */
 static int append_document(void *ctx, const cJSON *document)

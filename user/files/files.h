@@ -2,12 +2,11 @@
 /*
  * files.h - a directory of manifests as a source of objects
  *
- *   tree_yaml.c, tree_json.c, scalar.c   text -> cJSON
- *   manifest.c                           text of one file -> objects and faults
- *   claims.c                             which file has an object in force
- *   whole.c                              a file read while no one writes it
- *   folder.c                             the files of the directory as they were last read
- *   files.c                              inotify: what changed, when it is whole
+ *   manifest.c  text of one file -> objects and faults
+ *   claims.c    which file has an object in force
+ *   whole.c     a file read while no one writes it
+ *   folder.c    the files of the directory as they were last read
+ *   files.c     inotify: what changed, when it is whole
  *
  * Read are *.yaml, *.yml and *.json of the directory itself, in name order, names that begin with
  * a dot left out. Each save is one change: a file counts when its writer has closed it or renamed

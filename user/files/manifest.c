@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/tree.h"
+#include "model/tree.h"
 #include "model/decode.h"
 
 #define FAULTS_MAX 100 /* of one file; a person mends the first and looks again */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SLUICE_FILES_SCALAR_H
-#define SLUICE_FILES_SCALAR_H
+#ifndef SLUICE_MODEL_SCALAR_H
+#define SLUICE_MODEL_SCALAR_H
 
 #include <cjson/cJSON.h>
 
@@ -13,4 +13,4 @@
  */
 cJSON *scalar_resolve(const char *text);
 
-#endif /* SLUICE_FILES_SCALAR_H */
+#endif /* SLUICE_MODEL_SCALAR_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "files/scalar.h"
+#include "model/scalar.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "files/tree.h"
+#include "model/tree.h"
 
 #include <errno.h>
 #include <stdarg.h>

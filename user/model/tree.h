@@ -6,8 +6,8 @@
  * strings, merge keys are merged; stricter in that a key may stand only once in a map and tags are
  * refused. Work and memory are bounded by the size of the text, whatever its aliases say.
  */
-#ifndef SLUICE_FILES_TREE_H
-#define SLUICE_FILES_TREE_H
+#ifndef SLUICE_MODEL_TREE_H
+#define SLUICE_MODEL_TREE_H
 
 #include <stddef.h>
 
@@ -43,4 +43,4 @@ int tree_read_json(const char *text, size_t bytes, tree_document_fn *fn, void *c
 /* Line where a map or list begins in the text; 0 if not known (scalars, JSON). */
 unsigned int tree_line(const cJSON *node);
 
-#endif /* SLUICE_FILES_TREE_H */
+#endif /* SLUICE_MODEL_TREE_H */

@@ -2,7 +2,7 @@
 /*
  * tree_yaml.c - libyaml's events composed into cJSON nodes
  */
-#include "files/tree.h"
+#include "model/tree.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <yaml.h>
 
 #include "base/strmap.h"
-#include "files/scalar.h"
+#include "model/scalar.h"
 
 #define MAP_SCAN_MAX 32 /* keys up to which looking through them beats hashing */
 
