@@ -9,7 +9,7 @@ $T/kube-watch: selftests/kube/kube_watch.c FORCE
 	$(say) TEST $@
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(CPPFLAGS) -std=gnu11 $(warnings) -O1 -g $(san_flags) -o $@ $< \
-		-Wl,--start-group $(kube_archives) -Wl,--end-group -lcurl -lcjson
+		-Wl,--start-group $(kube_archives) -Wl,--end-group -lcurl -lcjson -lyaml
 endif
 
 kube: $T/kube-watch ## the Kubernetes source against a double of the API server (no root needed)

@@ -10,6 +10,9 @@ test='libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellche
 	iproute2 ethtool iptables iputils-ping procps socat jq openssl'
 bench='wrk haproxy nghttp2-client iperf3'
 
+# Any kubectl will do; Debian's is 1.20.
+command -v kubectl >/dev/null || test="$test kubernetes-client"
+
 missing=
 for package in $build $test $bench; do
 	if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "model/base64.h"
+#include "model/tree.h"
 
 #define SERVICE_ACCOUNT      "/var/run/secrets/kubernetes.io/serviceaccount/"
 #define CONFIG_BYTES_MAX     (4u << 20)
@@ -256,24 +257,50 @@ static int parse_context(const struct reading *reading, const char *name, struct
 	return err ? err : parse_user(reading, user, out);
 }
 
+struct parsing {
+	struct reading reading;
+	const char *context;
+	struct kube_config *out;
+	bool done;
+};
+
+static int on_document(void *ctx, const cJSON *document)
+{
+	struct parsing *parsing = ctx;
+	int err;
+
+	if (parsing->done) /* kubectl reads the first one too */
+		return 0;
+	parsing->done = true;
+	parsing->reading.root = document;
+	if (!cJSON_IsObject(document))
+		return fail(&parsing->reading, -EINVAL, "it is no map");
+	err = parse_context(&parsing->reading, parsing->context, parsing->out);
+	if (!err && !parsing->out->namespace) {
+		parsing->out->namespace = strdup("");
+		err = parsing->out->namespace ? 0 : -ENOMEM;
+	}
+	return err;
+}
+
 int kube_config_parse(const char *text, size_t bytes, const char *folder, const char *context,
 		      struct kube_config *out, char error[KUBE_CONFIG_ERROR_MAX])
 {
-	struct reading reading = { .folder = folder, .error = error };
-	cJSON *root = cJSON_ParseWithLength(text, bytes);
+	struct parsing parsing = {
+		.reading = { .folder = folder, .error = error },
+		.context = context,
+		.out = out,
+	};
+	struct tree_error fault = { 0 };
 	int err;
 
 	memset(out, 0, sizeof(*out));
 	error[0] = '\0';
-	reading.root = root;
-	if (!root)
-		return fail(&reading, -EINVAL, "it is neither YAML nor JSON");
-	err = parse_context(&reading, context, out);
-	if (!err && !out->namespace) {
-		out->namespace = strdup("");
-		err = out->namespace ? 0 : -ENOMEM;
-	}
-	cJSON_Delete(root);
+	err = tree_read_yaml(text, bytes, on_document, &parsing, &fault);
+	if (err == -EINVAL && !error[0])
+		snprintf(error, KUBE_CONFIG_ERROR_MAX, "line %u: %s", fault.line, fault.message);
+	if (!err && !parsing.done)
+		err = fail(&parsing.reading, -EINVAL, "it is empty");
 	return err;
 }
 

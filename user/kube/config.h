@@ -34,7 +34,7 @@ struct kube_config {
 	uint64_t token_read_ms;
 };
 
-#define KUBE_CONFIG_ERROR_MAX 256
+#define KUBE_CONFIG_ERROR_MAX 320
 
 /**
  * kube_config_parse - take one context out of a kubeconfig (YAML or JSON)
