@@ -24,6 +24,10 @@ class Startup(unittest.TestCase):
     def tearDownClass(cls):
         cls.cluster.close()
 
+    def tearDown(self):
+        self.cluster.node.run(BUILD / "sluiced", "--cleanup", "--bpffs", self.cluster.bpffs,
+                              check=False)
+
     def fail_to_start(self, *argv, words, prefix=()):
         """Runs sluiced, which has to end by itself with an error that has all the words."""
         done = self.cluster.node.run(*prefix, BUILD / "sluiced", *argv, check=False, timeout=20)
