@@ -21,6 +21,11 @@ def with_spec(spec, kind="Ingress", api="networking.k8s.io/v1"):
     return {"apiVersion": api, "kind": kind, "metadata": meta("bad"), "spec": spec}
 
 
+def used(*items):
+    """The objects, and an Ingress that uses Service bad: of others nothing is said."""
+    return [ingress("user", rule("user.test", path("/", "bad"))), *items]
+
+
 # (name, file name, content, words that one log line has)
 FAULTS = [
     ("broken YAML", "bad.yaml", "kind: [Ingress\nmetadata:\n  name: x\n", ["bad.yaml", r":?\b[123]\b"]),
@@ -33,8 +38,6 @@ FAULTS = [
         for n in range(12)), ["bad.yaml"]),
     ("deep nesting", "bad.json", "[" * 100000, ["bad.json"]),
     ("spec is text", "bad.json", with_spec("text"), ["Ingress", "default/bad", "spec"]),
-    ("spec is missing", "bad.json", {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
-                                     "metadata": meta("bad")}, ["Ingress", "bad"]),
     ("rules is an object", "bad.json", with_spec({"ingressClassName": "sluice", "rules": {}}),
      ["Ingress", "default/bad", "rules"]),
     ("no name", "bad.json", {"apiVersion": "v1", "kind": "Service", "metadata": {}, "spec": {}},
@@ -63,11 +66,14 @@ FAULTS = [
      ["default/bad", "nothing"]),
     ("an unknown port", "bad.json", ingress("bad", rule("x.test", path("/a", "victim", port=81))),
      ["default/bad", "81"]),
-    ("a port out of range", "bad.json", service("bad", [(None, 70000, "TCP")]),
+    ("a port out of range", "bad.json", used(service("bad", [("web", 80, "TCP"),
+                                                                   ("x", 70000, "TCP")])),
      ["default/bad", "port", "70000"]),
-    ("a protocol that is none", "bad.json", service("bad", [(None, 80, "ICMP")]),
+    ("a protocol that is none", "bad.json", used(service("bad", [("web", 80, "TCP"),
+                                                                        ("x", 81, "ICMP")])),
      ["default/bad", "protocol", "ICMP"]),
-    ("an endpoint that is no address", "bad.json", endpoint_slice("bad", ["10.0.0.999"]),
+    ("an endpoint that is no address", "bad.json", used(service("bad"), endpoint_slice(
+        "bad", ["10.0.0.999"])),
      ["EndpointSlice", "default/bad-1", "10.0.0.999"]),
     ("a loadBalancerIP that is none", "bad.json", service(
         "bad", type="LoadBalancer", loadBalancerClass="sluice.dev/l4", loadBalancerIP="nope"),

@@ -174,10 +174,14 @@ static int put_object(struct folder *folder, struct file *file, struct manifest 
 	if (err)
 		return err;
 	claim->stamp = folder->readings;
-	if (strcmp(claim->holders[0].file, file->name) != 0)
-		log_warn("files: %s/%s: %s %s%s%s is also in %s, whose version is in force",
+	if (claim->count > 1) {
+		bool first = strcmp(claim->holders[0].file, file->name) == 0;
+
+		log_warn("files: %s/%s: %s %s%s%s is also in %s; the version of %s is in force",
 			 folder->path, file->name, object_kind_name(claim->kind), claim->namespace,
-			 claim->namespace[0] ? "/" : "", claim->name, claim->holders[0].file);
+			 claim->namespace[0] ? "/" : "", claim->name,
+			 claim->holders[first ? 1 : 0].file, claim->holders[0].file);
+	}
 	*out = claim;
 	return 0;
 }
