@@ -7,7 +7,7 @@ import signal
 import time
 import unittest
 
-from cluster import NODE_IP, Cluster, app, ingress, path, read_response, rule
+from cluster import CLIENT_IP, NODE_IP, Cluster, app, ingress, path, read_response, rule
 from load import Requests, Wrk
 from netns import BUILD, wait_until
 
@@ -160,6 +160,20 @@ class Restart(unittest.TestCase):
                    "a line that it is back")
         for _ in range(20):
             self.assertEqual(self.cluster.get("/", "more.test").status, 200)
+
+    def test_an_interface_that_goes_and_comes_back_is_served_again(self):
+        cluster = self.cluster
+        cluster.node.ip("link del eth0")
+        wait_until(lambda: "eth0 is gone" in cluster.sluiced.log(), "a line about it")
+        cluster.link(cluster.client, "eth0", cluster.node, "eth0")
+        cluster.client.ip(f"addr add {CLIENT_IP}/24 dev eth0",
+                          f"route add default via {NODE_IP}")
+        cluster.node.ip(f"addr add {NODE_IP}/24 dev eth0")
+        wait_until(lambda: "eth0 is back" in cluster.sluiced.log(), "a line about it")
+        self.assertIn("xdp", cluster.node.run("ip", "link", "show", "eth0").stdout)
+        self.assertEqual(cluster.get("/", HOST).status, 200)
+        self.assertEqual(cluster.sluiced.stop(signal.SIGINT), 0)
+        self.assertNotIn("xdp", cluster.node.run("ip", "link", "show", "eth0").stdout)
 
     def test_sighup_reads_anew_and_disturbs_nothing(self):
         self.cluster.sluiced.popen.send_signal(signal.SIGHUP)

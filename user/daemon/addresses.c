@@ -23,6 +23,7 @@
 struct addresses {
 	const char *const *interfaces; /* borrowed */
 	size_t interfaces_count;
+	unsigned int indexes[SLUICE_INTERFACES_MAX]; /* of the interfaces; 0: not there */
 	struct address_list of_interfaces, of_node;
 	int netlink; /* owned */
 	struct loop_watch *watch;
@@ -91,7 +92,21 @@ static bool replace(struct address_list *old, struct address_list *new)
 	return true;
 }
 
-/* Return: 1 if a list changed, 0 if none did, -errno. */
+/* Return: true if an interface came, went or is another one of the same name. */
+static bool read_indexes(struct addresses *a)
+{
+	bool differs = false;
+
+	for (size_t i = 0; i < a->interfaces_count; i++) {
+		unsigned int index = if_nametoindex(a->interfaces[i]);
+
+		differs = differs || index != a->indexes[i];
+		a->indexes[i] = index;
+	}
+	return differs;
+}
+
+/* Return: 1 if something changed, 0 if nothing did, -errno. */
 static int read_addresses(struct addresses *a)
 {
 	struct address_list of_interfaces = {}, of_node = {};
@@ -120,7 +135,7 @@ static int read_addresses(struct addresses *a)
 	}
 	differs = replace(&a->of_interfaces, &of_interfaces);
 	differs = replace(&a->of_node, &of_node) || differs;
-	return differs;
+	return read_indexes(a) || differs;
 }
 
 static void timer_fired(void *ctx)

@@ -20,8 +20,8 @@ struct address_list {
 
 /**
  * addresses_start - read them, then follow changes by rtnetlink
- * @interfaces: borrowed while it runs
- * @changed: called from the loop when either list differs from before
+ * @interfaces: borrowed while it runs; at most SLUICE_INTERFACES_MAX
+ * @changed: called from the loop when a list differs from before, or an interface went or came
  * Return: 0; -errno.
  */
 int addresses_start(struct loop *loop, const char *const *interfaces, size_t interfaces_count,

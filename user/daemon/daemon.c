@@ -83,8 +83,13 @@ static void set_addresses(struct daemon *d)
 static void addresses_have_changed(void *ctx)
 {
 	struct daemon *d = ctx;
+	char error[DATAPLANE_ERROR_MAX] = "";
+	int err;
 
 	log_debug("addresses: changed");
+	err = dataplane_reattach(d->dataplane, error);
+	if (err)
+		log_error("dataplane: %s (%s)", error, strerror(-err));
 	set_addresses(d);
 	dataplane_describe_interfaces(d->dataplane, d->state);
 	apply_changed(d->apply);

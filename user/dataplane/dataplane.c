@@ -228,6 +228,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 
 	if (!dp)
 		return error_set(error, -ENOMEM, "no memory");
+	dp->force_generic = options->force_generic;
 	object_log_setup();
 	/* Where libxdp keeps its own pins; it reads the variable at its first use. */
 	setenv("LIBXDP_BPFFS", options->bpffs, 1);

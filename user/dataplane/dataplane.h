@@ -77,6 +77,13 @@ void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_m
 /* The daemon's own entry, mapped: written by the caller in place. Borrowed. */
 struct daemon_state *dataplane_daemon_state(struct dataplane *dp);
 
+/**
+ * dataplane_reattach - interfaces that came back under another number get the programs again
+ * Those that are away count as attached nowhere until then. Return: 0; -errno of the first that
+ * failed with @error filled, the others are served.
+ */
+int dataplane_reattach(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX]);
+
 /* Fills .interfaces of daemon_state from what is attached now. */
 void dataplane_describe_interfaces(const struct dataplane *dp, struct daemon_state *state);
 

@@ -16,6 +16,7 @@
 struct dataplane {
 	char *bpffs;                           /* owned */
 	bool adopted;                          /* maps of a former sluiced were found */
+	bool force_generic;                    /* as asked at opening */
 	int maps[MAPS_COUNT];                  /* owned */
 	int xdp_prog, tc_prog, sk_lookup_prog; /* owned */
 	struct interface *interfaces;          /* owned array */
