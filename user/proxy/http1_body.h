@@ -34,10 +34,11 @@ struct http1_body {
 	struct http1_fault fault;
 
 	/* the reader's own */
-	uint8_t flags;       /* enum http1_body_flag */
-	uint8_t state;       /* of the chunked decoder */
-	uint32_t line_bytes; /* of the chunk line or trailer section that have been looked at */
-	uint64_t left_bytes; /* of the body (length) or of the chunk */
+	uint8_t flags;              /* enum http1_body_flag */
+	uint8_t state;              /* of the chunked decoder */
+	uint32_t line_bytes;        /* of the chunk line so far */
+	struct http1_cursor cursor; /* in the trailer section */
+	uint64_t left_bytes;        /* of the body (length) or of the chunk */
 };
 
 /**

@@ -59,6 +59,12 @@ enum http1_fault_reason {
 	HTTP1_FAULT_COUNT
 };
 
+/* How far the lines of a head have been read. Offsets, because the buffer may move. */
+struct http1_cursor {
+	uint32_t line_at; /* first octet of the current line */
+	uint32_t scan_at; /* everything before it was looked at */
+};
+
 struct http1_fault {
 	enum http1_fault_reason reason;
 	struct http_slice

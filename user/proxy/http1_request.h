@@ -67,8 +67,9 @@ struct http1_request {
 	struct http1_fault fault; /* valid when parse returned -EBADMSG */
 
 	/* the parser's own */
-	const char *base;                    /* borrowed: where the buffer was at the last call */
-	uint32_t start_at, line_at, scan_at; /* offsets: request line, current line, first unseen */
+	const char *base; /* borrowed: where the buffer was at the last call */
+	struct http1_cursor cursor;
+	uint32_t start_at; /* offset of the request line */
 	uint8_t state;
 };
 
@@ -89,6 +90,9 @@ void http1_request_begin(struct http1_request *request, struct http_field *items
  */
 int http1_request_parse(struct http1_request *request, const char *buf, size_t bytes,
 			const struct http1_limits *limits);
+
+/* Methods are case-sensitive (RFC 9110 9.1). */
+enum http_method http_method_id(const char *text, size_t bytes);
 
 /* True once a byte of the request (not the empty line before it) has been seen: idle until then. */
 bool http1_request_started(const struct http1_request *request);

@@ -44,7 +44,7 @@ struct http1_response {
 
 	/* the parser's own */
 	const char *base; /* borrowed: where the buffer was at the last call */
-	uint32_t line_at, scan_at;
+	struct http1_cursor cursor;
 	uint8_t state;
 };
 

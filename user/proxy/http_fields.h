@@ -71,6 +71,7 @@ enum http_field_id {
 enum http_field_flag {
 	HTTP_FIELD_F_HOP = 1 << 0,        /* named by a Connection field: not forwarded */
 	HTTP_FIELD_F_UNDERSCORE = 1 << 1, /* '_' in the name; .id is then HTTP_FIELD_OTHER */
+	HTTP_FIELD_F_VERBATIM = 1 << 2,   /* lies in its buffer as "name: value" CRLF */
 };
 
 struct http_field {
@@ -88,7 +89,7 @@ struct http_fields {
 	uint32_t count;
 };
 
-/* Which field a name (any case) means; HTTP_FIELD_OTHER if no rule speaks about it. */
+/* Which field a token (any case) names; HTTP_FIELD_OTHER if no rule speaks about it. */
 enum http_field_id http_field_id(const char *name, size_t bytes);
 
 /**

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http1_copy.h - fields of a head to the next one, but for those that stay behind
+ *
+ * For the builders in this folder only.
+ */
+#ifndef SLUICE_PROXY_HTTP1_COPY_H
+#define SLUICE_PROXY_HTTP1_COPY_H
+
+#include "proxy/http1_forward.h"
+#include "proxy/http1_output.h"
+
+struct http1_copy_rules {
+	const bool *left;  /* borrowed: by enum http_field_id, what is not copied */
+	bool underscores;  /* names with '_' pass */
+	bool keep_trailer; /* the Trailer field passes */
+	const struct http1_extra_field *extra; /* borrowed: these names are replaced */
+	uint32_t extra_count;
+};
+
+/* Copies what may pass, in order; neighbours that are canonical already go as one stretch. */
+void http1_copy_fields(struct http1_output *out, const struct http_fields *fields,
+		       const struct http1_copy_rules *rules);
+
+/* Extra fields behind the copied ones. */
+void http1_copy_extra(struct http1_output *out, const struct http1_extra_field *extra,
+		      uint32_t count);
+
+#endif /* SLUICE_PROXY_HTTP1_COPY_H */
