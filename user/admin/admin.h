@@ -2,9 +2,13 @@
 /*
  * admin.h - /healthz /readyz /metrics for machines, and the socket that sluicectl asks
  *
- * TCP address (--admin) and the abstract unix socket "@sluice/<hash>/admin" (the hash as in
- * proxy/control.h) serve the same: GET /healthz, /readyz, /metrics, /status, /routes, /problems
- * (JSON).
+ *   where                       | who                  | GET (and HEAD)
+ *   ----------------------------+----------------------+---------------------------------------------
+ *   TCP address of --admin      | whoever reaches it   | /healthz /readyz /metrics
+ *   abstract unix socket, see   | uid 0 and our own    | the same, and /status /routes /problems
+ *   name.h                      | (SO_PEERCRED)        | (JSON)
+ *
+ * Hosts, paths and names of all tenants are not for whoever reaches a port, so they stay off TCP.
  */
 #ifndef SLUICE_ADMIN_ADMIN_H
 #define SLUICE_ADMIN_ADMIN_H
@@ -15,12 +19,19 @@
 
 struct admin;
 
+/* Takes one problem of the source. @line: 0 if not known; strings borrowed for the time of the call */
+typedef void admin_problem_fn(void *ctx, const char *file, unsigned int line, const char *message);
+
 struct admin_options {
 	const char *listen;          /* "127.0.0.1:9901", "[::1]:9901", "off" */
 	const char *pin_folder;      /* names the unix socket */
 	struct loop *loop;           /* borrowed */
 	struct dataplane_view *view; /* borrowed */
 	struct table *const *table;  /* borrowed; may point at NULL until there is one */
+	/* Problems of the source itself, as files that do not parse: calls @fn for each. May be
+	 * NULL. */
+	void (*source_problems)(void *source_ctx, admin_problem_fn *fn, void *ctx);
+	void *source_ctx;
 };
 
 /* Return: 0; -EADDRINUSE and others with a log line that names the address. */

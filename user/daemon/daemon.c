@@ -201,6 +201,13 @@ static int open_table(struct daemon *d)
 	return err;
 }
 
+static void source_says_problems(void *source_ctx, admin_problem_fn *fn, void *ctx)
+{
+	const struct daemon *d = source_ctx;
+
+	source_each_problem(d->source, fn, ctx);
+}
+
 static int start_admin(struct daemon *d)
 {
 	struct admin_options options = {
@@ -209,6 +216,8 @@ static int start_admin(struct daemon *d)
 		.loop = d->loop,
 		.view = d->view,
 		.table = &d->table,
+		.source_problems = source_says_problems,
+		.source_ctx = d,
 	};
 
 	return admin_start(&options, &d->admin);

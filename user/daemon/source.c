@@ -198,6 +198,18 @@ void source_reread(struct source *source)
 		log_info("source: the API server is watched all the time; nothing to read anew");
 }
 
+void source_each_problem(struct source *source, admin_problem_fn *fn, void *ctx)
+{
+	const struct files_problem *problems;
+	size_t count;
+
+	if (!source || !source->files)
+		return;
+	problems = files_problems(source->files, &count);
+	for (size_t i = 0; i < count; i++)
+		fn(ctx, problems[i].file, problems[i].line, problems[i].message);
+}
+
 void source_compiled(struct source *source)
 {
 	if (source->kube)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "admin/admin.h"
 #include "base/loop.h"
 #include "daemon/options.h"
 #include "model/model.h"
@@ -45,6 +46,9 @@ void source_stop(struct source *source); /* takes NULL */
 
 /* Read everything anew (SIGHUP). */
 void source_reread(struct source *source);
+
+/* Calls @fn for each problem of the source itself: files that do not parse. */
+void source_each_problem(struct source *source, admin_problem_fn *fn, void *ctx);
 
 /* The table was compiled from what the source said: for status and Events. */
 void source_compiled(struct source *source);

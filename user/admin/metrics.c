@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stddef.h>
+
+#include "admin/pages.h"
+
+#define LATENCY_BUCKETS     (sizeof(((struct worker_stats *)0)->latency_bucket) / sizeof(__u64))
+#define LATENCY_BUCKET_0_US 64u /* worker_stats.latency_bucket: bucket i is below 2^i * 64 us */
+
+static void head(struct json_text *out, const char *name, const char *type, const char *help)
+{
+	json_text_printf(out, "# HELP sluice_%s %s\n# TYPE sluice_%s %s\n", name, help, name, type);
+}
+
+static void one(struct json_text *out, const char *name, const char *type, const char *help,
+		uint64_t value)
+{
+	head(out, name, type, help);
+	json_text_printf(out, "sluice_%s %" PRIu64 "\n", name, value);
+}
+
+static void labelled(struct json_text *out, const char *name, const char *label, const char *value,
+		     uint64_t count)
+{
+	json_text_printf(out, "sluice_%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, count);
+}
+
+/* ---- the daemon -------------------------------------------------------------------------------------- */
+
+/* Return: @text without what would end a label value: versions are made by `make`, but still. */
+static const char *label_text(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c == '"' || *c == '\\' || *c == '\n')
+			return "";
+	return text;
+}
+
+static void put_daemon(const struct admin_options *admin, struct json_text *out)
+{
+	const struct daemon_state *state = dataplane_view_daemon(admin->view);
+
+	head(out, "build_info", "gauge", "The version that runs; the value is 1.");
+	labelled(out, "build_info", "version", label_text(state->version), 1);
+	one(out, "ready", "gauge", "1 if all of the input has been read and is in the maps.",
+	    state->ready);
+	one(out, "start_time_seconds", "gauge", "Start of sluiced, Unix time.",
+	    state->started_unix_s);
+	one(out, "synced_time_seconds", "gauge",
+	    "When the maps last held all of the input, Unix time.", state->synced_unix_s);
+	one(out, "generation", "gauge", "Number of the compiled table in force.",
+	    state->generation);
+	one(out, "workers", "gauge", "Workers of the helper that are wanted.", state->workers);
+	one(out, "frontends", "gauge", "Frontends in force.", state->frontends);
+	one(out, "routes", "gauge", "Routes in force.", state->routes);
+	one(out, "upstreams", "gauge", "Upstreams in force.", state->upstreams);
+	one(out, "backends", "gauge", "Backends in force, draining ones included.",
+	    state->backends);
+	one(out, "problems", "gauge", "Objects and files that are not served as they are written.",
+	    page_problems_count(admin));
+}
+
+/* ---- packets ------------------------------------------------------------------------------------------- */
+
+static int put_packets(const struct admin_options *admin, struct json_text *out)
+{
+	uint64_t stats[STAT_MAX] = {}, drops[DROP_MAX] = {};
+	int err = dataplane_view_stats(admin->view, stats);
+
+	if (!err)
+		err = dataplane_view_drops(admin->view, drops);
+	if (err)
+		return err;
+	head(out, "packets_total", "counter", "Packets seen by XDP and TC, by what they were.");
+	labelled(out, "packets_total", "kind", "not_ours", stats[STAT_PACKETS_NOT_OURS]);
+	labelled(out, "packets_total", "kind", "l4", stats[STAT_PACKETS_L4]);
+	labelled(out, "packets_total", "kind", "http", stats[STAT_PACKETS_HTTP]);
+	labelled(out, "packets_total", "kind", "reply", stats[STAT_PACKETS_REPLY]);
+	one(out, "flows_created_total", "counter", "L4 flows begun.", stats[STAT_FLOWS_CREATED]);
+	one(out, "flows_not_inserted_total", "counter",
+	    "L4 flows forwarded by hash alone: the table did not take them.",
+	    stats[STAT_FLOWS_NOT_INSERTED]);
+	one(out, "flows_repicked_total", "counter",
+	    "L4 flows that got another backend, as theirs was gone.", stats[STAT_FLOWS_REPICKED]);
+	one(out, "conns_steered_total", "counter", "HTTP connections steered to a worker.",
+	    stats[STAT_STEERED]);
+	head(out, "drops_total", "counter", "Packets dropped, by reason.");
+	for (unsigned int i = DROP_NONE + 1; i < DROP_MAX; i++)
+		if (dataplane_drop_name(i))
+			labelled(out, "drops_total", "reason", dataplane_drop_name(i), drops[i]);
+	return 0;
+}
+
+/* ---- the helper ------------------------------------------------------------------------------------------ */
+
+static void add(struct worker_stats *sum, const struct worker_stats *worker, bool alive)
+{
+	const volatile __u64 *from = (const volatile __u64 *)worker;
+	__u64 *to = (__u64 *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+	/* What a dead worker had open is not open any more; what it counted stays counted. */
+	if (!alive) {
+		sum->conns_open -= worker->conns_open;
+		sum->upstream_conns_open -= worker->upstream_conns_open;
+	}
+}
+
+static void sum_workers(const struct dataplane_view *view, struct worker_stats *sum)
+{
+	for (uint32_t i = 0; i < SLUICE_WORKERS_MAX; i++) {
+		const struct worker_stats *worker = dataplane_view_worker(view, i);
+
+		if (worker && worker->pid)
+			add(sum, worker, kill((pid_t)worker->pid, 0) == 0 || errno == EPERM);
+	}
+}
+
+static void put_latency(const struct worker_stats *sum, struct json_text *out)
+{
+	uint64_t below = 0;
+
+	head(out, "exchange_seconds", "histogram",
+	     "From the first byte of a request to the last of its response.");
+	for (unsigned int i = 0; i < LATENCY_BUCKETS; i++) {
+		below += sum->latency_bucket[i];
+		if (i < LATENCY_BUCKETS - 1)
+			json_text_printf(
+				out, "sluice_exchange_seconds_bucket{le=\"%.6f\"} %" PRIu64 "\n",
+				(double)((uint64_t)LATENCY_BUCKET_0_US << i) / 1e6, below);
+	}
+	json_text_printf(out, "sluice_exchange_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", below);
+	json_text_printf(out, "sluice_exchange_seconds_sum %.6f\n",
+			 (double)sum->latency_sum_us / 1e6);
+	json_text_printf(out, "sluice_exchange_seconds_count %" PRIu64 "\n", below);
+}
+
+static void put_responses(const struct worker_stats *sum, struct json_text *out)
+{
+	head(out, "responses_total", "counter", "Responses sent to clients, by class of status.");
+	labelled(out, "responses_total", "class", "1xx", sum->responses_1xx);
+	labelled(out, "responses_total", "class", "2xx", sum->responses_2xx);
+	labelled(out, "responses_total", "class", "3xx", sum->responses_3xx);
+	labelled(out, "responses_total", "class", "4xx", sum->responses_4xx);
+	labelled(out, "responses_total", "class", "5xx", sum->responses_5xx);
+}
+
+static void put_helper(const struct admin_options *admin, struct json_text *out)
+{
+	static const struct {
+		const char *name, *type, *help;
+		size_t offset;
+	} fields[] = {
+#define FIELD(name, type, field, help) { name, type, help, offsetof(struct worker_stats, field) }
+		FIELD("conns_open", "gauge", conns_open, "Client connections open."),
+		FIELD("conns_accepted_total", "counter", conns_accepted,
+		      "Client connections accepted."),
+		FIELD("requests_total", "counter", requests, "Requests read."),
+		FIELD("own_replies_total", "counter", own_replies,
+		      "Responses made by the helper itself, not by a backend."),
+		FIELD("client_received_bytes_total", "counter", client_bytes_in,
+		      "Bytes received from clients."),
+		FIELD("client_sent_bytes_total", "counter", client_bytes_out,
+		      "Bytes sent to clients."),
+		FIELD("upstream_conns_open", "gauge", upstream_conns_open,
+		      "Connections to backends, idle ones included."),
+		FIELD("upstream_connects_total", "counter", upstream_connects,
+		      "Connections to backends begun."),
+		FIELD("upstream_connect_errors_total", "counter", upstream_connect_errors,
+		      "Connections to backends that failed."),
+		FIELD("upstream_reused_total", "counter", upstream_reused,
+		      "Exchanges on a connection that was there."),
+		FIELD("upstream_retries_total", "counter", upstream_retries,
+		      "Requests given to another backend."),
+		FIELD("bad_requests_total", "counter", bad_requests,
+		      "Requests refused by the parser."),
+		FIELD("bad_responses_total", "counter", bad_responses,
+		      "Responses of backends that were no HTTP."),
+		FIELD("timeouts_total", "counter", timeouts, "Waits that ran out."),
+		FIELD("access_log_dropped_total", "counter", access_log_dropped,
+		      "Lines of the access log that could not be written in time."),
+#undef FIELD
+	};
+	struct worker_stats sum = {};
+
+	sum_workers(admin->view, &sum);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		one(out, fields[i].name, fields[i].type, fields[i].help,
+		    *(const __u64 *)((const char *)&sum + fields[i].offset));
+	put_responses(&sum, out);
+	put_latency(&sum, out);
+}
+
+int page_metrics(const struct admin_options *admin, struct json_text *out)
+{
+	put_daemon(admin, out);
+	put_helper(admin, out);
+	return put_packets(admin, out);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pages.h - what each path of the admin endpoint says
+ */
+#ifndef SLUICE_ADMIN_PAGES_H
+#define SLUICE_ADMIN_PAGES_H
+
+#include "admin/admin.h"
+#include "base/json_text.h"
+
+/* Prometheus text format 0.0.4; the series are listed in docs/metrics.md. Return: 0; -errno. */
+int page_metrics(const struct admin_options *admin, struct json_text *out);
+
+/**
+ * page_status - the daemon, its interfaces, counts
+ * @problems: in force; the entry in the maps does not know those of the source
+ * @running: false: read from the maps that a daemon left
+ */
+void page_status(const struct dataplane_view *view, uint32_t problems, bool running,
+		 struct json_text *out);
+
+int page_routes(const struct admin_options *admin, struct json_text *out);
+int page_problems(const struct admin_options *admin, struct json_text *out);
+
+/* All problems in force. */
+uint32_t page_problems_count(const struct admin_options *admin);
+
+#endif /* SLUICE_ADMIN_PAGES_H */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/pages.h"
+
+static const char *mode_name(unsigned int mode)
+{
+	static const char *const names[] = {
+		[ATTACH_NONE] = "none",           [ATTACH_XDP_NATIVE] = "native",
+		[ATTACH_XDP_GENERIC] = "generic", [ATTACH_TCX] = "tcx",
+		[ATTACH_CLSACT] = "clsact",
+	};
+
+	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
+}
+
+static void put_interfaces(const struct daemon_state *state, struct json_text *out)
+{
+	json_text_begin(out, "interfaces", '[');
+	for (uint32_t i = 0; i < state->interfaces_count && i < SLUICE_INTERFACES_MAX; i++) {
+		const struct interface_state *interface = &state->interfaces[i];
+
+		json_text_begin(out, NULL, '{');
+		json_text_string(out, "name", interface->name);
+		json_text_number(out, "ifindex", interface->ifindex);
+		json_text_string(out, "xdp", mode_name(interface->xdp_mode));
+		json_text_string(out, "tc", mode_name(interface->tc_mode));
+		json_text_bool(out, "dispatcher", interface->dispatcher);
+		json_text_end(out, '}');
+	}
+	json_text_end(out, ']');
+}
+
+void page_status(const struct dataplane_view *view, uint32_t problems, bool running,
+		 struct json_text *out)
+{
+	const struct daemon_state *state = dataplane_view_daemon(view);
+
+	json_text_begin(out, NULL, '{');
+	json_text_bool(out, "running", running);
+	json_text_bool(out, "ready", state->ready);
+	json_text_string(out, "version", state->version);
+	json_text_number(out, "schema", state->schema);
+	json_text_number(out, "generation", state->generation);
+	json_text_number(out, "pid", running ? state->pid : 0);
+	json_text_string(out, "node", state->node_name);
+	json_text_string(out, "source", state->source);
+	json_text_number(out, "started_unix_s", state->started_unix_s);
+	json_text_number(out, "synced_unix_s", state->synced_unix_s);
+	json_text_number(out, "workers", state->workers);
+	json_text_number(out, "frontends", state->frontends);
+	json_text_number(out, "routes", state->routes);
+	json_text_number(out, "upstreams", state->upstreams);
+	json_text_number(out, "backends", state->backends);
+	json_text_number(out, "problems", problems);
+	put_interfaces(state, out);
+	json_text_end(out, '}');
+}
