@@ -67,7 +67,7 @@ all: $(programs)/sluiced $(programs)/sluice-proxy $(programs)/sluicectl ## build
 
 $(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin proxy dataplane table files kube model base,$(call archive,$l))
 $(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy table model base,$(call archive,$l))
-$(programs)/sluicectl: $O/cli/main.o $(foreach l,cli dataplane table model base,$(call archive,$l))
+$(programs)/sluicectl: $O/cli/main.o $(foreach l,cli admin dataplane table model base,$(call archive,$l))
 
 $(programs)/%:
 	$(say) LINK $@

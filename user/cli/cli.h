@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli.h - what the verbs of sluicectl share
+ *
+ *   main.c      flags, the table of verbs          columns.c   tables for people
+ *   ask.c       the daemon's socket                names.c     names of what the maps hold by id
+ *   output.c    the ends of all verbs
+ *   <verb>.c    one verb each
+ */
+#ifndef SLUICE_CLI_CLI_H
+#define SLUICE_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json_text.h"
+#include "cli/columns.h"
+#include "dataplane/dataplane.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_NOT_THERE = 3, /* no daemon, no pins: said with what to do */
+};
+
+struct cli {
+	const char *bpffs;           /* borrowed */
+	bool json;                   /* -o json */
+	struct dataplane_view *view; /* borrowed; NULL for verbs that need no maps */
+};
+
+/* Each verb prints to standard output. Return: enum cli_exit, reasons said on standard error. */
+int verb_status(const struct cli *cli);
+int verb_frontends(const struct cli *cli);
+int verb_routes(const struct cli *cli);
+int verb_upstreams(const struct cli *cli);
+int verb_backends(const struct cli *cli);
+int verb_flows(const struct cli *cli);
+int verb_drops(const struct cli *cli);
+int verb_problems(const struct cli *cli);
+
+/**
+ * cli_ask - GET of the daemon's own socket
+ * @body: out, owned by the caller, NUL-terminated
+ * Return: 0; -ECONNREFUSED no daemon answers there; -EACCES it does not answer this user; -EPROTO
+ * it answered something else; -ENOMEM.
+ */
+int cli_ask(const struct cli *cli, const char *path, char **body);
+
+/* Says on standard error why cli_ask() failed and what to do. Return: the exit code. */
+int cli_explain(const struct cli *cli, int err);
+
+/* Prints a finished JSON text and frees it. Return: the exit code; @err goes before. */
+int cli_print_json(struct json_text *json, int err);
+
+/* Says that a map could not be read. Return: CLI_FAILED; CLI_OK if @err is 0. */
+int cli_check_read(const char *map, int err);
+
+/* Prints and frees a table unless @err says that its map could not be read. Return: exit code. */
+int cli_finish_table(struct columns *table, const char *map, int err);
+
+#endif /* SLUICE_CLI_CLI_H */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "cli/names.h"
+
+struct flows {
+	struct names names;
+	struct columns table;
+	struct json_text json;
+	uint64_t now_ns; /* of the clock that flows are stamped with */
+};
+
+static uint64_t idle_ms(const struct flows *f, const struct flow_view *flow)
+{
+	uint64_t seen_ns = flow->value.last_seen_ns;
+
+	return f->now_ns > seen_ns ? (f->now_ns - seen_ns) / 1000000 : 0;
+}
+
+static int put_json(void *ctx, const struct flow_view *flow)
+{
+	struct flows *f = ctx;
+	char text[INET_ADDR_TEXT_MAX];
+
+	json_text_begin(&f->json, NULL, '{');
+	json_text_string(&f->json, "protocol", names_protocol(flow->proto));
+	json_text_string(&f->json, "client_address", inet_addr_format(&flow->saddr, text));
+	json_text_number(&f->json, "client_port", flow->sport);
+	json_text_string(&f->json, "frontend_address", inet_addr_format(&flow->daddr, text));
+	json_text_number(&f->json, "frontend_port", flow->dport);
+	json_text_number(&f->json, "frontend_id", flow->value.frontend_id);
+	json_text_number(&f->json, "backend_id", flow->value.backend_id);
+	json_text_string(&f->json, "backend", names_backend(&f->names, flow->value.backend_id));
+	json_text_string(&f->json, "state", names_flow_state(flow->value.state));
+	json_text_number(&f->json, "idle_ms", idle_ms(f, flow));
+	json_text_end(&f->json, '}');
+	return 0;
+}
+
+static int put_row(void *ctx, const struct flow_view *flow)
+{
+	struct flows *f = ctx;
+	char text[NAMES_ENDPOINT_MAX];
+
+	columns_add(&f->table, "%s", names_protocol(flow->proto));
+	columns_add(&f->table, "%s", names_endpoint(&flow->saddr, flow->sport, text));
+	columns_add(&f->table, "%s", names_endpoint(&flow->daddr, flow->dport, text));
+	columns_add(&f->table, "%s", names_backend(&f->names, flow->value.backend_id));
+	columns_add(&f->table, "%s", names_flow_state(flow->value.state));
+	columns_add(&f->table, "%.1f s", (double)idle_ms(f, flow) / 1000);
+	return 0;
+}
+
+int verb_flows(const struct cli *cli)
+{
+	struct timespec now;
+	struct flows f = {};
+	int err = names_read(cli->view, &f.names);
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	f.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	if (cli->json) {
+		json_text_begin(&f.json, NULL, '{');
+		json_text_begin(&f.json, "flows", '[');
+		if (!err)
+			err = dataplane_view_flows(cli->view, put_json, &f);
+		json_text_end(&f.json, ']');
+		json_text_end(&f.json, '}');
+		err = cli_print_json(&f.json, err);
+	} else {
+		columns_begin(&f.table, "PROTOCOL|CLIENT|FRONTEND|BACKEND|STATE|IDLE");
+		if (!err)
+			err = dataplane_view_flows(cli->view, put_row, &f);
+		columns_sort(&f.table);
+		err = cli_finish_table(&f.table, "flows", err);
+	}
+	names_free(&f.names);
+	return err;
+}
