@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+# HTTP without root and without BPF: worker-host stands in for sluiced and hands one worker
+# everything it needs; the tests in Python speak to it over the loopback device.
+
+http_archives := $(foreach l,proxy table model base,$(call archive,$l))
+
+$T/worker-host: selftests/http/worker_host.c $(http_archives)
+	$(say) TEST $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< \
+		-Wl,--start-group $(http_archives) -Wl,--end-group $(sort $(LIBS_sluiced) $(LIBS_sluice-proxy))
+
+-include $T/worker-host.d

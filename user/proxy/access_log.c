@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/access_log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#define LINES_BYTES    (256u * 1024)
+#define FLUSH_BYTES    (32u * 1024)
+#define FLUSH_MS       1000u
+#define LINE_MAX_BYTES 8192u /* long targets and agents are cut to fit */
+#define TEXT_MAX_BYTES 1024u /* of one field in a line */
+
+enum record_text {
+	TEXT_METHOD,
+	TEXT_TARGET,
+	TEXT_HOST,
+	TEXT_REFERER,
+	TEXT_AGENT,
+	TEXT_ID,
+	TEXT_COUNT
+};
+
+struct access_record {
+	const char *why; /* borrowed literal; NULL */
+	uint8_t version_minor;
+	uint16_t bytes[TEXT_COUNT];
+	char text[]; /* TEXT_COUNT pieces of at most TEXT_MAX_BYTES, one behind the other */
+};
+
+static struct http_slice field_text(const struct http1_request *request, const char *name,
+				    size_t name_bytes)
+{
+	const struct http_field *field = http_fields_find_name(&request->fields, name, name_bytes);
+
+	return field ? (struct http_slice){ field->value, field->value_bytes }
+		     : (struct http_slice){ 0 };
+}
+
+struct access_record *access_record_new(const struct http1_request *request)
+{
+	struct http_slice texts[TEXT_COUNT] = {
+		[TEXT_METHOD] = request->method,
+		[TEXT_TARGET] = request->target,
+		[TEXT_HOST] = request->authority,
+		[TEXT_REFERER] = field_text(request, "referer", 7),
+		[TEXT_AGENT] = field_text(request, "user-agent", 10),
+		[TEXT_ID] = { NULL, HTTP1_REQUEST_ID_BYTES },
+	};
+	size_t bytes = sizeof(struct access_record);
+	struct access_record *record;
+	char *at;
+
+	for (int i = 0; i < TEXT_COUNT; i++) {
+		if (texts[i].bytes > TEXT_MAX_BYTES)
+			texts[i].bytes = TEXT_MAX_BYTES;
+		bytes += texts[i].bytes;
+	}
+	record = calloc(1, bytes);
+	if (!record)
+		return NULL;
+	at = record->text;
+	for (int i = 0; i < TEXT_COUNT; i++) {
+		if (texts[i].data)
+			memcpy(at, texts[i].data, texts[i].bytes);
+		record->bytes[i] = texts[i].data ? (uint16_t)texts[i].bytes : 0;
+		at += record->bytes[i];
+	}
+	record->version_minor = request->version_minor;
+	return record;
+}
+
+void access_record_free(struct access_record *record)
+{
+	free(record);
+}
+
+static struct http_slice text_of(const struct access_record *record, enum record_text which)
+{
+	const char *at = record->text;
+
+	for (unsigned int i = 0; i < which; i++)
+		at += record->bytes[i];
+	return (struct http_slice){ at, record->bytes[which] };
+}
+
+void access_record_request_id(struct access_record *record, struct http_slice id)
+{
+	struct http_slice room = text_of(record, TEXT_ID);
+
+	if (id.bytes > HTTP1_REQUEST_ID_BYTES)
+		id.bytes = HTTP1_REQUEST_ID_BYTES;
+	memcpy((char *)(uintptr_t)room.data, id.data, id.bytes);
+	record->bytes[TEXT_ID] = (uint16_t)id.bytes;
+}
+
+void access_record_note(struct access_record *record, const char *why)
+{
+	if (!record->why)
+		record->why = why;
+}
+
+/* ---- writing a line ----------------------------------------------------------------------------- */
+
+struct line {
+	char data[LINE_MAX_BYTES];
+	size_t used;
+};
+
+static void add(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct line *line, const char *format, ...)
+{
+	size_t room = sizeof(line->data) - line->used;
+	va_list args;
+	int bytes;
+
+	va_start(args, format);
+	bytes = vsnprintf(line->data + line->used, room, format, args);
+	va_end(args);
+	if (bytes > 0)
+		line->used += (size_t)bytes < room ? (size_t)bytes : room - 1;
+}
+
+/* Text of a client: nothing of it may end the quotes, the line, or speak to a terminal. */
+static void add_quoted(struct line *line, struct http_slice text, bool json)
+{
+	for (uint32_t i = 0; i < text.bytes && line->used + 8 < sizeof(line->data); i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c < 0x20 || c >= 0x7f)
+			add(line, json ? "\\u%04x" : "\\x%02x", c);
+		else if (c == '"' || c == '\\')
+			add(line, "\\%c", c);
+		else
+			line->data[line->used++] = (char)c;
+	}
+}
+
+static void add_pair(struct line *line, const char *key, struct http_slice text, bool json)
+{
+	if (json)
+		add(line, ",\"%s\":\"", key);
+	else
+		add(line, " %s=\"", key);
+	add_quoted(line, text, json);
+	add(line, "\"");
+}
+
+static struct http_slice slice_of(const char *text)
+{
+	return (struct http_slice){ text, text ? (uint32_t)strlen(text) : 0 };
+}
+
+static void add_text_begin(struct line *line, const struct exchange *x, const char *client,
+			   time_t now_s)
+{
+	struct http_slice target = text_of(x->record, TEXT_TARGET);
+	char when[40];
+	struct tm utc;
+
+	gmtime_r(&now_s, &utc);
+	strftime(when, sizeof(when), "%d/%b/%Y:%H:%M:%S +0000", &utc);
+	add(line, "%s - - [%s] \"", client, when);
+	add_quoted(line, text_of(x->record, TEXT_METHOD), false);
+	add(line, " ");
+	add_quoted(line, target, false);
+	add(line, " HTTP/1.%u\" %u %llu \"", x->record->version_minor, x->status,
+	    (unsigned long long)x->down.moved_bytes);
+	add_quoted(line, text_of(x->record, TEXT_REFERER), false);
+	add(line, "\" \"");
+	add_quoted(line, text_of(x->record, TEXT_AGENT), false);
+	add(line, "\"");
+}
+
+static void add_json_begin(struct line *line, const struct exchange *x, const char *client,
+			   time_t now_s)
+{
+	char when[40];
+	struct tm utc;
+
+	gmtime_r(&now_s, &utc);
+	strftime(when, sizeof(when), "%FT%TZ", &utc);
+	add(line, "{\"time\":\"%s\",\"client\":\"%s\"", when, client);
+	add_pair(line, "method", text_of(x->record, TEXT_METHOD), true);
+	add_pair(line, "target", text_of(x->record, TEXT_TARGET), true);
+	add(line, ",\"version\":\"HTTP/1.%u\",\"status\":%u,\"bytes\":%llu",
+	    x->record->version_minor, x->status, (unsigned long long)x->down.moved_bytes);
+	add_pair(line, "referer", text_of(x->record, TEXT_REFERER), true);
+	add_pair(line, "user_agent", text_of(x->record, TEXT_AGENT), true);
+}
+
+static void add_number(struct line *line, const char *key, uint64_t number, bool json)
+{
+	add(line, json ? ",\"%s\":%llu" : " %s=%llu", key, (unsigned long long)number);
+}
+
+static void compose(struct line *line, const struct exchange *x, bool json, bool aborted)
+{
+	const struct worker *worker = x->worker;
+	char client[INET_ADDR_TEXT_MAX];
+	const char *why = x->record->why;
+
+	inet_addr_format(&x->peer->addr, client);
+	if (json)
+		add_json_begin(line, x, client, worker->now_s);
+	else
+		add_text_begin(line, x, client, worker->now_s);
+	add_pair(line, "host", text_of(x->record, TEXT_HOST), json);
+	if (x->route)
+		add_pair(line, "upstream",
+			 slice_of(snapshot_text(routing_snapshot(x->routing),
+						x->route->upstream_name)),
+			 json);
+	add_number(line, "time_us", worker->now_us - x->started_us, json);
+	if (x->upstream_us)
+		add_number(line, "upstream_us", x->upstream_us - x->started_us, json);
+	if (x->record->bytes[TEXT_ID])
+		add_pair(line, "id", text_of(x->record, TEXT_ID), json);
+	if (aborted && !why)
+		why = "aborted";
+	if (why)
+		add_pair(line, "why", slice_of(why), json);
+	add(line, json ? "}\n" : "\n");
+	line->data[line->used - 1] = '\n'; /* also where it was cut */
+}
+
+/* ---- to the descriptor --------------------------------------------------------------------------- */
+
+static struct worker *worker_of(struct access_log *log)
+{
+	return (struct worker *)((char *)log - offsetof(struct worker, log));
+}
+
+/* Writes whole lines in pieces that a pipe takes without waiting once it is writable. */
+static void flush(struct access_log *log)
+{
+	size_t done = 0;
+
+	while (done < log->used_bytes) {
+		struct pollfd ready = { .fd = log->fd, .events = POLLOUT };
+		size_t bytes = log->used_bytes - done;
+		ssize_t written;
+
+		if (bytes > PIPE_BUF) {
+			const char *end = memrchr(log->lines + done, '\n', PIPE_BUF);
+
+			bytes = end ? (size_t)(end + 1 - (log->lines + done)) : PIPE_BUF;
+		}
+		if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+			break;
+		written = write(log->fd, log->lines + done, bytes);
+		if (written <= 0)
+			break;
+		done += (size_t)written;
+	}
+	memmove(log->lines, log->lines + done, log->used_bytes - done);
+	log->used_bytes -= done;
+}
+
+static void on_flush(struct timer *timer)
+{
+	struct access_log *log =
+		(struct access_log *)((char *)timer - offsetof(struct access_log, flush));
+
+	flush(log);
+	if (log->used_bytes)
+		timers_arm(&worker_of(log)->timers, &log->flush, worker_of(log)->now_ms + FLUSH_MS);
+}
+
+void access_log_exchange(struct access_log *log, const struct exchange *x, bool aborted)
+{
+	struct line line;
+
+	line.used = 0;
+	compose(&line, x, log->form == ACCESS_LOG_JSON, aborted);
+	if (log->used_bytes + line.used > LINES_BYTES)
+		flush(log);
+	if (log->used_bytes + line.used > LINES_BYTES) {
+		x->worker->stats->access_log_dropped++;
+		return;
+	}
+	memcpy(log->lines + log->used_bytes, line.data, line.used);
+	log->used_bytes += line.used;
+	if (log->used_bytes >= FLUSH_BYTES)
+		flush(log);
+	if (log->used_bytes && !log->flush.deadline_ms)
+		timers_arm(&x->worker->timers, &log->flush, x->worker->now_ms + FLUSH_MS);
+}
+
+int access_log_init(struct worker *worker)
+{
+	struct access_log *log = &worker->log;
+
+	log->form = worker->settings->access_log;
+	log->fd = STDOUT_FILENO;
+	log->flush.fn = on_flush;
+	if (log->form == ACCESS_LOG_OFF)
+		return 0;
+	log->lines = malloc(LINES_BYTES);
+	if (!log->lines)
+		return -ENOMEM;
+	return worker_timer_room(worker);
+}
+
+void access_log_free(struct worker *worker)
+{
+	if (worker->log.lines)
+		flush(&worker->log);
+	free(worker->log.lines);
+	worker->log.lines = NULL;
+}

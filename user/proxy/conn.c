@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/conn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proxy/tls.h"
+
+#define LINGER_MS         2000u /* for the client to read the answer and close */
+#define LINGER_BYTES_MAX  (1u << 20)
+#define DISCARD_MS        5000u
+#define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
+#define RETRY_AFTER_S     1u
+
+static void read_head(struct conn *conn);
+static void linger(struct conn *conn);
+
+static struct conn *conn_of(struct exchange *x)
+{
+	return x->owner;
+}
+
+static void arm(struct conn *conn, uint64_t delay_ms)
+{
+	timers_arm(&conn->worker->timers, &conn->timer, conn->worker->now_ms + delay_ms);
+}
+
+static void count_bytes(struct conn *conn)
+{
+	struct worker_stats *stats = conn->worker->stats;
+
+	stats->client_bytes_in += conn->reader.received_bytes - conn->counted_in;
+	stats->client_bytes_out += conn->writer.sent_bytes - conn->counted_out;
+	conn->counted_in = conn->reader.received_bytes;
+	conn->counted_out = conn->writer.sent_bytes;
+}
+
+void conn_close(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	count_bytes(conn);
+	if (conn->exchange)
+		exchange_discard(conn->exchange);
+	conn->exchange = NULL;
+	task_cancel(&conn->next);
+	worker_timer_drop(worker, &conn->timer);
+	http1_reader_release(&conn->reader);
+	http1_writer_release(&conn->writer);
+	stream_close(&conn->stream);
+	worker->stats->conns_open--;
+	slab_put(&worker->conns, conn);
+}
+
+/* ---- what the exchange asks --------------------------------------------------------------------- */
+
+static struct buffer *head_buffer(struct conn *conn, size_t bytes)
+{
+	struct buffer_pool *pool = &conn->worker->buffers;
+
+	return bytes <= pool->size ? buffer_get(pool) : buffer_new((uint32_t)bytes);
+}
+
+static int respond(struct exchange *x, const struct http1_response *response)
+{
+	struct conn *conn = conn_of(x);
+	bool interim = response->flags & HTTP1_RESPONSE_F_INTERIM;
+	bool tunnel = response->flags & HTTP1_RESPONSE_F_SWITCH;
+	/* Who still waits for a 100 may send the body after this answer, or the next request. */
+	bool waits = (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE) && !x->request_done &&
+		     !x->up.moved_bytes;
+	struct http1_forward_response how = {
+		.date = worker_date(conn->worker),
+		.client_keep_alive = (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
+				     !conn->worker->draining && !waits,
+		.request_flags = x->request.flags,
+		.request_version_minor = x->request.version_minor,
+		.request_method_id = x->method_id,
+	};
+	struct buffer *head = head_buffer(conn, http1_forward_response_max(response));
+	int bytes, err;
+
+	if (!head)
+		return -ENOMEM;
+	bytes = http1_forward_response(response, &how, head->data, head->size);
+	if (bytes < 0) {
+		buffer_put(&conn->worker->buffers, head);
+		return bytes;
+	}
+	head->end = (uint32_t)bytes;
+	err = http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, head,
+				 tunnel ? HTTP1_FRAMING_CLOSE : how.framing);
+	if (err)
+		return err;
+	if (!interim)
+		conn->keep_alive = how.keep_alive && !tunnel;
+	if (tunnel) {
+		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
+		conn->writer.shut_when_done = true;
+	}
+	return 0;
+}
+
+static int reply(struct exchange *x, const struct http1_reply *reply)
+{
+	struct conn *conn = conn_of(x);
+	struct buffer *whole = head_buffer(conn, HTTP1_REPLY_MAX + reply->location.bytes);
+	int bytes;
+
+	if (!whole)
+		return -ENOMEM;
+	bytes = http1_reply_build(reply, whole->data, whole->size);
+	if (bytes < 0) {
+		buffer_put(&conn->worker->buffers, whole);
+		return bytes;
+	}
+	whole->end = (uint32_t)bytes;
+	conn->keep_alive = reply->keep_alive;
+	return http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, whole,
+				  HTTP1_FRAMING_NONE);
+}
+
+/* The next request, in another turn if its bytes are here already: a long pipeline of cheap
+ * answers takes no more than its share. */
+static void await_next(struct conn *conn)
+{
+	conn->state = CONN_HEAD;
+	if (http1_reader_bytes(&conn->reader) || conn->stream.readable)
+		worker_defer(conn->worker, &conn->next);
+	if (!http1_reader_bytes(&conn->reader))
+		arm(conn, conn->worker->settings->client_idle_timeout_ms);
+}
+
+static void discard(struct conn *conn)
+{
+	struct source *source = &conn->reader.source;
+
+	for (;;) {
+		struct payload payload;
+		int err = source->ops->peek(source, &payload);
+
+		if (err == -EAGAIN)
+			return;
+		if (err) {
+			linger(conn);
+			return;
+		}
+		source->ops->consume(source, payload.bytes);
+		conn->discarded_bytes += payload.bytes;
+		if (payload.last) {
+			await_next(conn);
+			return;
+		}
+		if (conn->discarded_bytes > DISCARD_BYTES_MAX) {
+			linger(conn);
+			return;
+		}
+	}
+}
+
+static void ended(struct exchange *x, bool aborted)
+{
+	struct conn *conn = conn_of(x);
+
+	count_bytes(conn);
+	conn->exchange = NULL;
+	if (aborted) {
+		stream_reset_on_close(&conn->stream);
+		conn_close(conn);
+	} else if (!conn->keep_alive) {
+		linger(conn);
+	} else if (!conn->reader.body.done) {
+		conn->state = CONN_DISCARD;
+		conn->discarded_bytes = 0;
+		arm(conn, DISCARD_MS);
+		discard(conn);
+	} else {
+		await_next(conn);
+	}
+}
+
+static const struct exchange_client client = {
+	.respond = respond,
+	.reply = reply,
+	.ended = ended,
+};
+
+/* ---- the head of a request ---------------------------------------------------------------------- */
+
+static struct exchange *begin(struct conn *conn)
+{
+	struct exchange *x = exchange_new(conn->worker);
+
+	if (!x)
+		return NULL;
+	x->client = &client;
+	x->owner = conn;
+	x->peer = &conn->peer;
+	x->client_source = &conn->reader.source;
+	x->client_sink = &conn->writer.sink;
+	conn->exchange = x;
+	arm(conn, conn->worker->settings->client_head_timeout_ms);
+	return x;
+}
+
+static void take_request(struct conn *conn, bool refused)
+{
+	struct exchange *x = conn->exchange;
+	uint8_t framing = x->request.framing;
+	uint64_t length_bytes = x->request.content_length_bytes;
+	uint32_t head_bytes = x->request.head_bytes;
+
+	timer_disarm(&conn->timer);
+	conn->state = CONN_EXCHANGE;
+	conn->keep_alive = false;
+	if (refused) {
+		exchange_refuse(x, &x->request.fault);
+		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
+	} else if (conn->overload) {
+		x->started_us = conn->worker->now_us;
+		conn->worker->stats->requests++;
+		exchange_reply(
+			x, &(struct http1_reply){ .status = 503, .retry_after_s = RETRY_AFTER_S });
+		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
+	} else {
+		exchange_begin(x);
+		http1_reader_drop(&conn->reader, head_bytes);
+		http1_reader_body(&conn->reader, framing, length_bytes, 0);
+	}
+	exchange_run(x);
+}
+
+static void read_head(struct conn *conn)
+{
+	const struct http1_limits *limits = &conn->worker->settings->limits;
+	struct exchange *x = conn->exchange;
+	ssize_t got;
+	int err;
+
+	for (;;) {
+		if (http1_reader_bytes(&conn->reader)) {
+			if (!x)
+				x = begin(conn);
+			err = x ? http1_request_parse(&x->request, buffer_head(conn->reader.buffer),
+						      http1_reader_bytes(&conn->reader), limits)
+				: -ENOMEM;
+			if (err != -EAGAIN)
+				break;
+		}
+		got = http1_reader_fill(&conn->reader, conn->worker->buffers.size);
+		if (got == -EAGAIN)
+			return;
+		if (got <= 0) { /* the end; a head that is cut short is nothing to answer */
+			conn_close(conn);
+			return;
+		}
+	}
+	if (err == -ENOMEM)
+		conn_close(conn);
+	else
+		take_request(conn, err != 0);
+}
+
+/* ---- closing ------------------------------------------------------------------------------------ */
+
+/* Reads what comes and throws it away, so that no reset takes our answer from the client. */
+static void read_away(struct conn *conn)
+{
+	char dust[4096];
+	ssize_t got;
+
+	do {
+		got = stream_read(&conn->stream, dust, sizeof(dust));
+		if (got > 0)
+			conn->discarded_bytes += (uint64_t)got;
+	} while (got > 0 && conn->discarded_bytes < LINGER_BYTES_MAX);
+	if (got != -EAGAIN)
+		conn_close(conn);
+}
+
+static void linger(struct conn *conn)
+{
+	int err = stream_shutdown(&conn->stream);
+
+	if (err && err != -EAGAIN) {
+		conn_close(conn);
+		return;
+	}
+	http1_reader_release(&conn->reader);
+	conn->state = CONN_LINGER;
+	conn->discarded_bytes = 0;
+	arm(conn, LINGER_MS);
+	read_away(conn);
+}
+
+static void handshake(struct conn *conn)
+{
+	int err = tls_handshake(&conn->stream);
+
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		conn_close(conn);
+		return;
+	}
+	conn->state = CONN_HEAD;
+	arm(conn, conn->worker->settings->client_head_timeout_ms);
+	read_head(conn);
+}
+
+/* ---- events ------------------------------------------------------------------------------------- */
+
+static void on_ready(struct stream *stream)
+{
+	struct conn *conn = (struct conn *)stream;
+
+	switch (conn->state) {
+	case CONN_HANDSHAKE:
+		handshake(conn);
+		break;
+	case CONN_HEAD:
+		if (!conn->next.next) /* else bytes of before come first, later in this turn */
+			read_head(conn);
+		break;
+	case CONN_EXCHANGE:
+		if (stream->broken)
+			exchange_abort(conn->exchange, "the client is gone");
+		else
+			exchange_run(conn->exchange);
+		break;
+	case CONN_DISCARD:
+		discard(conn);
+		break;
+	default:
+		read_away(conn);
+	}
+}
+
+static void on_next(struct task *task)
+{
+	struct conn *conn = (struct conn *)((char *)task - offsetof(struct conn, next));
+
+	read_head(conn);
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, timer));
+	struct exchange *x = conn->exchange;
+
+	if (conn->state == CONN_HEAD && x && http1_request_started(&x->request)) {
+		conn->state = CONN_EXCHANGE;
+		conn->keep_alive = false;
+		x->started_us = conn->worker->now_us;
+		exchange_fail(x, 408, "the request head took too long");
+		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
+		exchange_run(x);
+	} else if (conn->state == CONN_DISCARD) {
+		linger(conn);
+	} else {
+		conn_close(conn);
+	}
+}
+
+int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer, bool overload)
+{
+	struct conn *conn = slab_get(&worker->conns);
+	int err;
+
+	if (!conn) {
+		close(fd);
+		return -ENOMEM;
+	}
+	err = worker_timer_room(worker);
+	if (err) {
+		close(fd);
+		slab_put(&worker->conns, conn);
+		return err;
+	}
+	err = stream_open(&conn->stream, worker->epoll, fd, on_ready);
+	if (!err && peer->tls)
+		err = worker->tls ? tls_accept(worker->tls, &conn->stream) : -EPROTO;
+	if (err) {
+		stream_close(&conn->stream);
+		worker_timer_drop(worker, &conn->timer);
+		slab_put(&worker->conns, conn);
+		return err;
+	}
+	conn->state = peer->tls ? CONN_HANDSHAKE : CONN_HEAD;
+	conn->worker = worker;
+	conn->peer = *peer;
+	conn->overload = overload;
+	conn->timer.fn = on_timer;
+	conn->next.fn = on_next;
+	conn->stream.writable = true; /* nothing was written yet */
+	http1_reader_init(&conn->reader, &conn->stream, &worker->buffers);
+	conn->writer.pool = &worker->buffers;
+	worker->stats->conns_open++;
+	worker->stats->conns_accepted++;
+	arm(conn, worker->settings->client_head_timeout_ms);
+	return 0;
+}

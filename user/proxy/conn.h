@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn.h - one client connection that speaks HTTP/1.x
+ *
+ * Between two requests it holds this struct and nothing else: no buffer, no exchange.
+ */
+#ifndef SLUICE_PROXY_CONN_H
+#define SLUICE_PROXY_CONN_H
+
+#include "proxy/exchange.h"
+
+enum conn_state {
+	CONN_HANDSHAKE, /* of TLS */
+	CONN_HEAD,      /* between requests, or within a head */
+	CONN_EXCHANGE,  /* the exchange has the word */
+	CONN_DISCARD,   /* answered early: the rest of the request body is read and dropped */
+	CONN_LINGER, /* our side is shut: reads until the client shuts his, so that he can read */
+};
+
+struct conn {
+	struct stream stream;      /* first: the stream's callback gets it */
+	struct worker *worker;     /* borrowed */
+	struct exchange *exchange; /* borrowed; NULL while idle */
+	struct http1_reader reader;
+	struct http1_writer writer;
+	struct exchange_peer peer;
+	struct timer timer;
+	struct task next; /* goes on with pipelined bytes in another turn */
+	uint64_t discarded_bytes;
+	uint64_t counted_in, counted_out; /* bytes already added to worker_stats */
+	uint8_t state;                    /* enum conn_state */
+	bool keep_alive;                  /* after the exchange that runs */
+	bool overload;                    /* accepted above the limit: told so and closed */
+};
+
+/**
+ * conn_new - serve an accepted connection
+ * @fd: owned from now on, also on failure
+ * @overload: answer 503 and close
+ * Return: 0; -errno.
+ */
+int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer, bool overload);
+
+/* Closes at once what is left when the worker has to end. */
+void conn_close(struct conn *conn);
+
+#endif /* SLUICE_PROXY_CONN_H */

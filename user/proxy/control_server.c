@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/control_server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "build_id.h"
+#include "proxy/control.h"
+#include "proxy/listener.h"
+#include "proxy/tls.h"
+#include "proxy/worker.h"
+
+static void hang_up(struct worker *worker)
+{
+	int fd = worker->control.fd;
+
+	if (fd < 0)
+		return;
+	worker_unwatch(&worker->control);
+	close(fd);
+}
+
+static int say_hello(struct worker *worker)
+{
+	struct control_hello hello = {
+		.version = CONTROL_VERSION,
+		.worker = worker->settings->worker,
+		.pid = (uint32_t)getpid(),
+		.draining = worker->draining,
+		.generation = worker->routing
+				      ? snapshot_generation(routing_snapshot(worker->routing))
+				      : 0,
+		.settings = worker->settings->settings_hash,
+	};
+	const int listeners[] = { CONTROL_FD_LISTEN_V4, CONTROL_FD_LISTEN_V6 };
+
+	snprintf(hello.build_id, sizeof(hello.build_id), "%s", SLUICE_BUILD_ID);
+	return control_send(worker->control.fd, CONTROL_HELLO, &hello, sizeof(hello), listeners, 2);
+}
+
+static void take_snapshot(struct worker *worker, const struct control_snapshot *message, int fd)
+{
+	struct control_snapshot_done done = { .generation = message->generation };
+	struct routing *routing = NULL;
+
+	done.error = routing_open(fd, &routing);
+	if (!done.error) {
+		struct routing *before = worker->routing;
+
+		worker->routing = routing;
+		routing_put(before); /* exchanges that began with it hold it until they end */
+		worker->stats->snapshot_generation = message->generation;
+	} else {
+		log_error("proxy: snapshot %llu: %s; the one before stays in force",
+			  (unsigned long long)message->generation, strerror(-done.error));
+	}
+	if (control_send(worker->control.fd, CONTROL_SNAPSHOT_DONE, &done, sizeof(done), NULL, 0))
+		hang_up(worker);
+}
+
+static void take_certificates(struct worker *worker, const struct control_certificates *message,
+			      int fd)
+{
+	int err = worker->tls ? tls_set_certificates(worker->tls, fd, message->bytes) : 0;
+
+	if (err)
+		log_error("proxy: certificates: %s; those of before stay in force", strerror(-err));
+}
+
+/* Payload of a message if it is of this type and size and carries @fds_wanted descriptors. */
+static const void *payload_of(const char *buffer, uint32_t type, size_t bytes,
+			      unsigned int fds_wanted, unsigned int fds_count)
+{
+	struct control_message message;
+
+	memcpy(&message, buffer, sizeof(message));
+	if (message.type != type || message.bytes != bytes || fds_count != fds_wanted)
+		return NULL;
+	return buffer + sizeof(message);
+}
+
+static void handle(struct worker *worker, const char *buffer, const int *fds,
+		   unsigned int fds_count)
+{
+	struct control_certificates certificates;
+	struct control_snapshot snapshot;
+	struct control_drain drain;
+	const void *payload;
+
+	payload = payload_of(buffer, CONTROL_SNAPSHOT, sizeof(snapshot), 1, fds_count);
+	if (payload) {
+		memcpy(&snapshot, payload, sizeof(snapshot));
+		take_snapshot(worker, &snapshot, fds[0]);
+		return;
+	}
+	payload = payload_of(buffer, CONTROL_CERTIFICATES, sizeof(certificates), 1, fds_count);
+	if (payload) {
+		memcpy(&certificates, payload, sizeof(certificates));
+		take_certificates(worker, &certificates, fds[0]);
+		return;
+	}
+	payload = payload_of(buffer, CONTROL_DRAIN, sizeof(drain), 0, fds_count);
+	if (payload) {
+		memcpy(&drain, payload, sizeof(drain));
+		listener_drain(worker, drain.timeout_ms);
+		return;
+	}
+	log_warn("proxy: control message of an unknown kind; passed over");
+}
+
+static void on_message(struct watch *watch, uint32_t events)
+{
+	struct worker *worker = watch->worker;
+	_Alignas(struct control_message) char buffer[CONTROL_MESSAGE_MAX];
+	unsigned int fds_count;
+	int fds[4];
+	int got;
+
+	(void)events;
+	got = control_receive(watch->fd, buffer, sizeof(buffer), fds, &fds_count);
+	if (got == -EAGAIN)
+		return;
+	if (got <= 0) {
+		if (got < 0)
+			log_warn("proxy: control connection: %s", strerror(-got));
+		hang_up(worker); /* goes on serving with what it has */
+		return;
+	}
+	handle(worker, buffer, fds, fds_count);
+	while (fds_count > 0)
+		close(fds[--fds_count]);
+}
+
+/* Only the starter's uid (who the worker was before, or is) and root may direct it. */
+static bool may_direct(int fd)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) &&
+	       (peer.uid == 0 || peer.uid == getuid());
+}
+
+static void on_caller(struct watch *watch, uint32_t events)
+{
+	struct worker *worker = watch->worker;
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (!may_direct(fd)) {
+		log_warn("proxy: a control connection of a stranger was closed");
+		close(fd);
+		return;
+	}
+	hang_up(worker); /* the newest counts */
+	if (worker_watch(worker, &worker->control, fd, EPOLLIN, on_message)) {
+		close(fd);
+		return;
+	}
+	if (say_hello(worker))
+		hang_up(worker);
+}
+
+int control_server_start(struct worker *worker)
+{
+	int flags = fcntl(CONTROL_FD_LISTENER, F_GETFL);
+	int err;
+
+	worker->control.fd = -1;
+	err = flags < 0 ? -errno
+			: worker_watch(worker, &worker->control_listen, CONTROL_FD_LISTENER,
+				       EPOLLIN, on_caller);
+	if (!err && fcntl(CONTROL_FD_LISTENER, F_SETFL, flags | O_NONBLOCK))
+		err = -errno;
+	if (err)
+		log_error("proxy: control listener (descriptor %d): %s", CONTROL_FD_LISTENER,
+			  strerror(-err));
+	return err;
+}
+
+void control_server_stop(struct worker *worker)
+{
+	hang_up(worker);
+}

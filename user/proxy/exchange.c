@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proxy/http_path.h"
+
+#define STATUS_CLIENT_GONE 499 /* in the log only, as nginx writes it */
+#define RETRY_AFTER_S      1u
+
+static void on_timer(struct timer *timer);
+static void on_yield(struct task *task);
+
+struct exchange *exchange_new(struct worker *worker)
+{
+	struct exchange *x = slab_get(&worker->exchanges);
+
+	if (!x)
+		return NULL;
+	if (worker_timer_room(worker)) {
+		slab_put(&worker->exchanges, x);
+		return NULL;
+	}
+	x->worker = worker;
+	x->timer.fn = on_timer;
+	x->yield.fn = on_yield;
+	x->request_writer.pool = &worker->buffers;
+	http1_request_begin(&x->request, x->fields, worker->settings->fields_max);
+	return x;
+}
+
+void exchange_discard(struct exchange *x)
+{
+	struct worker *worker = x->worker;
+
+	exchange_let_go(x, false);
+	http1_writer_release(&x->request_writer);
+	buffer_put(&worker->response_heads, x->response_buffer);
+	task_cancel(&x->yield);
+	worker_timer_drop(worker, &x->timer);
+	access_record_free(x->record);
+	routing_put(x->routing);
+	slab_put(&worker->exchanges, x);
+}
+
+/* ---- deciding ----------------------------------------------------------------------------------- */
+
+static bool redirects_to_https(const struct exchange *x, struct http_slice path)
+{
+	const struct http_host *host = &x->request.host;
+
+	return !x->peer->tls &&
+	       snapshot_redirects(routing_snapshot(x->routing), x->route, host->name,
+				  http_host_route_bytes(host), path.data, path.bytes);
+}
+
+static void redirect(struct exchange *x, struct http_slice path)
+{
+	const struct settings *settings = x->worker->settings;
+	const struct http_host *host = &x->request.host;
+	bool v6 = host->kind == HTTP_HOST_IPV6;
+	uint16_t port = settings->https_ports_count ? settings->https_ports[0] : 443;
+	struct buffer *text = buffer_get(&x->worker->buffers);
+	char port_text[8] = "";
+	int bytes;
+
+	if (port != 443)
+		snprintf(port_text, sizeof(port_text), ":%u", port);
+	bytes = text ? snprintf(text->data, text->size, "https://%s%.*s%s%s%.*s%.*s", v6 ? "[" : "",
+				host->name_bytes, host->name, v6 ? "]" : "", port_text,
+				(int)path.bytes, path.data, (int)x->request.query.bytes,
+				x->request.query.data ? x->request.query.data : "")
+		     : -1;
+	if (bytes < 0 || (uint32_t)bytes >= text->size)
+		exchange_fail(x, 500, "no memory for a redirect");
+	else
+		exchange_reply(x, &(struct http1_reply){
+					  .status = 308,
+					  .location = { text->data, (uint32_t)bytes },
+					  .keep_alive = true,
+				  });
+	buffer_put(&x->worker->buffers, text);
+}
+
+/* Builds the head that the backend will read. Return: 0; -errno. */
+static int build_head(struct exchange *x, struct http_slice path)
+{
+	const struct settings *settings = x->worker->settings;
+	struct http1_forward_request how = {
+		.path = path,
+		.client = x->peer->addr,
+		.local = x->peer->local,
+		.local_port = x->peer->local_port,
+		.flags = (x->peer->tls ? HTTP1_FORWARD_F_TLS : 0u) |
+			 (x->peer->trusted ? HTTP1_FORWARD_F_TRUSTED_PEER : 0u) |
+			 (settings->underscores ? HTTP1_FORWARD_F_UNDERSCORES : 0u),
+		.ids = &x->worker->ids,
+	};
+	size_t most = http1_forward_request_max(&x->request);
+	struct buffer *head = most <= x->worker->buffers.size ? buffer_get(&x->worker->buffers)
+							      : buffer_new((uint32_t)most);
+	int bytes;
+
+	if (!head)
+		return -ENOMEM;
+	bytes = http1_forward_request(&x->request, &how, head->data, head->size);
+	if (bytes < 0) {
+		buffer_put(&x->worker->buffers, head);
+		return bytes;
+	}
+	head->end = (uint32_t)bytes;
+	if (x->record)
+		access_record_request_id(x->record, how.request_id);
+	return http1_writer_begin(&x->request_writer, NULL, &x->worker->buffers, head,
+				  x->request.framing);
+}
+
+static uint64_t body_bytes_max(const struct exchange *x)
+{
+	uint64_t most = x->worker->settings->body_bytes_max;
+
+	if (x->route && x->route->body_bytes_max)
+		most = x->route->body_bytes_max;
+	else if (x->route && (x->route->flags & ROUTE_F_BODY_UNLIMITED))
+		most = 0;
+
+	return most ? most : UINT64_MAX;
+}
+
+static void forward(struct exchange *x, struct http_slice path)
+{
+	int err;
+
+	if (x->request.framing == HTTP1_FRAMING_LENGTH &&
+	    x->request.content_length_bytes > body_bytes_max(x)) {
+		exchange_fail(x, 413, "body over the limit");
+		return;
+	}
+	err = build_head(x, path);
+	if (err) {
+		exchange_fail(x, 500, "no memory for a request head");
+		return;
+	}
+	x->request_writer.keep_head = true; /* until the response begins: it may be sent again */
+	x->phase = EXCHANGE_CONNECT;
+}
+
+void exchange_begin(struct exchange *x)
+{
+	struct worker *worker = x->worker;
+	enum http1_fault_reason reason;
+	struct http_slice path;
+
+	x->started_us = worker->now_us;
+	x->method_id = x->request.method_id;
+	x->idempotent = http1_request_idempotent(&x->request);
+	x->upgrade = x->request.flags & HTTP1_REQUEST_F_WEBSOCKET;
+	worker->stats->requests++;
+	if (worker->log.form != ACCESS_LOG_OFF)
+		x->record = access_record_new(&x->request);
+	if (x->request.flags & HTTP1_REQUEST_F_ASTERISK) {
+		exchange_reply(x, &(struct http1_reply){ .status = 200, .keep_alive = true });
+		return;
+	}
+	reason = http_path_normalize(x->request.path, (char *)(uintptr_t)x->request.path.data,
+				     &path);
+	if (reason != HTTP1_FAULT_NONE) {
+		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
+		return;
+	}
+	if (!worker->routing) {
+		exchange_fail(x, 503, "no routing table yet");
+		return;
+	}
+	x->routing = routing_get(worker->routing);
+	x->route = routing_match(x->routing, &x->request.host, path);
+	if (redirects_to_https(x, path))
+		redirect(x, path);
+	else if (!x->route)
+		exchange_fail(x, 404, "no route");
+	else if (!x->route->upstream_id)
+		exchange_fail(x, 503, "the route has no upstream");
+	else
+		forward(x, path);
+}
+
+/* ---- answers of our own -------------------------------------------------------------------------- */
+
+void exchange_reply(struct exchange *x, const struct http1_reply *reply)
+{
+	struct http1_reply full = *reply;
+
+	full.date = worker_date(x->worker);
+	full.head_only = x->method_id == HTTP_METHOD_HEAD;
+	/* Who waits for a 100 may or may not send the body now: the next request is not to be found. */
+	full.keep_alive = reply->keep_alive && !x->worker->draining &&
+			  (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
+			  !(x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE);
+	full.confirm_keep_alive = x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE_SAID;
+	exchange_let_go(x, false);
+	x->status = (uint16_t)reply->status;
+	x->worker->stats->own_replies++;
+	x->phase = EXCHANGE_REPLY;
+	if (x->client->reply(x, &full))
+		x->phase = EXCHANGE_ABORTED;
+}
+
+void exchange_fail(struct exchange *x, unsigned int status, const char *why)
+{
+	log_debug("proxy: answered %u: %s", status, why);
+	if (x->record)
+		access_record_note(x->record, why);
+	if (status == 408 || status == 504)
+		x->worker->stats->timeouts++;
+	if (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	exchange_reply(x, &(struct http1_reply){
+				  .status = status,
+				  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+				  .keep_alive = status == 404 || status >= 502,
+			  });
+}
+
+void exchange_refuse(struct exchange *x, const struct http1_fault *fault)
+{
+	unsigned int status = http1_fault_status(fault->reason);
+
+	x->worker->stats->bad_requests++;
+	if (!x->started_us) {
+		x->started_us = x->worker->now_us;
+		x->worker->stats->requests++;
+	}
+	if (log_enabled(LOG_DEBUG))
+		log_debug("proxy: request refused with %u: %s: %.*s", status,
+			  http1_fault_name(fault->reason), (int)fault->where.bytes,
+			  fault->where.data ? fault->where.data : "");
+	if (!x->record && x->worker->log.form != ACCESS_LOG_OFF)
+		x->record = access_record_new(&x->request);
+	if (x->record)
+		access_record_note(x->record, http1_fault_name(fault->reason));
+	exchange_reply(x, &(struct http1_reply){ .status = status });
+}
+
+/* ---- end ---------------------------------------------------------------------------------------- */
+
+static void count(struct exchange *x)
+{
+	struct worker_stats *stats = x->worker->stats;
+	__u64 *classes[] = { &stats->responses_1xx, &stats->responses_2xx, &stats->responses_3xx,
+			     &stats->responses_4xx, &stats->responses_5xx };
+	const unsigned int buckets = sizeof(stats->latency_bucket) / sizeof(uint64_t);
+	uint64_t latency_us = x->worker->now_us - x->started_us;
+	unsigned int bucket = 0;
+
+	if (x->status >= 100 && x->status < 600)
+		(*classes[x->status / 100 - 1])++;
+	while (bucket < buckets - 1 && latency_us >= 64ull << bucket)
+		bucket++;
+	stats->latency_bucket[bucket]++;
+	stats->latency_sum_us += latency_us;
+}
+
+/* The exchange is over; frees it. */
+static void end(struct exchange *x, bool aborted)
+{
+	struct worker *worker = x->worker;
+
+	if (aborted && !x->status)
+		x->status = STATUS_CLIENT_GONE;
+	count(x);
+	exchange_let_go(x, false);
+	if (x->record)
+		access_log_exchange(&worker->log, x, aborted);
+	x->client->ended(x, aborted);
+	exchange_discard(x);
+}
+
+void exchange_end(struct exchange *x)
+{
+	end(x, false);
+}
+
+void exchange_abort(struct exchange *x, const char *why)
+{
+	if (x->record)
+		access_record_note(x->record, why);
+	end(x, true);
+}
+
+/* ---- time --------------------------------------------------------------------------------------- */
+
+static uint64_t either(uint32_t of_route_ms, uint64_t ms)
+{
+	return of_route_ms ? of_route_ms : ms;
+}
+
+static uint64_t timeout_ms(const struct exchange *x)
+{
+	static const struct route none;
+	const struct settings *settings = x->worker->settings;
+	const struct route *route = x->route ? x->route : &none;
+
+	switch (x->phase) {
+	case EXCHANGE_CONNECT:
+		return either(route->connect_timeout_ms, settings->connect_timeout_ms);
+	case EXCHANGE_HEAD:
+		return x->request_done
+			       ? either(route->response_timeout_ms, settings->response_timeout_ms)
+			       : either(route->idle_timeout_ms, settings->body_timeout_ms);
+	case EXCHANGE_TUNNEL:
+		return either(route->tunnel_idle_timeout_ms, settings->tunnel_idle_timeout_ms);
+	default:
+		return either(route->idle_timeout_ms, settings->body_timeout_ms);
+	}
+}
+
+void exchange_arm(struct exchange *x)
+{
+	timers_arm(&x->worker->timers, &x->timer, x->worker->now_ms + timeout_ms(x));
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct exchange *x = (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
+
+	switch (x->phase) {
+	case EXCHANGE_CONNECT:
+		exchange_upstream_failed(x, -ETIMEDOUT, "connect");
+		break;
+	case EXCHANGE_HEAD:
+		if (!x->request_done && !x->request_stopped && x->up_state == RELAY_WAIT_SOURCE)
+			exchange_fail(x, 408, "the request body stands still");
+		else
+			exchange_fail(x, 504, "no response in time");
+		break;
+	default:
+		x->worker->stats->timeouts++;
+		if (x->record)
+			access_record_note(x->record, "timeout");
+		x->phase = EXCHANGE_ABORTED;
+	}
+	exchange_run(x);
+}
+
+static void on_yield(struct task *task)
+{
+	exchange_run((struct exchange *)((char *)task - offsetof(struct exchange, yield)));
+}
+
+bool exchange_body_over_limit(const struct exchange *x)
+{
+	return x->up.moved_bytes > body_bytes_max(x);
+}

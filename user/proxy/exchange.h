@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange.h - one request with its response
+ *
+ * An exchange stands between a client side (an HTTP/1 conn, or one stream of an HTTP/2 conn) and a
+ * connection to a backend. The client side makes it, parses the request into it, and is asked by
+ * the four calls of struct exchange_client; the exchange routes, connects, retries, relays both
+ * bodies, and ends itself. exchange_run() drives whatever can go on; it is called for each event on
+ * either side, and does nothing where there is nothing to do.
+ *
+ *   exchange.c          begin, routing decisions, end, timeouts
+ *   exchange_upstream.c picking, connecting, retries, failures
+ *   exchange_relay.c    request out, response in, tunnels
+ */
+#ifndef SLUICE_PROXY_EXCHANGE_H
+#define SLUICE_PROXY_EXCHANGE_H
+
+#include "proxy/access_log.h"
+#include "proxy/http1_forward.h"
+#include "proxy/http1_io.h"
+#include "proxy/http1_reply.h"
+#include "proxy/picker.h"
+#include "proxy/pool.h"
+#include "proxy/relay.h"
+#include "proxy/worker.h"
+
+/* What an exchange asks of its client side. */
+struct exchange_client {
+	/* Queues a head (interim, final or 101) in front of the body that the sink will take.
+	 * Return: 0; -errno: the client is lost. */
+	int (*respond)(struct exchange *exchange, const struct http1_response *response);
+	/* Queues a whole answer of our own. Return: as respond. */
+	int (*reply)(struct exchange *exchange, const struct http1_reply *reply);
+	/* The exchange is over: all was sent, or (.aborted) the client must not take what it got
+	 * for the whole. The exchange is freed when this returns. */
+	void (*ended)(struct exchange *exchange, bool aborted);
+};
+
+/* The client's connection, as all its exchanges see it. */
+struct exchange_peer {
+	struct inet_addr addr, local;
+	uint16_t port, local_port; /* host order */
+	bool tls;
+	bool trusted; /* X-Forwarded-* are believed */
+};
+
+enum exchange_phase {
+	EXCHANGE_CONNECT, /* to a backend */
+	EXCHANGE_HEAD,    /* the final head of the response is awaited */
+	EXCHANGE_BODY,    /* of the response */
+	EXCHANGE_TUNNEL,
+	EXCHANGE_REPLY,   /* an answer of our own is on its way */
+	EXCHANGE_ABORTED, /* nothing more can be said: ends in exchange_run() */
+};
+
+struct exchange {
+	/* set by the client side before exchange_begin() */
+	struct worker *worker;                /* borrowed */
+	const struct exchange_client *client; /* borrowed */
+	void *owner;                          /* borrowed: the client side's own */
+	const struct exchange_peer *peer;     /* borrowed from the conn */
+	struct source *client_source;         /* borrowed */
+	struct sink *client_sink;             /* borrowed */
+	struct http1_request request;         /* slices borrow from the client's buffer */
+	uint64_t started_us;                  /* when the request head was whole */
+
+	/* the exchange's own */
+	struct routing *routing;        /* one reference */
+	const struct route *route;      /* borrowed from routing */
+	struct upstream_conn *upstream; /* owned while in use */
+	struct picker_tried tried;
+	struct http1_writer request_writer; /* to the backend */
+	struct buffer *response_buffer;     /* owned; holds a struct response_head while parsed */
+	struct relay up, down;              /* request body; response body */
+	struct timer timer;
+	struct task yield;
+	struct access_record *record; /* owned; NULL: no log */
+	uint64_t progress;            /* bytes at the last look, for idle timeouts */
+	uint64_t upstream_us;         /* when the response head came */
+	int upstream_error;           /* -errno of the last failed attempt */
+	uint16_t status;              /* of the final head; 0 before */
+	uint8_t phase;                /* enum exchange_phase */
+	uint8_t up_state, down_state; /* enum relay_state at the last run */
+	uint8_t method_id;
+	bool idempotent;
+	bool request_done;    /* all of it was sent to the backend */
+	bool request_stopped; /* the backend takes no more of it, but may still answer */
+	bool response_begun;  /* a byte of the response was seen */
+	bool response_reusable;
+	bool fresh_only; /* a kept connection failed: take a new one */
+	bool upgrade;    /* a websocket was asked for */
+	bool running;
+
+	struct http_field fields[]; /* settings.fields_max, for the request */
+};
+
+/**
+ * exchange_new - memory for one; the request parser is ready to begin
+ * Return: NULL if there is no memory.
+ */
+struct exchange *exchange_new(struct worker *worker);
+
+/* Ends an exchange whose request never became whole. */
+void exchange_discard(struct exchange *exchange);
+
+/**
+ * exchange_begin - the request head is whole: decide where it goes and build what is forwarded
+ * Nothing is sent yet. When this returns the slices of the request are not needed again: the client
+ * side drops the head from its buffer, gets its source ready for the body, calls exchange_run().
+ */
+void exchange_begin(struct exchange *exchange);
+
+/* Drives what can go on. The exchange may have ended when this returns. */
+void exchange_run(struct exchange *exchange);
+
+/* Answers a request that does not parse, instead of exchange_begin(); then exchange_run(). */
+void exchange_refuse(struct exchange *exchange, const struct http1_fault *fault);
+
+/* Answers with an error of our own, or aborts if a response has begun; then exchange_run(). */
+void exchange_fail(struct exchange *exchange, unsigned int status, const char *why);
+
+/* The client is gone: everything is let go at once. */
+void exchange_abort(struct exchange *exchange, const char *why);
+
+/* ---- between the parts of the exchange ------------------------------------------------------- */
+
+void exchange_end(struct exchange *exchange);
+void exchange_arm(struct exchange *exchange);
+bool exchange_body_over_limit(const struct exchange *exchange);
+void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
+void exchange_connect(struct exchange *exchange);
+void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
+void exchange_let_go(struct exchange *exchange, bool reuse);
+
+extern const uint32_t exchange_response_head_bytes; /* size of a buffer of worker.response_heads */
+
+#endif /* SLUICE_PROXY_EXCHANGE_H */

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* A response head while it is parsed; lies in a buffer of worker.response_heads. */
+struct response_head {
+	struct http1_response response;
+	struct http_field fields[HTTP1_RESPONSE_FIELDS_MAX];
+};
+
+const uint32_t exchange_response_head_bytes = sizeof(struct response_head);
+
+/* ---- the request, to the backend ---------------------------------------------------------------- */
+
+static void request_failed(struct exchange *x, int err)
+{
+	if (err == -EBADMSG) {
+		x->worker->stats->bad_requests++;
+		exchange_fail(x, 400, "the framing of the request body is broken");
+	} else if (err == -EPIPE) { /* a client may have shut its side and still listen */
+		exchange_fail(x, 400, "the request body was cut short");
+	} else {
+		x->phase = EXCHANGE_ABORTED;
+	}
+}
+
+static void run_up(struct exchange *x)
+{
+	if (x->request_done || x->request_stopped)
+		return;
+	x->up_state = relay_run(&x->up, x->client_source, &x->request_writer.sink);
+	if (exchange_body_over_limit(x)) {
+		exchange_fail(x, 413, "body over the limit");
+		return;
+	}
+	switch (x->up_state) {
+	case RELAY_DONE:
+		x->request_done = true;
+		exchange_arm(x);
+		break;
+	case RELAY_YIELD:
+		worker_defer(x->worker, &x->yield);
+		break;
+	case RELAY_SOURCE_FAILED:
+		request_failed(x, x->up.error);
+		break;
+	case RELAY_SINK_FAILED:
+		if (x->phase == EXCHANGE_TUNNEL)
+			x->phase = EXCHANGE_ABORTED;
+		else if (x->phase == EXCHANGE_CONNECT || x->request_writer.sent_bytes == 0)
+			exchange_upstream_failed(x, x->up.error, "connect");
+		else
+			x->request_stopped = true; /* it may have answered before it closed */
+		break;
+	default:
+		break;
+	}
+}
+
+static void run_connect(struct exchange *x)
+{
+	if (!x->upstream)
+		exchange_connect(x);
+	if (x->phase != EXCHANGE_CONNECT || !x->upstream->stream.writable)
+		return;
+	run_up(x);
+	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
+		x->phase = EXCHANGE_HEAD;
+		exchange_arm(x);
+	}
+}
+
+/* ---- the head of the response ------------------------------------------------------------------- */
+
+static struct http1_response *begin_head(struct exchange *x)
+{
+	struct response_head *head;
+
+	if (!x->response_buffer)
+		x->response_buffer = buffer_get(&x->worker->response_heads);
+	if (!x->response_buffer)
+		return NULL;
+	head = (struct response_head *)(void *)x->response_buffer->data;
+	http1_response_begin(&head->response, head->fields, HTTP1_RESPONSE_FIELDS_MAX);
+	return &head->response;
+}
+
+static void end_head(struct exchange *x)
+{
+	buffer_put(&x->worker->response_heads, x->response_buffer);
+	x->response_buffer = NULL;
+}
+
+static void begin_tunnel(struct exchange *x)
+{
+	struct upstream_conn *u = x->upstream;
+
+	http1_reader_body(&u->reader, HTTP1_FRAMING_CLOSE, 0, 0);
+	if (http1_writer_begin(&x->request_writer, &u->stream, &x->worker->buffers, NULL,
+			       HTTP1_FRAMING_CLOSE)) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	x->request_writer.shut_when_done = true;
+	x->up = (struct relay){ 0 };
+	x->request_done = false;
+	x->phase = EXCHANGE_TUNNEL;
+}
+
+/* A final head: sent on, and the body set up. */
+static void take_final(struct exchange *x, const struct http1_response *response)
+{
+	struct http1_reader *reader = &x->upstream->reader;
+	bool tunnel = response->flags & HTTP1_RESPONSE_F_SWITCH;
+	uint32_t head_bytes = response->head_bytes;
+	uint8_t framing = response->framing;
+	uint64_t length_bytes = response->content_length_bytes;
+
+	x->status = response->status;
+	x->upstream_us = x->worker->now_us;
+	x->response_reusable = response->flags & HTTP1_RESPONSE_F_REUSABLE;
+	if (x->client->respond(x, response)) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	http1_reader_drop(reader, head_bytes);
+	if (tunnel) {
+		begin_tunnel(x);
+	} else {
+		http1_reader_body(reader, framing, length_bytes, HTTP1_BODY_F_RESPONSE);
+		x->phase = EXCHANGE_BODY;
+	}
+	end_head(x);
+	exchange_arm(x);
+}
+
+/* An interim head: sent on where the client understands it. Return: 0; -errno: client lost. */
+static int take_interim(struct exchange *x, const struct http1_response *response)
+{
+	uint32_t head_bytes = response->head_bytes;
+	int err = 0;
+
+	x->worker->stats->responses_1xx++;
+	if (x->request.version_minor > 0)
+		err = x->client->respond(x, response);
+	http1_reader_drop(&x->upstream->reader, head_bytes);
+	if (!err && x->request.version_minor > 0)
+		err = x->client_sink->ops->flush(x->client_sink);
+	return err == -EAGAIN ? 0 : err;
+}
+
+static void bad_head(struct exchange *x, const struct http1_fault *fault)
+{
+	x->worker->stats->bad_responses++;
+	log_warn("proxy: %s: response refused: %s: %.*s; answered 502",
+		 snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
+		 http1_fault_name(fault->reason),
+		 (int)(fault->where.bytes < 200 ? fault->where.bytes : 200),
+		 fault->where.data ? fault->where.data : "");
+	exchange_fail(x, 502, "malformed response");
+}
+
+/* Parses what is there. Return: 0: go on with the phase that is now; -EAGAIN: more is needed. */
+static int parse_head(struct exchange *x)
+{
+	struct http1_reader *reader = &x->upstream->reader;
+	unsigned int asked = (x->method_id == HTTP_METHOD_HEAD ? HTTP1_ASKED_HEAD : 0u) |
+			     (x->upgrade ? HTTP1_ASKED_UPGRADE : 0u);
+	struct http1_response *response =
+		x->response_buffer ? (struct http1_response *)(void *)x->response_buffer->data
+				   : begin_head(x);
+
+	while (response && http1_reader_bytes(reader)) {
+		int err = http1_response_parse(response, buffer_head(reader->buffer),
+					       http1_reader_bytes(reader),
+					       HTTP1_RESPONSE_HEAD_BYTES_MAX, asked);
+
+		if (err == -EBADMSG)
+			bad_head(x, &response->fault);
+		else if (!err && !(response->flags & HTTP1_RESPONSE_F_INTERIM))
+			take_final(x, response);
+		if (err != 0 || !(response->flags & HTTP1_RESPONSE_F_INTERIM))
+			return err == -EAGAIN ? err : 0;
+		if (take_interim(x, response)) {
+			x->phase = EXCHANGE_ABORTED;
+			return 0;
+		}
+		response = begin_head(x);
+	}
+	if (!response)
+		x->phase = EXCHANGE_ABORTED;
+	return response ? -EAGAIN : 0;
+}
+
+static void run_head(struct exchange *x)
+{
+	struct http1_reader *reader = &x->upstream->reader;
+
+	for (;;) {
+		ssize_t got = http1_reader_fill(reader, HTTP1_RESPONSE_HEAD_BYTES_MAX + 1);
+
+		if (got == -EAGAIN)
+			return;
+		if (got == -ENOBUFS) {
+			bad_head(x, &(struct http1_fault){ .reason = HTTP1_FAULT_HEAD_LONG });
+			return;
+		}
+		if (got <= 0) {
+			exchange_upstream_failed(x, got ? (int)got : -ECONNRESET,
+						 "the backend closed without an answer");
+			return;
+		}
+		if (!x->response_begun) {
+			x->response_begun = true;
+			http1_writer_forget_head(&x->request_writer);
+		}
+		if (parse_head(x) != -EAGAIN)
+			return;
+	}
+}
+
+/* ---- the body of the response, tunnels ---------------------------------------------------------- */
+
+static void run_down(struct exchange *x)
+{
+	if (x->down.ended && x->phase == EXCHANGE_TUNNEL && x->down_state == RELAY_DONE)
+		return;
+	x->down_state = relay_run(&x->down, &x->upstream->reader.source, x->client_sink);
+	switch (x->down_state) {
+	case RELAY_YIELD:
+		worker_defer(x->worker, &x->yield);
+		break;
+	case RELAY_SOURCE_FAILED:
+		if (x->down.error == -EBADMSG)
+			x->worker->stats->bad_responses++;
+		if (x->record)
+			access_record_note(x->record, "the response was cut short");
+		x->phase = EXCHANGE_ABORTED;
+		break;
+	case RELAY_SINK_FAILED:
+		x->phase = EXCHANGE_ABORTED;
+		break;
+	default:
+		break;
+	}
+}
+
+static bool reusable(const struct exchange *x)
+{
+	return x->request_done && x->response_reusable &&
+	       http1_reader_bytes(&x->upstream->reader) == 0;
+}
+
+/* One round over all that may go on in this phase. Return: true: over, end it. */
+static bool turn(struct exchange *x)
+{
+	switch (x->phase) {
+	case EXCHANGE_CONNECT:
+		run_connect(x);
+		return false;
+	case EXCHANGE_HEAD:
+		run_up(x);
+		if (x->phase == EXCHANGE_HEAD && x->upstream)
+			run_head(x);
+		return false;
+	case EXCHANGE_BODY:
+		run_up(x);
+		if (x->phase == EXCHANGE_BODY)
+			run_down(x);
+		if (x->phase != EXCHANGE_BODY || x->down_state != RELAY_DONE)
+			return false;
+		exchange_let_go(x, reusable(x));
+		return true;
+	case EXCHANGE_TUNNEL:
+		run_up(x);
+		if (x->phase == EXCHANGE_TUNNEL)
+			run_down(x);
+		return x->phase == EXCHANGE_TUNNEL && x->request_done &&
+		       x->down_state == RELAY_DONE;
+	case EXCHANGE_REPLY:
+		return x->client_sink->ops->flush(x->client_sink) != -EAGAIN;
+	default:
+		return false;
+	}
+}
+
+/* True if bytes moved since the last look: the idle deadline is pushed back. */
+static void note_progress(struct exchange *x)
+{
+	uint64_t progress = x->up.moved_bytes + x->down.moved_bytes + x->request_writer.sent_bytes;
+
+	if (progress != x->progress && x->phase != EXCHANGE_CONNECT &&
+	    !(x->phase == EXCHANGE_HEAD && x->request_done))
+		exchange_arm(x);
+	x->progress = progress;
+}
+
+void exchange_run(struct exchange *x)
+{
+	uint8_t phase;
+	bool over;
+
+	if (x->running)
+		return;
+	x->running = true;
+	do { /* a phase that was entered has its first turn at once: its bytes may be there */
+		phase = x->phase;
+		over = turn(x);
+	} while (!over && x->phase != phase);
+	x->running = false;
+	if (x->phase == EXCHANGE_ABORTED)
+		exchange_abort(x, "aborted");
+	else if (over)
+		exchange_end(x);
+	else
+		note_progress(x);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+void exchange_let_go(struct exchange *x, bool reuse)
+{
+	struct upstream_conn *u = x->upstream;
+
+	x->upstream = NULL;
+	if (!u)
+		return;
+	if (reuse)
+		pool_put(u);
+	else
+		upstream_close(u);
+}
+
+static unsigned int status_of(int err)
+{
+	return err == -ETIMEDOUT ? 504 : 502;
+}
+
+static void attach(struct exchange *x, struct upstream_conn *u)
+{
+	x->upstream = u;
+	u->exchange = x;
+	http1_writer_rewind(&x->request_writer, &u->stream);
+	x->up = (struct relay){ 0 };
+	x->request_done = false;
+	x->request_stopped = false;
+	x->phase = u->reused ? EXCHANGE_HEAD : EXCHANGE_CONNECT;
+	exchange_arm(x);
+}
+
+static void note_tried(struct exchange *x, uint32_t backend_id)
+{
+	if (x->tried.count < PICKER_ATTEMPTS_MAX)
+		x->tried.ids[x->tried.count++] = backend_id;
+}
+
+void exchange_connect(struct exchange *x)
+{
+	struct worker *worker = x->worker;
+	int err = -ENOENT;
+
+	while (x->tried.count < PICKER_ATTEMPTS_MAX) {
+		struct upstream_conn *u = NULL;
+		struct backend_view backend;
+
+		if (picker_round_robin(&worker->picker, x->route->upstream_id, &x->tried, &backend))
+			break;
+		if (!x->fresh_only)
+			u = pool_get(worker, &backend);
+		if (!u)
+			err = upstream_connect(worker, &backend, &u);
+		if (u) {
+			attach(x, u);
+			return;
+		}
+		worker->stats->upstream_connect_errors++;
+		note_tried(x, backend.id);
+		log_debug("proxy: connect to a backend of %s: %s; next one",
+			  snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
+			  strerror(-err));
+	}
+	if (!x->tried.count)
+		exchange_fail(x, 503, "no usable backend");
+	else
+		exchange_fail(x, status_of(x->upstream_error), "no backend could be reached");
+}
+
+/* True if the request may be sent once more without being carried out twice. */
+static bool may_repeat(const struct exchange *x)
+{
+	bool unsent = x->request_writer.sent_bytes == 0;
+
+	return !x->response_begun && x->up.moved_bytes == 0 && (unsent || x->idempotent);
+}
+
+void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
+{
+	bool was_reused = x->upstream && x->upstream->reused;
+	bool repeat = may_repeat(x);
+
+	x->upstream_error = err;
+	if (x->phase == EXCHANGE_CONNECT)
+		x->worker->stats->upstream_connect_errors++;
+	log_debug("proxy: %s, backend %u of %s: %s%s", doing,
+		  x->upstream ? x->upstream->backend_id : 0,
+		  snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
+		  strerror(-err), repeat ? "; tried again" : "");
+	if (was_reused)
+		x->fresh_only =
+			true; /* it may have been closed for being idle: the backend lives */
+	else if (x->upstream)
+		note_tried(x, x->upstream->backend_id);
+	exchange_let_go(x, false);
+	if (!repeat) {
+		exchange_fail(x, status_of(err), doing);
+		return;
+	}
+	x->worker->stats->upstream_retries++;
+	exchange_connect(x);
+}

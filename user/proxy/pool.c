@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/pool.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#define SWEEP_MS 1000u
+
+static void unlink_idle(struct pool *pool, struct upstream_conn *u)
+{
+	if (u->newer)
+		u->newer->older = u->older;
+	else
+		pool->backends[u->backend_id].newest = u->older;
+	if (u->older)
+		u->older->newer = u->newer;
+	if (u->lru_newer)
+		u->lru_newer->lru_older = u->lru_older;
+	else
+		pool->lru_newest = u->lru_older;
+	if (u->lru_older)
+		u->lru_older->lru_newer = u->lru_newer;
+	else
+		pool->lru_oldest = u->lru_newer;
+	u->newer = u->older = u->lru_newer = u->lru_older = NULL;
+	pool->backends[u->backend_id].count--;
+	pool->idle_count--;
+}
+
+static void link_idle(struct pool *pool, struct upstream_conn *u)
+{
+	struct pool_list *list = &pool->backends[u->backend_id];
+
+	u->older = list->newest;
+	if (u->older)
+		u->older->newer = u;
+	list->newest = u;
+	list->count++;
+	u->lru_older = pool->lru_newest;
+	if (u->lru_older)
+		u->lru_older->lru_newer = u;
+	else
+		pool->lru_oldest = u;
+	pool->lru_newest = u;
+	pool->idle_count++;
+}
+
+static void close_idle(struct pool *pool, struct upstream_conn *u)
+{
+	unlink_idle(pool, u);
+	upstream_close(u);
+}
+
+/* Ends what was idle too long, and what leads to a backend that is gone. */
+static void sweep(struct timer *timer)
+{
+	struct pool *pool = (struct pool *)((char *)timer - offsetof(struct pool, sweep));
+	struct worker *worker = (struct worker *)((char *)pool - offsetof(struct worker, pool));
+	struct upstream_conn *u = pool->lru_oldest;
+
+	while (u) {
+		struct upstream_conn *newer = u->lru_newer;
+
+		if (u->idle_since_ms + worker->settings->upstream_idle_timeout_ms <=
+			    worker->now_ms ||
+		    !maps_backend_alive(&worker->maps, u->backend_id, u->backend_generation))
+			close_idle(pool, u);
+		u = newer;
+	}
+	if (pool->idle_count)
+		timers_arm(&worker->timers, &pool->sweep, worker->now_ms + SWEEP_MS);
+}
+
+int pool_init(struct worker *worker)
+{
+	struct pool *pool = &worker->pool;
+
+	/* calloc: pages of backends that this worker never talks to are never touched. */
+	pool->backends = calloc(worker->maps.backends_max, sizeof(struct pool_list));
+	if (!pool->backends)
+		return -ENOMEM;
+	pool->backends_max = worker->maps.backends_max;
+	pool->sweep.fn = sweep;
+	return worker_timer_room(worker);
+}
+
+void pool_free(struct worker *worker)
+{
+	while (worker->pool.lru_oldest)
+		close_idle(&worker->pool, worker->pool.lru_oldest);
+	free(worker->pool.backends);
+	worker->pool.backends = NULL;
+}
+
+/* True if nothing came on an idle connection, neither bytes nor its end. */
+static bool quiet(struct upstream_conn *u)
+{
+	char byte;
+
+	if (!u->stream.readable)
+		return true;
+	if (recv(u->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+		return false;
+	u->stream.readable = false;
+	return true;
+}
+
+struct upstream_conn *pool_get(struct worker *worker, const struct backend_view *backend)
+{
+	struct pool *pool = &worker->pool;
+	struct upstream_conn *u;
+
+	if (backend->id >= pool->backends_max)
+		return NULL;
+	while ((u = pool->backends[backend->id].newest) != NULL) {
+		if (u->backend_generation == backend->generation && quiet(u)) {
+			unlink_idle(pool, u);
+			u->reused = true;
+			worker->stats->upstream_reused++;
+			return u;
+		}
+		close_idle(pool, u);
+	}
+	return NULL;
+}
+
+void pool_put(struct upstream_conn *u)
+{
+	struct worker *worker = u->worker;
+	const struct settings *settings = worker->settings;
+	struct pool *pool = &worker->pool;
+
+	u->exchange = NULL;
+	if (worker->draining || !settings->upstream_idle_max || u->stream.broken ||
+	    u->stream.peer_ended ||
+	    !maps_backend_alive(&worker->maps, u->backend_id, u->backend_generation) ||
+	    pool->backends[u->backend_id].count >= settings->upstream_idle_backend_max) {
+		upstream_close(u);
+		return;
+	}
+	if (pool->idle_count >= settings->upstream_idle_max)
+		close_idle(pool, pool->lru_oldest);
+	u->idle_since_ms = worker->now_ms;
+	link_idle(pool, u);
+	if (!pool->sweep.deadline_ms)
+		timers_arm(&worker->timers, &pool->sweep, worker->now_ms + SWEEP_MS);
+}
+
+static void on_ready(struct stream *stream)
+{
+	struct upstream_conn *u = (struct upstream_conn *)stream;
+
+	if (u->exchange)
+		exchange_run(u->exchange);
+	else if (!quiet(u))
+		close_idle(&u->worker->pool, u);
+}
+
+int upstream_connect(struct worker *worker, const struct backend_view *backend,
+		     struct upstream_conn **out)
+{
+	struct sockaddr_storage name;
+	socklen_t name_bytes = inet_addr_sockaddr(&backend->addr, backend->port_be, &name);
+	struct upstream_conn *u = NULL;
+	int one = 1;
+	int err = 0;
+	int fd;
+
+	worker->stats->upstream_connects++;
+	fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(fd, (struct sockaddr *)&name, name_bytes) && errno != EINPROGRESS) {
+		err = -errno;
+		goto out;
+	}
+	u = slab_get(&worker->upstream_conns);
+	if (!u) {
+		err = -ENOMEM;
+		goto out;
+	}
+	err = stream_open(&u->stream, worker->epoll, fd, on_ready);
+	fd = -1; /* the stream's */
+	if (err)
+		goto out;
+	u->worker = worker;
+	u->backend_id = backend->id;
+	u->backend_generation = backend->generation;
+	http1_reader_init(&u->reader, &u->stream, &worker->buffers);
+	worker->stats->upstream_conns_open++;
+	*out = u;
+	u = NULL;
+out:
+	if (fd >= 0)
+		close(fd);
+	slab_put(&worker->upstream_conns, u);
+	return err;
+}
+
+void upstream_close(struct upstream_conn *u)
+{
+	if (!u)
+		return;
+	http1_reader_release(&u->reader);
+	stream_close(&u->stream);
+	u->worker->stats->upstream_conns_open--;
+	slab_put(&u->worker->upstream_conns, u);
+}

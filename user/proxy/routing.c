@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/routing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "base/log.h"
+
+/* Bounds what one path may cost with a bad expression: about a millisecond. */
+#define REGEX_MATCH_LIMIT 20000u
+#define REGEX_HEAP_KB     1024u
+
+struct routing {
+	unsigned int refs;
+	struct snapshot *snapshot;         /* owned */
+	pcre2_code **regexes;              /* owned, .regex_count; NULL where it did not compile */
+	pcre2_match_data *match;           /* owned, shared by all matches */
+	pcre2_match_context *match_limits; /* owned */
+	uint32_t regex_count;
+};
+
+static void compile(struct routing *routing, uint32_t index)
+{
+	const char *text = snapshot_regex(routing->snapshot, index);
+	PCRE2_SIZE offset;
+	int code;
+
+	routing->regexes[index] =
+		pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+			      PCRE2_ANCHORED | PCRE2_NEVER_UTF, &code, &offset, NULL);
+	if (!routing->regexes[index]) {
+		PCRE2_UCHAR why[128] = "";
+
+		pcre2_get_error_message(code, why, sizeof(why));
+		log_warn("proxy: path expression \"%s\": %s at character %zu; it matches nothing",
+			 text, (const char *)why, (size_t)offset);
+	}
+}
+
+static int compile_all(struct routing *routing)
+{
+	routing->regex_count = snapshot_regex_count(routing->snapshot);
+	if (!routing->regex_count)
+		return 0;
+	routing->regexes = calloc(routing->regex_count, sizeof(pcre2_code *));
+	routing->match = pcre2_match_data_create(1, NULL);
+	routing->match_limits = pcre2_match_context_create(NULL);
+	if (!routing->regexes || !routing->match || !routing->match_limits)
+		return -ENOMEM;
+	pcre2_set_match_limit(routing->match_limits, REGEX_MATCH_LIMIT);
+	pcre2_set_heap_limit(routing->match_limits, REGEX_HEAP_KB);
+	for (uint32_t i = 0; i < routing->regex_count; i++)
+		compile(routing, i);
+	return 0;
+}
+
+int routing_open(int fd, struct routing **out)
+{
+	struct routing *routing = calloc(1, sizeof(*routing));
+	int err;
+
+	if (!routing)
+		return -ENOMEM;
+	routing->refs = 1;
+	err = snapshot_open(fd, &routing->snapshot);
+	if (err)
+		goto out;
+	err = compile_all(routing);
+	if (err)
+		goto out;
+	*out = routing;
+	routing = NULL;
+out:
+	routing_put(routing);
+	return err;
+}
+
+struct routing *routing_get(struct routing *routing)
+{
+	routing->refs++;
+	return routing;
+}
+
+void routing_put(struct routing *routing)
+{
+	if (!routing || --routing->refs)
+		return;
+	for (uint32_t i = 0; routing->regexes && i < routing->regex_count; i++)
+		pcre2_code_free(routing->regexes[i]);
+	free(routing->regexes);
+	pcre2_match_data_free(routing->match);
+	pcre2_match_context_free(routing->match_limits);
+	snapshot_close(routing->snapshot);
+	free(routing);
+}
+
+const struct snapshot *routing_snapshot(const struct routing *routing)
+{
+	return routing->snapshot;
+}
+
+static bool regex_matches(void *ctx, uint32_t index, const char *path, size_t path_bytes)
+{
+	struct routing *routing = ctx;
+
+	if (index >= routing->regex_count || !routing->regexes[index])
+		return false;
+	return pcre2_match(routing->regexes[index], (PCRE2_SPTR)path, path_bytes, 0, 0,
+			   routing->match, routing->match_limits) >= 0;
+}
+
+const struct route *routing_match(struct routing *routing, const struct http_host *host,
+				  struct http_slice path)
+{
+	return snapshot_match(routing->snapshot, host->name, http_host_route_bytes(host), path.data,
+			      path.bytes, regex_matches, routing);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * routing.h - a snapshot in use: counted by the exchanges that began with it
+ */
+#ifndef SLUICE_PROXY_ROUTING_H
+#define SLUICE_PROXY_ROUTING_H
+
+#include "proxy/http_host.h"
+#include "proxy/http_fields.h"
+#include "table/snapshot.h"
+
+struct routing;
+
+/**
+ * routing_open - take a snapshot into use, its regular expressions compiled
+ * @fd: not kept
+ * An expression that does not compile matches nothing and is logged.
+ * Return: 0 with one reference held by the caller; -EINVAL; -errno.
+ */
+int routing_open(int fd, struct routing **out);
+struct routing *routing_get(struct routing *routing);
+void routing_put(struct routing *routing); /* takes NULL; the last one closes the snapshot */
+
+const struct snapshot *routing_snapshot(const struct routing *routing);
+
+/* Borrowed while a reference is held; NULL: no route. */
+const struct route *routing_match(struct routing *routing, const struct http_host *host,
+				  struct http_slice path);
+
+#endif /* SLUICE_PROXY_ROUTING_H */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox.h - what a worker may still do once it holds its descriptors: talk, and nothing else
+ */
+#ifndef SLUICE_PROXY_SANDBOX_H
+#define SLUICE_PROXY_SANDBOX_H
+
+/**
+ * sandbox_enter - no capability, no new privilege, no core file, no system call beyond the list
+ * A call that is not on the list fails with EPERM; those that only an intruder makes kill.
+ * Return: 0; -errno with a log line.
+ */
+int sandbox_enter(void);
+
+#endif /* SLUICE_PROXY_SANDBOX_H */

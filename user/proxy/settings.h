@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings.h - the command line of sluice-proxy
+ */
+#ifndef SLUICE_PROXY_SETTINGS_H
+#define SLUICE_PROXY_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/inet.h"
+#include "base/log.h"
+#include "proxy/http1_request.h"
+
+#define SETTINGS_TRUSTED_MAX     32
+#define SETTINGS_HTTPS_PORTS_MAX 8
+
+enum access_log_form { ACCESS_LOG_OFF, ACCESS_LOG_TEXT, ACCESS_LOG_JSON };
+
+struct inet_range {
+	struct inet_addr addr;
+	uint8_t prefix_bits; /* of the 128 of struct inet_addr */
+};
+
+struct settings {
+	uint32_t worker;
+	uint64_t settings_hash;
+	bool allow_root;
+	bool version;
+
+	uint64_t client_head_timeout_ms; /* first byte to the end of the head, in all */
+	uint64_t client_idle_timeout_ms; /* between exchanges */
+	uint64_t body_timeout_ms;        /* without a byte, either side, while a body moves */
+	uint64_t connect_timeout_ms;
+	uint64_t response_timeout_ms;
+	uint64_t upstream_idle_timeout_ms;
+	uint64_t tunnel_idle_timeout_ms;
+
+	struct http1_limits limits;
+	uint32_t fields_max;
+	uint64_t body_bytes_max; /* 0: unlimited */
+	uint32_t conns_max;
+	uint32_t upstream_idle_max;         /* idle connections kept, in all */
+	uint32_t upstream_idle_backend_max; /* to one backend */
+
+	struct inet_range trusted[SETTINGS_TRUSTED_MAX]; /* whose X-Forwarded-* are believed */
+	uint32_t trusted_count;
+	bool underscores; /* names with '_' pass */
+
+	uint16_t https_ports[SETTINGS_HTTPS_PORTS_MAX]; /* host order */
+	uint32_t https_ports_count;
+
+	enum access_log_form access_log;
+	enum log_format log_format;
+};
+
+/**
+ * settings_parse - read the command line
+ * Return: 0; 1: --help or --version was answered, exit 0; -EINVAL with a message on stderr.
+ */
+int settings_parse(int argc, char **argv, struct settings *out);
+
+/* True if @addr is in one of the trusted ranges. */
+bool settings_trusts(const struct settings *settings, const struct inet_addr *addr);
+
+bool settings_is_https_port(const struct settings *settings, uint16_t port);
+
+#endif /* SLUICE_PROXY_SETTINGS_H */

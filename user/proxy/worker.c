@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proxy/conn.h"
+#include "proxy/control.h"
+#include "proxy/control_server.h"
+#include "proxy/exchange.h"
+#include "proxy/listener.h"
+#include "proxy/tls.h"
+
+#define EVENTS_MAX 256
+
+/* A head of the longest allowed size, the empty line before it, and a little of what follows. */
+#define BUFFER_BYTES       (16384u + 512u)
+#define BUFFERS_FREE_MAX   256u
+#define RESPONSE_HEADS_MAX 16u
+
+static const char watch_tag;
+
+/* ---- watches, tasks, timers --------------------------------------------------------------------- */
+
+int worker_watch(struct worker *worker, struct watch *watch, int fd, uint32_t events,
+		 void (*fn)(struct watch *, uint32_t))
+{
+	struct epoll_event event = { .events = events, .data.ptr = watch };
+
+	*watch = (struct watch){ .tag = &watch_tag, .fn = fn, .worker = worker, .fd = fd };
+	if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event)) {
+		watch->fd = -1;
+		return -errno;
+	}
+	return 0;
+}
+
+void worker_unwatch(struct watch *watch)
+{
+	epoll_ctl(watch->worker->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch->fd = -1;
+}
+
+void worker_defer(struct worker *worker, struct task *task)
+{
+	if (task->next)
+		return;
+	task->prev = worker->tasks.prev;
+	task->next = &worker->tasks;
+	task->prev->next = task;
+	worker->tasks.prev = task;
+}
+
+void task_cancel(struct task *task)
+{
+	if (!task->next)
+		return;
+	task->prev->next = task->next;
+	task->next->prev = task->prev;
+	task->prev = task->next = NULL;
+}
+
+/* Runs what was queued until now; what is queued meanwhile waits for the next turn. */
+static void run_tasks(struct worker *worker)
+{
+	struct task last = { 0 };
+
+	if (worker->tasks.next == &worker->tasks)
+		return;
+	worker_defer(worker, &last);
+	while (worker->tasks.next != &last) {
+		struct task *task = worker->tasks.next;
+
+		task_cancel(task);
+		task->fn(task);
+	}
+	task_cancel(&last);
+}
+
+int worker_timer_room(struct worker *worker)
+{
+	int err = timers_reserve(&worker->timers, worker->timers_used + 1);
+
+	if (!err)
+		worker->timers_used++;
+	return err;
+}
+
+void worker_timer_drop(struct worker *worker, struct timer *timer)
+{
+	timers_remove(&worker->timers, timer);
+	worker->timers_used--;
+}
+
+struct http_slice worker_date(struct worker *worker)
+{
+	return http_date_get(&worker->date, worker->now_s);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void read_clock(struct worker *worker)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	worker->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	worker->now_ms = worker->now_us / 1000;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	worker->now_s = now.tv_sec;
+}
+
+static int open_stats(struct worker *worker)
+{
+	struct worker_stats *stats;
+
+	if (worker->settings->worker >= worker->maps.worker_stats_max) {
+		log_error("proxy: --worker %u: worker_stats has room for %u",
+			  worker->settings->worker, worker->maps.worker_stats_max);
+		return -EINVAL;
+	}
+	stats = &worker->maps.worker_stats[worker->settings->worker];
+	/* Counters go on where the process before left them; gauges begin anew. */
+	stats->pid = (uint64_t)getpid();
+	stats->snapshot_generation = 0;
+	stats->conns_open = 0;
+	stats->upstream_conns_open = 0;
+	worker->stats = stats;
+	return 0;
+}
+
+static int start(struct worker *worker)
+{
+	const struct maps_fds fds = {
+		.upstreams = CONTROL_FD_UPSTREAMS,
+		.backends = CONTROL_FD_BACKENDS,
+		.members = CONTROL_FD_MEMBERS,
+		.worker_stats = CONTROL_FD_WORKER_STATS,
+	};
+	int err;
+
+	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (worker->epoll < 0)
+		return -errno;
+	err = maps_open(&fds, &worker->maps);
+	if (!err)
+		err = open_stats(worker);
+	if (!err)
+		err = picker_init(&worker->picker, &worker->maps, worker->settings->worker);
+	if (!err)
+		err = pool_init(worker);
+	if (!err)
+		err = access_log_init(worker);
+	if (!err)
+		err = tls_new(worker->settings, &worker->routing, &worker->tls);
+	if (!err)
+		err = worker_timer_room(worker); /* drain_timer */
+	if (!err)
+		err = listener_start(worker);
+	if (!err)
+		err = control_server_start(worker);
+	return err;
+}
+
+int worker_new(const struct settings *settings, struct worker **out)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int err;
+
+	if (!worker)
+		return -ENOMEM;
+	worker->settings = settings;
+	worker->epoll = -1;
+	worker->control.fd = -1;
+	worker->tasks.prev = worker->tasks.next = &worker->tasks;
+	buffer_pool_init(&worker->buffers, BUFFER_BYTES, BUFFERS_FREE_MAX);
+	buffer_pool_init(&worker->response_heads, exchange_response_head_bytes, RESPONSE_HEADS_MAX);
+	slab_init(&worker->conns, sizeof(struct conn));
+	slab_init(&worker->exchanges,
+		  sizeof(struct exchange) + settings->fields_max * sizeof(struct http_field));
+	slab_init(&worker->upstream_conns, sizeof(struct upstream_conn));
+	http1_id_seed(&worker->ids);
+	read_clock(worker);
+	err = start(worker);
+	if (err) {
+		log_error("proxy: worker %u does not start: %s", settings->worker, strerror(-err));
+		goto out;
+	}
+	*out = worker;
+	worker = NULL;
+out:
+	worker_free(worker);
+	return err;
+}
+
+/* Conns that are still open end with the process. */
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	control_server_stop(worker);
+	if (worker->pool.backends)
+		pool_free(worker);
+	access_log_free(worker);
+	tls_free(worker->tls);
+	routing_put(worker->routing);
+	picker_free(&worker->picker);
+	maps_close(&worker->maps);
+	slab_free(&worker->conns);
+	slab_free(&worker->exchanges);
+	slab_free(&worker->upstream_conns);
+	buffer_pool_free(&worker->buffers);
+	buffer_pool_free(&worker->response_heads);
+	timers_free(&worker->timers);
+	if (worker->epoll >= 0)
+		close(worker->epoll);
+	free(worker);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------- */
+
+static void dispatch(const struct epoll_event *event)
+{
+	struct watch *watch = event->data.ptr;
+
+	if (watch->tag != &watch_tag)
+		stream_events(event->data.ptr, event->events);
+	else if (watch->fd >= 0)
+		watch->fn(watch, event->events);
+}
+
+int worker_run(struct worker *worker)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	while (!worker->stop) {
+		int wait_ms = worker->tasks.next != &worker->tasks
+				      ? 0
+				      : timers_wait_ms(&worker->timers, worker->now_ms);
+		int count = epoll_wait(worker->epoll, events, EVENTS_MAX, wait_ms);
+
+		if (count < 0 && errno != EINTR)
+			return -errno;
+		read_clock(worker);
+		for (int i = 0; i < count; i++)
+			dispatch(&events[i]);
+		timers_run(&worker->timers, worker->now_ms);
+		run_tasks(worker);
+		slab_settle(&worker->conns);
+		slab_settle(&worker->exchanges);
+		slab_settle(&worker->upstream_conns);
+	}
+	return 0;
+}
