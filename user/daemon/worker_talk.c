@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/sockets.h"
 #include "proxy/control.h"
+#include "build_id.h"
 
 #define ANSWER_TIMEOUT_MS 5000
 #define PUSH_RETRY_MS     50
@@ -53,17 +54,31 @@ static void snapshot_done(struct worker *worker, const struct control_snapshot_d
 	worker->host->changed(worker->host->ctx, worker);
 }
 
+/* Of a worker that we started ourselves; adopted ones were asked before. */
+static void check_build(const struct worker *worker, const struct control_hello *hello)
+{
+	if (strncmp(hello->build_id, SLUICE_BUILD_ID, CONTROL_BUILD_ID_MAX) == 0)
+		return;
+	log_warn("supervisor: worker %u is of build %.*s, sluiced of %s; install both together: as "
+		 "it is, each start of sluiced replaces the workers",
+		 worker->slot, CONTROL_BUILD_ID_MAX, hello->build_id, SLUICE_BUILD_ID);
+}
+
 static void handle_message(struct worker *worker, const uint8_t *buffer)
 {
 	struct control_snapshot_done done;
 	struct control_message message;
+	struct control_hello hello;
 
 	memcpy(&message, buffer, sizeof(message));
 	if (message.type == CONTROL_SNAPSHOT_DONE && message.bytes >= sizeof(done)) {
 		memcpy(&done, buffer + sizeof(message), sizeof(done));
 		snapshot_done(worker, &done);
 	}
-	/* HELLO of a worker that we started says nothing new; other types: a newer worker's. */
+	if (message.type == CONTROL_HELLO && message.bytes >= sizeof(hello) && worker->counted) {
+		memcpy(&hello, buffer + sizeof(message), sizeof(hello));
+		check_build(worker, &hello);
+	}
 }
 
 static void control_ready(void *ctx, int fd, uint32_t events)
