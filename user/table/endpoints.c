@@ -140,6 +140,16 @@ static int add_external(const struct upstream_entry *upstream, const struct serv
 	return add(list, &candidate);
 }
 
+/* Is there a slice that was written as one? A v1 Endpoints is read only where there is none: the
+ * API server mirrors it into slices. */
+static bool has_slices(const struct object_list *slices)
+{
+	for (size_t i = 0; slices && i < slices->count; i++)
+		if (!((const struct endpoint_slice *)slices->items[i])->from_endpoints)
+			return true;
+	return false;
+}
+
 static int collect(const struct table *table, const struct model *model,
 		   const struct upstream_entry *upstream, struct candidates *list)
 {
@@ -147,6 +157,7 @@ static int collect(const struct table *table, const struct model *model,
 	const struct service *service = (const struct service *)model_get(
 		model, OBJECT_SERVICE, entry->namespace, entry->name);
 	const struct object_list *slices = model_slices_of(model, entry->namespace, entry->name);
+	bool only_slices = has_slices(slices);
 	const char *port_name = "";
 	int err;
 
@@ -157,9 +168,12 @@ static int collect(const struct table *table, const struct model *model,
 		    service->ports[i].proto == upstream->proto)
 			port_name = service->ports[i].name;
 	err = add_external(upstream, service, list);
-	for (size_t i = 0; slices && i < slices->count && !err; i++)
-		err = add_slice(table, model, upstream, service, port_name,
-				(const struct endpoint_slice *)slices->items[i], list);
+	for (size_t i = 0; slices && i < slices->count && !err; i++) {
+		const struct endpoint_slice *slice = (const void *)slices->items[i];
+
+		if (!slice->from_endpoints || !only_slices)
+			err = add_slice(table, model, upstream, service, port_name, slice, list);
+	}
 	return err;
 }
 
