@@ -19,3 +19,9 @@ kube: $T/kube-watch ## the Kubernetes source against a double of the API server 
 
 test_suites += kube
 test_builds += $T/kube-watch
+
+test-kube: all ## the whole of Sluice on a real API server: KUBECONFIG=FILE (without: on the double)
+	$Q TEST_KUBECONFIG=$(if $(filter command line,$(origin KUBECONFIG)),$(KUBECONFIG)) \
+		selftests/lib/run_tests.py selftests/netns/test_kubernetes.py
+
+.PHONY: test-kube
