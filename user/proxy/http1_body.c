@@ -135,6 +135,8 @@ static int read_trailers(struct http1_body *body, const char *section, struct ht
 		http1_line_take(&cursor, &line);
 		if (++seen > HTTP1_TRAILERS_MAX)
 			return fail(body, HTTP1_FAULT_FIELDS_MANY);
+		if (seen > 1 && http_char_is(line.data[0], HTTP_CHAR_SPACE))
+			return fail(body, HTTP1_FAULT_FIELD_FOLD);
 		err = http1_field_add(&line, lenient, &single, &body->fault);
 		if (err)
 			return err;
