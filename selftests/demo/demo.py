@@ -37,7 +37,7 @@ spec:
         paths:
           - path: /
             pathType: Prefix
-            backend: {service: {name: cart, port: {number: 80}}}
+            backend: {service: {name: papers, port: {number: 80}}}
 """
 
 
@@ -158,10 +158,10 @@ def show_changes(demo):
                0.001)
     elapsed_ms = (time.monotonic() - saved) * 1000
     demo.figures.append(f"a route added by saving a file took {elapsed_ms:.1f} ms to reach traffic")
-    print(f"  node$ cp added.yaml {cluster.manifests}/     # new.example.com -> Service cart, "
+    print(f"  node$ cp added.yaml {cluster.manifests}/     # new.example.com -> Service papers, "
           f"{elapsed_ms:.1f} ms ago")
     text = demo.curl("new.example.com")
-    demo.verdict(text.startswith("pod-b: GET new.example.com/"),
+    demo.verdict(text.startswith("pod-c: GET new.example.com/"),
                  f"new.example.com answers {elapsed_ms:.1f} ms after the save")
 
     demo.title("A pod taken away by saving a file, while traffic runs")
