@@ -69,7 +69,8 @@ $(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin proxy dataplane t
 $(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy table model base,$(call archive,$l))
 $(programs)/sluicectl: $O/cli/main.o $(foreach l,cli admin dataplane table model base,$(call archive,$l))
 
-$(programs)/%:
+# A static pattern: an open one would also be tried for what -include names below $(programs).
+$(addprefix $(programs)/,sluiced sluice-proxy sluicectl): $(programs)/%:
 	$(say) LINK $@
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$*)

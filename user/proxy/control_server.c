@@ -54,6 +54,8 @@ static void take_snapshot(struct worker *worker, const struct control_snapshot *
 		struct routing *before = worker->routing;
 
 		worker->routing = routing;
+		if (!before)
+			listener_open(worker);
 		routing_put(before); /* exchanges that began with it hold it until they end */
 		worker->stats->snapshot_generation = message->generation;
 	} else {

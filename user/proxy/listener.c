@@ -128,7 +128,7 @@ int listener_start(struct worker *worker)
 			continue;
 		/* Accepted sockets take it over from the listener: one call for all of them. */
 		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		err = worker_watch(worker, &worker->listen[i], fds[i], EPOLLIN, on_connection);
+		err = worker_watch(worker, &worker->listen[i], fds[i], 0, on_connection);
 	}
 	if (!err && worker->listen[0].fd < 0 && worker->listen[1].fd < 0)
 		err = -ENOTSOCK;
@@ -136,6 +136,11 @@ int listener_start(struct worker *worker)
 		log_error("proxy: listeners (descriptors %d, %d): %s", CONTROL_FD_LISTEN_V4,
 			  CONTROL_FD_LISTEN_V6, strerror(-err));
 	return err;
+}
+
+void listener_open(struct worker *worker)
+{
+	pause_accepting(worker, false);
 }
 
 /* ---- draining ----------------------------------------------------------------------------------- */

@@ -9,8 +9,12 @@
 
 struct worker;
 
-/* Watches the inherited listeners. Return: 0; -errno with a log line. */
+/* Gets ready to accept. Return: 0; -errno with a log line. */
 int listener_start(struct worker *worker);
+
+/* There is a routing table: from now on connections are accepted. Until then they wait in the
+ * queue: what a former worker left there must not be told 503 by its successor. */
+void listener_open(struct worker *worker);
 
 /**
  * listener_drain - answer what comes with Connection: close and stop when nothing is left

@@ -12,13 +12,16 @@
 #include <stdint.h>
 
 #include "base/inet.h"
+#include "base/mapped_array.h"
 #include "sluice_schema.h"
 
+/*
+ * Mapped piece by piece as entries are asked for: a BPF array that is mapped whole counts as
+ * resident whole, and most entries are never used.
+ */
 struct maps {
-	const struct upstream *upstreams; /* owned mapping */
-	const struct backend *backends;   /* owned mapping */
-	const uint64_t *members;          /* owned mapping; an array's elements are 8 bytes apart */
-	struct worker_stats *worker_stats; /* owned mapping, of all workers */
+	struct mapped_array upstreams, backends, members; /* owned, read only */
+	struct mapped_array worker_stats;                 /* owned, of all workers */
 	uint32_t upstreams_max, backends_max, members_max, worker_stats_max; /* entries */
 };
 
@@ -27,7 +30,8 @@ struct maps_fds {
 };
 
 /**
- * maps_open - map all four; the descriptors may be closed afterwards
+ * maps_open - get ready to map entries of all four
+ * The descriptors must outlive the maps.
  * Descriptors of BPF arrays or of memfds with the same layout.
  * Return: 0; -errno with a log line that names the map.
  */
@@ -47,10 +51,9 @@ struct backend_view {
  * maps_backend - consistent copy of one backend
  * Return: true if the id is in use for @upstream_id and the copy is whole.
  */
-bool maps_backend(const struct maps *maps, uint32_t upstream_id, uint32_t id,
-		  struct backend_view *out);
+bool maps_backend(struct maps *maps, uint32_t upstream_id, uint32_t id, struct backend_view *out);
 
 /* True if connections to this backend may be used again: same meaning, and not down. */
-bool maps_backend_alive(const struct maps *maps, uint32_t id, uint32_t generation);
+bool maps_backend_alive(struct maps *maps, uint32_t id, uint32_t generation);
 
 #endif /* SLUICE_PROXY_MAPS_H */

@@ -7,7 +7,7 @@
 /* 2^32 / golden ratio: spreads small worker numbers far apart (Knuth, TAOCP 3, 6.4). */
 #define GOLDEN_RATIO_32 0x9e3779b1u
 
-int picker_init(struct picker *picker, const struct maps *maps, uint32_t worker)
+int picker_init(struct picker *picker, struct maps *maps, uint32_t worker)
 {
 	/* calloc: pages of upstreams that nobody asks for are never touched. */
 	uint32_t *turns = calloc(maps->upstreams_max + 1, sizeof(*turns));
@@ -37,15 +37,15 @@ static bool was_tried(const struct picker_tried *tried, uint32_t id)
 int picker_round_robin(struct picker *picker, uint32_t upstream_id,
 		       const struct picker_tried *tried, struct backend_view *out)
 {
-	const struct maps *maps = picker->maps;
+	struct maps *maps = picker->maps;
 	const struct upstream *upstream;
 	uint32_t offset, count, turn;
 	bool fallback;
 	uint64_t word;
 
-	if (upstream_id == 0 || upstream_id >= maps->upstreams_max)
+	upstream = upstream_id ? mapped_array_at(&maps->upstreams, upstream_id) : NULL;
+	if (!upstream)
 		return -ENOENT;
-	upstream = &maps->upstreams[upstream_id];
 	word = __atomic_load_n(&upstream->members, __ATOMIC_ACQUIRE);
 	fallback = __atomic_load_n(&upstream->flags, __ATOMIC_RELAXED) & UPSTREAM_F_FALLBACK;
 	offset = (uint32_t)(word >> 32);
@@ -54,8 +54,9 @@ int picker_round_robin(struct picker *picker, uint32_t upstream_id,
 		return -ENOENT;
 	turn = picker->turns[upstream_id]++ + picker->turns[maps->upstreams_max];
 	for (uint32_t i = 0; i < count; i++) {
-		const uint64_t *member = &maps->members[offset + (turn + i) % count];
-		uint32_t id = (uint32_t)__atomic_load_n(member, __ATOMIC_RELAXED);
+		const uint64_t *member =
+			mapped_array_at(&maps->members, offset + (turn + i) % count);
+		uint32_t id = member ? (uint32_t)__atomic_load_n(member, __ATOMIC_RELAXED) : 0;
 
 		if (was_tried(tried, id) || !maps_backend(maps, upstream_id, id, out))
 			continue;

@@ -10,8 +10,8 @@
 #define PICKER_ATTEMPTS_MAX 3u /* backends tried for one exchange */
 
 struct picker {
-	const struct maps *maps; /* borrowed */
-	uint32_t *turns;         /* owned; per upstream id: how often it was asked */
+	struct maps *maps; /* borrowed */
+	uint32_t *turns;   /* owned; per upstream id: how often it was asked */
 };
 
 /* Backends that an exchange has tried already. */
@@ -24,7 +24,7 @@ struct picker_tried {
  * picker_init - ready to pick; each worker begins at another member, so that together they are fair
  * Return: 0; -ENOMEM.
  */
-int picker_init(struct picker *picker, const struct maps *maps, uint32_t worker);
+int picker_init(struct picker *picker, struct maps *maps, uint32_t worker);
 void picker_free(struct picker *picker);
 
 /**

@@ -124,7 +124,7 @@ static int open_stats(struct worker *worker)
 			  worker->settings->worker, worker->maps.worker_stats_max);
 		return -EINVAL;
 	}
-	stats = &worker->maps.worker_stats[worker->settings->worker];
+	stats = mapped_array_at(&worker->maps.worker_stats, worker->settings->worker);
 	/* Counters go on where the process before left them; gauges begin anew. */
 	stats->pid = (uint64_t)getpid();
 	stats->snapshot_generation = 0;
