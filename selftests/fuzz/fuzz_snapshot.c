@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * fuzz_snapshot.c - a snapshot of any bytes is refused, or read within its bounds
+ *
+ * The input is a real snapshot of a few hosts with some of its words overwritten: pairs of a place
+ * (2 bytes) and a value (4 bytes). An input of 0xff first is the snapshot itself.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "model/decode.h"
+#include "table/snapshot.h"
+#include "table/snapshot_check.h"
+#include "table/snapshot_format.h"
+#include "table/table.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
+
+static const char *const objects[] = {
+	"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"web\"},\"spec\":{"
+	"\"ports\":[{\"port\":80}]}}",
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"metadata\":{\"name\":\"a\","
+	"\"annotations\":{\"sluice.dev/use-regex\":\"true\",\"sluice.dev/rewrite-target\":\"/x\"}},"
+	"\"spec\":{\"ingressClassName\":\"sluice\",\"tls\":[{\"hosts\":[\"*.a.com\"]}],\"rules\":[{"
+	"\"host\":\"a.com\",\"http\":{\"paths\":[{\"path\":\"/foo\",\"pathType\":\"Prefix\","
+	"\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}},{\"path\":\"/foo/\","
+	"\"pathType\":\"Exact\",\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}"
+	"},{\"path\":\"/r.*\",\"pathType\":\"ImplementationSpecific\",\"backend\":{\"service\":{"
+	"\"name\":\"web\",\"port\":{\"number\":80}}}}]}},{\"http\":{\"paths\":[{\"path\":\"/\","
+	"\"pathType\":\"Prefix\",\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}"
+	"}]}}]}}",
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"metadata\":{\"name\":\"b\"},"
+	"\"spec\":{\"ingressClassName\":\"sluice\",\"defaultBackend\":{\"service\":{\"name\":\"web\","
+	"\"port\":{\"number\":80}}}}}",
+};
+
+static char *real;
+static size_t real_bytes;
+
+static void must(int ok)
+{
+	if (!ok)
+		abort();
+}
+
+/* The snapshot that inputs are made of. */
+static void make_real(void)
+{
+	struct table_options options = { .http_port = 80, .https_port = 443 };
+	struct table_delta *delta;
+	struct table *table;
+	struct model model;
+	int fd;
+
+	model_init(&model);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		char error[DECODE_ERROR_MAX];
+		struct decode_result result;
+		cJSON *tree = cJSON_Parse(objects[i]);
+
+		must(decode_object(tree, NULL, &result, error) == 0);
+		must(model_put(&model, result.objects[0]) == 0);
+		result.objects[0] = NULL;
+		decode_result_free(&result);
+		cJSON_Delete(tree);
+	}
+	must(table_new(&options, NULL, &table) == 0);
+	must(table_update(table, &model, 0, &delta) == 0);
+	must(table_snapshot(table, &fd, &real_bytes) == 0);
+	real = malloc(real_bytes);
+	must(pread(fd, real, real_bytes, 0) == (ssize_t)real_bytes);
+	close(fd);
+	table_delta_free(delta);
+	table_free(table);
+	model_free(&model);
+}
+
+static bool match_regex(void *ctx, uint32_t index, const char *path, size_t path_bytes)
+{
+	const char *pattern = snapshot_regex(ctx, index);
+
+	return path_bytes > 2 && pattern && pattern[0] == path[0] && path[1] == 'r';
+}
+
+/* Reads all that a lookup may hand out. */
+static void look_up(struct snapshot *snapshot, const char *host, const char *path)
+{
+	size_t host_bytes = strlen(host), path_bytes = strlen(path), sum = 0;
+	const struct route *route =
+		snapshot_match(snapshot, host, host_bytes, path, path_bytes, match_regex, snapshot);
+	const struct snapshot_tls *tls = snapshot_tls_of(snapshot, host, host_bytes);
+
+	if (route)
+		sum += strlen(snapshot_text(snapshot, route->path)) +
+		       strlen(snapshot_text(snapshot, route->upstream_name)) +
+		       strlen(snapshot_text(snapshot, route->ingress_name)) +
+		       strlen(snapshot_text(snapshot, route->rewrite_target)) +
+		       strlen(snapshot_text(snapshot, route->balance_key)) +
+		       strlen(snapshot_text(snapshot, route->server_name)) +
+		       strlen(snapshot_text(snapshot, route->ca_name));
+	if (tls)
+		sum += strlen(snapshot_text(snapshot, tls->secret_name)) +
+		       strlen(snapshot_text(snapshot, tls->upstream_name));
+	sum += snapshot_redirects(snapshot, route, host, host_bytes, path, path_bytes);
+	__asm__ volatile("" : : "r"(sum));
+}
+
+static int seal(const char *bytes, size_t count)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	must(fd >= 0 && write(fd, bytes, count) == (ssize_t)count);
+	must(fcntl(fd, F_ADD_SEALS, SNAPSHOT_SEALS) == 0);
+	return fd;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	static const char *const hosts[] = { "a.com", "x.a.com", "", "b.org" };
+	static const char *const paths[] = { "/", "/foo", "/foo/", "/foo/x", "/r1", "/a/b/c" };
+	struct snapshot *snapshot;
+	char *image;
+	int fd;
+
+	if (!real)
+		make_real();
+	image = malloc(real_bytes);
+	memcpy(image, real, real_bytes);
+	for (; bytes >= 6 && data[0] != 0xff; data += 6, bytes -= 6) {
+		size_t place = (data[0] | data[1] << 8) * 4u % (real_bytes - 3);
+
+		memcpy(image + place, data + 2, 4);
+	}
+	fd = seal(image, real_bytes);
+	if (snapshot_open(fd, &snapshot) == 0) {
+		for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+			for (size_t j = 0; j < sizeof(paths) / sizeof(paths[0]); j++)
+				look_up(snapshot, hosts[i], paths[j]);
+		snapshot_close(snapshot);
+	}
+	close(fd);
+	free(image);
+	return 0;
+}
