@@ -47,9 +47,9 @@ class PodServer:
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        for conn in self.conns:
+        for conn in self.conns:  # their threads see the end, and close them
             with contextlib.suppress(OSError):
-                conn.close()
+                conn.shutdown(socket.SHUT_RDWR)
 
 
 def read_head(reader):

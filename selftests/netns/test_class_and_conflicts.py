@@ -98,10 +98,10 @@ class Conflicts(SceneTest):
         return {
             "services.json": services(cluster) + other_namespace,
             "1.json": [one("young", "age.test", "a", YOUNG), one("old", "age.test", "b", OLD)],
-            "2.json": [one("b", "name.test", "a", OLD), one("a", "name.test", "b", OLD)],
+            "2.json": [one("n-b", "name.test", "a", OLD), one("n-a", "name.test", "b", OLD)],
             "3.json": [one("zz", "namespace.test", "a", OLD),
                        one("zzz", "namespace.test", "b", OLD, namespace="aaa")],
-            "4.json": [one("a", "stamp.test", "a"), one("z", "stamp.test", "b", YOUNG)],
+            "4.json": [one("s-a", "stamp.test", "a"), one("s-z", "stamp.test", "b", YOUNG)],
             "5.json": [one("b", "none.test", "a"), one("a", "none.test", "b")],
             "6.json": [one("prefix", "kinds.test", "a", OLD),
                        one("exact", "kinds.test", "b", YOUNG, "Exact")],
