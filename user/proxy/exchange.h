@@ -89,6 +89,7 @@ struct exchange {
 	bool response_reusable;
 	bool fresh_only; /* a kept connection failed: take a new one */
 	bool upgrade;    /* a websocket was asked for */
+	bool attached;   /* another connection was taken in this turn */
 	bool running;
 
 	struct http_field fields[]; /* settings.fields_max, for the request */

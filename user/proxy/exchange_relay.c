@@ -307,10 +307,12 @@ void exchange_run(struct exchange *x)
 	if (x->running)
 		return;
 	x->running = true;
-	do { /* a phase that was entered has its first turn at once: its bytes may be there */
+	do { /* a phase or a connection just taken has its first turn at once: its bytes may be
+	      * there, and a kept connection says only once that it can be written to */
 		phase = x->phase;
+		x->attached = false;
 		over = turn(x);
-	} while (!over && x->phase != phase);
+	} while (!over && (x->phase != phase || x->attached));
 	x->running = false;
 	if (x->phase == EXCHANGE_ABORTED)
 		exchange_abort(x, "aborted");

@@ -27,6 +27,7 @@ static unsigned int status_of(int err)
 static void attach(struct exchange *x, struct upstream_conn *u)
 {
 	x->upstream = u;
+	x->attached = true;
 	u->exchange = x;
 	http1_writer_rewind(&x->request_writer, &u->stream);
 	x->up = (struct relay){ 0 };
