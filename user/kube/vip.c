@@ -29,7 +29,7 @@ struct vip {
 	struct writer *writer;     /* borrowed */
 	struct vip_options options;
 	char *lb_class; /* owned */
-	struct pool pool;
+	struct lb_pool pool;
 	struct strmap grants; /* "ns/name" -> struct grant *, owned */
 	struct strmap users;  /* address -> struct grant *, borrowed */
 };
@@ -156,7 +156,7 @@ static int serve(struct service *service, const struct vip *vip, const struct gr
 		const char *text = vip->pool.count ? service->status[i].ip : grant->wishes.items[i];
 
 		if (text && inet_addr_parse(text, &served[count]) == 0 &&
-		    (!vip->pool.count || pool_has(&vip->pool, &served[count])))
+		    (!vip->pool.count || lb_pool_has(&vip->pool, &served[count])))
 			count++;
 	}
 	free(service->load_balancer_ips);
@@ -211,7 +211,7 @@ static bool settle(struct vip *vip, struct grant *grant, bool v4, char *message,
 		}
 		if (inet_addr_is_v4(&addr) != v4)
 			continue;
-		if (vip->pool.count && !pool_has(&vip->pool, &addr)) {
+		if (vip->pool.count && !lb_pool_has(&vip->pool, &addr)) {
 			give_back(vip, grant, family);
 			snprintf(message, size, "%s is not in --lb-pool; no address is given",
 				 wish);
@@ -229,12 +229,12 @@ static bool settle(struct vip *vip, struct grant *grant, bool v4, char *message,
 		give_back(vip, grant, family);
 		return true;
 	}
-	if (grant->has[family] && pool_has(&vip->pool, &grant->given[family]))
+	if (grant->has[family] && lb_pool_has(&vip->pool, &grant->given[family]))
 		return true;
-	if (!pool_has_family(&vip->pool, v4))
+	if (!lb_pool_has_family(&vip->pool, v4))
 		return true; /* said below if no family is left */
 	give_back(vip, grant, family);
-	if (pool_find_free(&vip->pool, v4, is_used, vip, &addr)) {
+	if (lb_pool_find_free(&vip->pool, v4, is_used, vip, &addr)) {
 		snprintf(message, size, "no %s address of --lb-pool is free", v4 ? "IPv4" : "IPv6");
 		return false;
 	}
@@ -327,7 +327,7 @@ static void take_over(struct vip *vip, const struct service *service)
 		if (!service->status[i].ip || inet_addr_parse(service->status[i].ip, &addr))
 			continue;
 		family = inet_addr_is_v4(&addr) ? 0 : 1;
-		if (!grant->has[family] && pool_has(&vip->pool, &addr))
+		if (!grant->has[family] && lb_pool_has(&vip->pool, &addr))
 			take(vip, grant, &addr);
 	}
 }
@@ -390,7 +390,7 @@ int vip_new(const struct model *model, struct writer *writer, const struct vip_o
 	    struct vip **out)
 {
 	struct vip *vip = calloc(1, sizeof(*vip));
-	char error[POOL_ERROR_MAX];
+	char error[LB_POOL_ERROR_MAX];
 	int err;
 
 	if (!vip)
@@ -401,7 +401,7 @@ int vip_new(const struct model *model, struct writer *writer, const struct vip_o
 	vip->lb_class = strdup(options->lb_class);
 	err = vip->lb_class ? 0 : -ENOMEM;
 	if (!err && options->pool && *options->pool)
-		err = pool_parse(options->pool, &vip->pool, error);
+		err = lb_pool_parse(options->pool, &vip->pool, error);
 	if (err == -EINVAL)
 		log_error("kube: pool of addresses: %s", error);
 	if (err) {
@@ -423,7 +423,7 @@ void vip_free(struct vip *vip)
 		grant_free(entry->value);
 	strmap_clear(&vip->grants);
 	strmap_clear(&vip->users);
-	pool_free(&vip->pool);
+	lb_pool_free(&vip->pool);
 	free(vip->lb_class);
 	free(vip);
 }

@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "kube/pool.h"
+#include "kube/lb_pool.h"
 #include "kube/writer.h"
 #include "model/model.h"
 

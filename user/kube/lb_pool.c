@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kube/pool.h"
+#include "kube/lb_pool.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static bool parse_bits(const char *text, unsigned int max, unsigned int *out)
 	return true;
 }
 
-static void set_network(struct pool_range *range, unsigned int bits)
+static void set_network(struct lb_pool_range *range, unsigned int bits)
 {
 	for (unsigned int i = bits; i < 128; i++) {
 		uint8_t mask = (uint8_t)(0x80 >> i % 8);
@@ -39,7 +39,7 @@ static void set_network(struct pool_range *range, unsigned int bits)
 }
 
 /* One of "ADDRESS/BITS", "FIRST-LAST", "ADDRESS". Returns why not, or NULL. */
-static const char *parse_range(char *text, struct pool_range *out)
+static const char *parse_range(char *text, struct lb_pool_range *out)
 {
 	char *slash = strchr(text, '/'), *dash = strchr(text, '-');
 	unsigned int bits;
@@ -72,14 +72,14 @@ static const char *parse_range(char *text, struct pool_range *out)
 	return NULL;
 }
 
-int pool_parse(const char *text, struct pool *out, char error[POOL_ERROR_MAX])
+int lb_pool_parse(const char *text, struct lb_pool *out, char error[LB_POOL_ERROR_MAX])
 {
 	char *copy = strdup(text), *rest = copy, *part;
-	struct pool pool = { 0 };
+	struct lb_pool pool = { 0 };
 	int err = copy ? 0 : -ENOMEM;
 
 	while (!err && (part = strsep(&rest, ", "))) {
-		struct pool_range *grown;
+		struct lb_pool_range *grown;
 		char shown[64];
 		const char *why;
 
@@ -94,7 +94,7 @@ int pool_parse(const char *text, struct pool *out, char error[POOL_ERROR_MAX])
 		pool.ranges = grown;
 		why = parse_range(part, &grown[pool.count]);
 		if (why) {
-			snprintf(error, POOL_ERROR_MAX, "'%s': %s", shown, why);
+			snprintf(error, LB_POOL_ERROR_MAX, "'%s': %s", shown, why);
 			err = -EINVAL;
 		} else {
 			pool.count++;
@@ -102,21 +102,21 @@ int pool_parse(const char *text, struct pool *out, char error[POOL_ERROR_MAX])
 	}
 	free(copy);
 	if (err) {
-		pool_free(&pool);
+		lb_pool_free(&pool);
 		return err;
 	}
 	*out = pool;
 	return 0;
 }
 
-void pool_free(struct pool *pool)
+void lb_pool_free(struct lb_pool *pool)
 {
 	free(pool->ranges);
 	pool->ranges = NULL;
 	pool->count = 0;
 }
 
-bool pool_has(const struct pool *pool, const struct inet_addr *addr)
+bool lb_pool_has(const struct lb_pool *pool, const struct inet_addr *addr)
 {
 	for (size_t i = 0; i < pool->count; i++)
 		if (inet_addr_compare(&pool->ranges[i].first, addr) <= 0 &&
@@ -125,7 +125,7 @@ bool pool_has(const struct pool *pool, const struct inet_addr *addr)
 	return false;
 }
 
-bool pool_has_family(const struct pool *pool, bool v4)
+bool lb_pool_has_family(const struct lb_pool *pool, bool v4)
 {
 	for (size_t i = 0; i < pool->count; i++)
 		if (inet_addr_is_v4(&pool->ranges[i].first) == v4)
@@ -133,11 +133,11 @@ bool pool_has_family(const struct pool *pool, bool v4)
 	return false;
 }
 
-int pool_find_free(const struct pool *pool, bool v4, pool_used_fn *used, void *ctx,
-		   struct inet_addr *out)
+int lb_pool_find_free(const struct lb_pool *pool, bool v4, lb_pool_used_fn *used, void *ctx,
+		      struct inet_addr *out)
 {
 	for (size_t i = 0; i < pool->count; i++) {
-		const struct pool_range *range = &pool->ranges[i];
+		const struct lb_pool_range *range = &pool->ranges[i];
 		struct inet_addr addr = range->first;
 
 		if (inet_addr_is_v4(&range->first) != v4)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "kube/pool.h"
+#include "kube/lb_pool.h"
 #include "kube/texts.h"
 
 static bool is_listed(void *ctx, const struct inet_addr *addr)
@@ -22,20 +22,20 @@ static bool is_listed(void *ctx, const struct inet_addr *addr)
 /* All addresses of a family in the order in which they are given out, as text. */
 static char *give_out(const char *ranges, bool v4)
 {
-	char error[POOL_ERROR_MAX] = "", text[INET_ADDR_TEXT_MAX];
+	char error[LB_POOL_ERROR_MAX] = "", text[INET_ADDR_TEXT_MAX];
 	struct texts used = { 0 };
 	char *all = calloc(1, 4096);
 	struct inet_addr addr;
-	struct pool pool;
+	struct lb_pool pool;
 
-	assert_int_equal(pool_parse(ranges, &pool, error), 0);
-	while (pool_find_free(&pool, v4, is_listed, &used, &addr) == 0) {
-		assert_true(pool_has(&pool, &addr));
+	assert_int_equal(lb_pool_parse(ranges, &pool, error), 0);
+	while (lb_pool_find_free(&pool, v4, is_listed, &used, &addr) == 0) {
+		assert_true(lb_pool_has(&pool, &addr));
 		inet_addr_format(&addr, text);
 		assert_int_equal(texts_add(&used, text), 0);
 		strcat(strcat(all, *all ? " " : ""), text);
 	}
-	pool_free(&pool);
+	lb_pool_free(&pool);
 	texts_free(&used);
 	return all;
 }
@@ -94,26 +94,26 @@ static void pool__what_is_refused(void **state)
 
 	(void)state;
 	for (size_t row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
-		char error[POOL_ERROR_MAX] = "";
-		struct pool pool;
+		char error[LB_POOL_ERROR_MAX] = "";
+		struct lb_pool pool;
 
-		assert_int_equal(pool_parse(rows[row].ranges, &pool, error), -EINVAL);
+		assert_int_equal(lb_pool_parse(rows[row].ranges, &pool, error), -EINVAL);
 		assert_string_equal(error, rows[row].why);
 	}
 }
 
 static void pool__huge_network_costs_nothing(void **state)
 {
-	char error[POOL_ERROR_MAX], text[INET_ADDR_TEXT_MAX];
+	char error[LB_POOL_ERROR_MAX], text[INET_ADDR_TEXT_MAX];
 	struct texts used = { 0 };
 	struct inet_addr addr;
-	struct pool pool;
+	struct lb_pool pool;
 
 	(void)state;
-	assert_int_equal(pool_parse("2001:db8::/32", &pool, error), 0);
-	assert_int_equal(pool_find_free(&pool, false, is_listed, &used, &addr), 0);
+	assert_int_equal(lb_pool_parse("2001:db8::/32", &pool, error), 0);
+	assert_int_equal(lb_pool_find_free(&pool, false, is_listed, &used, &addr), 0);
 	assert_string_equal(inet_addr_format(&addr, text), "2001:db8::1");
-	pool_free(&pool);
+	lb_pool_free(&pool);
 }
 
 static void texts__sorted_and_each_once(void **state)
