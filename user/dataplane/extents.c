@@ -132,6 +132,8 @@ static void quarantine_release(struct extents *extents, uint64_t now_ms)
 			break; /* stays in quarantine until there is memory */
 		n++;
 	}
+	if (n == 0)
+		return; /* also while there is no array yet: memmove() takes no NULL */
 	extents->quarantine_count -= n;
 	memmove(extents->quarantine, extents->quarantine + n,
 		extents->quarantine_count * sizeof(*extents->quarantine));
