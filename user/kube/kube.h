@@ -13,7 +13,7 @@
  *   reflector.c  list + watch of one resource, resumed for ever
  *   leader.c     the Lease
  *   writer.c     a bounded queue of patches
- *   publish.c    Ingress status        vip.c, pool.c  Service status, addresses of pools
+ *   publish.c    Ingress status        vip.c, lb_pool.c  Service status, addresses of pools
  *   recorder.c   Events
  */
 #ifndef SLUICE_KUBE_KUBE_H
