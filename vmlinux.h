@@ -73,7 +73,6 @@ enum {
 	IPPROTO_ICMP = 1,
 	IPPROTO_TCP = 6,
 	IPPROTO_UDP = 17,
-	IPPROTO_ICMPV6 = 58,
 };
 
 enum xdp_action {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * worker-host - stands in for sluiced: one worker of the helper over memfds instead of BPF maps
+ * size: one program of one file, so that tests of the helper need no part of the daemon
  *
  *   worker-host --manifests DIR [--proxy build/sluice-proxy] [--https] [-- FLAG OF SLUICE-PROXY...]
  *
