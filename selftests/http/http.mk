@@ -11,3 +11,10 @@ $T/worker-host: selftests/http/worker_host.c $(http_archives)
 		-Wl,--start-group $(http_archives) -Wl,--end-group $(sort $(LIBS_sluiced) $(LIBS_sluice-proxy))
 
 -include $T/worker-host.d
+
+http: $(B)/sluice-proxy $T/worker-host ## HTTP rules with raw sockets (no root needed). K=text as for netns
+	$Q selftests/lib/run_tests.py $(if $(K),-k $(K)) selftests/http
+
+.PHONY: http
+
+test_suites += http

@@ -89,6 +89,13 @@ static struct http1_response *begin_head(struct exchange *x)
 	return &head->response;
 }
 
+/* Trailers go to a client that said so, if one may come in as many fields. */
+static bool takes_trailers(const struct exchange *x)
+{
+	return (x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS) &&
+	       x->worker->settings->fields_max >= HTTP1_TRAILERS_MAX;
+}
+
 static void end_head(struct exchange *x)
 {
 	buffer_put(&x->worker->response_heads, x->response_buffer);
@@ -131,6 +138,8 @@ static void take_final(struct exchange *x, const struct http1_response *response
 	if (tunnel) {
 		begin_tunnel(x);
 	} else {
+		/* The fields of the request were forwarded long ago: room for trailers. */
+		reader->trailer_items = takes_trailers(x) ? x->fields : NULL;
 		http1_reader_body(reader, framing, length_bytes, HTTP1_BODY_F_RESPONSE);
 		x->phase = EXCHANGE_BODY;
 	}
