@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "prog/fixture.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#define RING_SLOTS SLUICE_RING_SLOTS_MIN
+
+static void must(int ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "fixture: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static struct inet_addr address(const char *text)
+{
+	struct inet_addr addr;
+
+	must(inet_addr_parse(text, &addr) == 0, text);
+	return addr;
+}
+
+static int map_of(struct fixture *fixture, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(fixture->skel->obj, name);
+
+	must(fd >= 0, name);
+	return fd;
+}
+
+static void filter_set(struct fixture *fixture, const struct inet_addr *addr)
+{
+	int fd = map_of(fixture, "address_filter");
+	uint32_t words[4], bit, key;
+	uint64_t value;
+
+	memcpy(words, addr->bytes, sizeof(words));
+	bit = sluice_filter_bit(words);
+	key = bit / 64;
+	must(bpf_map_lookup_elem(fd, &key, &value) == 0, "read the filter");
+	value |= 1ull << (bit % 64);
+	must(bpf_map_update_elem(fd, &key, &value, BPF_ANY) == 0, "write the filter");
+}
+
+static void frontend_set(struct fixture *fixture, const char *text, uint16_t port, uint8_t proto,
+			 struct frontend frontend)
+{
+	struct inet_addr addr = address(text);
+	struct frontend4_key key4 = { .port = htons(port), .proto = proto };
+	struct frontend6_key key6 = { .port = htons(port), .proto = proto };
+
+	if (!inet_addr_is_any(&addr))
+		filter_set(fixture, &addr);
+	if (inet_addr_is_v4(&addr)) {
+		key4.addr = inet_addr_v4(&addr);
+		must(bpf_map_update_elem(map_of(fixture, "frontends4"), &key4, &frontend,
+					 BPF_ANY) == 0,
+		     "frontends4");
+	} else {
+		memcpy(key6.addr, addr.bytes, sizeof(key6.addr));
+		must(bpf_map_update_elem(map_of(fixture, "frontends6"), &key6, &frontend,
+					 BPF_ANY) == 0,
+		     "frontends6");
+	}
+}
+
+void fixture_backend_set(struct fixture *fixture, uint32_t id, const char *addr,
+			 uint32_t upstream_id, uint8_t state, uint32_t generation)
+{
+	struct inet_addr bytes = address(addr);
+	struct backend backend = {
+		.port = htons(PORT_POD),
+		.state = state,
+		.flags = BACKEND_F_LOCAL,
+		.upstream_id = upstream_id,
+		.generation = generation,
+	};
+
+	memcpy(backend.addr, bytes.bytes, sizeof(backend.addr));
+	must(bpf_map_update_elem(map_of(fixture, "backends"), &id, &backend, BPF_ANY) == 0,
+	     "backends");
+}
+
+void fixture_ring_set(struct fixture *fixture, uint32_t upstream_id, uint32_t backend_id)
+{
+	struct bpf_map_create_opts options = { .sz = sizeof(options),
+					       .map_flags = BPF_F_INNER_MAP };
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ring", 4, 4, RING_SLOTS + 1, &options);
+
+	must(fd >= 0, "create a ring");
+	for (uint32_t i = 0; i <= RING_SLOTS; i++) {
+		uint32_t value = i == 0 ? RING_SLOTS : backend_id;
+
+		must(bpf_map_update_elem(fd, &i, &value, BPF_ANY) == 0, "fill a ring");
+	}
+	must(bpf_map_update_elem(map_of(fixture, "rings"), &upstream_id, &fd, BPF_ANY) == 0,
+	     "place a ring");
+	close(fd);
+}
+
+static void fill_family(struct fixture *fixture, int v6)
+{
+	const char *frontend = ROLE(v6, FRONTEND_IP), *node = ROLE(v6, NODE_IP);
+	uint32_t base = v6 ? UPSTREAM_V6 : 0;
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+	for (size_t i = 0; i < sizeof(protos); i++) {
+		uint8_t proto = protos[i];
+
+		frontend_set(fixture, frontend, PORT_L4, proto,
+			     (struct frontend){ 1 + base, UPSTREAM_L4 + base, 0, FRONTEND_L4, 0 });
+		frontend_set(
+			fixture, frontend, PORT_EMPTY, proto,
+			(struct frontend){ 2 + base, UPSTREAM_EMPTY + base, 0, FRONTEND_L4, 0 });
+		frontend_set(
+			fixture, frontend, PORT_BAD_RING, proto,
+			(struct frontend){ 3 + base, UPSTREAM_BAD_RING + base, 0, FRONTEND_L4, 0 });
+	}
+	frontend_set(fixture, frontend, PORT_HTTP, IPPROTO_TCP,
+		     (struct frontend){ 4 + base, 0, 0, FRONTEND_HTTP, 0 });
+	frontend_set(fixture, node, PORT_HTTP, IPPROTO_TCP,
+		     (struct frontend){ 5 + base, 0, 0, FRONTEND_HTTP, 0 });
+	frontend_set(fixture, frontend, 0, 0,
+		     (struct frontend){ 6 + base, 0, 0, FRONTEND_ADDRESS, 0 });
+	frontend_set(
+		fixture, node, 0, 0,
+		(struct frontend){ 7 + base, 0, FRONTEND_F_PASS_OTHER_PORTS, FRONTEND_ADDRESS, 0 });
+	frontend_set(fixture, v6 ? "::" : "0.0.0.0", 8000, IPPROTO_TCP,
+		     (struct frontend){ 8 + base, 0, 0, FRONTEND_HTTP, 0 });
+	fixture_ring_set(fixture, UPSTREAM_BAD_RING + base, 0);
+}
+
+static void map_clear(struct fixture *fixture, const char *name, size_t key_bytes)
+{
+	uint8_t key[64];
+	int fd = map_of(fixture, name);
+
+	must(key_bytes <= sizeof(key), name);
+	while (bpf_map_get_next_key(fd, NULL, key) == 0)
+		must(bpf_map_delete_elem(fd, key) == 0, name);
+}
+
+static void counters_clear(struct fixture *fixture, const char *name, uint32_t count)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *zeroes = calloc((size_t)cpus, sizeof(*zeroes));
+
+	must(zeroes != NULL, "memory");
+	for (uint32_t i = 0; i < count; i++)
+		must(bpf_map_update_elem(map_of(fixture, name), &i, zeroes, BPF_ANY) == 0, name);
+	free(zeroes);
+}
+
+void fixture_reset(struct fixture *fixture)
+{
+	map_clear(fixture, "flows4", sizeof(struct flow4_key));
+	map_clear(fixture, "flows6", sizeof(struct flow6_key));
+	map_clear(fixture, "nat4", sizeof(struct flow4_key));
+	map_clear(fixture, "nat6", sizeof(struct flow6_key));
+	counters_clear(fixture, "stats", STAT_MAX);
+	counters_clear(fixture, "drops", DROP_MAX);
+	fixture_backend_set(fixture, BACKEND_POD, POD_IP, UPSTREAM_L4, BACKEND_ACTIVE, 1);
+	fixture_backend_set(fixture, BACKEND_POD6, POD_IP6, UPSTREAM_L4 + UPSTREAM_V6,
+			    BACKEND_ACTIVE, 1);
+	fixture_backend_set(fixture, BACKEND_OTHER, OTHER_POD_IP, UPSTREAM_L4, BACKEND_ACTIVE, 1);
+	fixture_backend_set(fixture, BACKEND_OTHER6, OTHER_POD_IP6, UPSTREAM_L4 + UPSTREAM_V6,
+			    BACKEND_ACTIVE, 1);
+	fixture_ring_set(fixture, UPSTREAM_L4, BACKEND_POD);
+	fixture_ring_set(fixture, UPSTREAM_L4 + UPSTREAM_V6, BACKEND_POD6);
+}
+
+void fixture_open(struct fixture *fixture)
+{
+	fixture->skel = sluice_bpf__open_and_load();
+	must(fixture->skel != NULL, "load the BPF object (root is needed)");
+	fill_family(fixture, 0);
+	fill_family(fixture, 1);
+	fixture_reset(fixture);
+}
+
+void fixture_close(struct fixture *fixture)
+{
+	sluice_bpf__destroy(fixture->skel);
+	fixture->skel = NULL;
+}
+
+uint32_t fixture_run(int prog_fd, struct packet *packet)
+{
+	uint8_t out[PACKET_BYTES_MAX];
+	struct bpf_test_run_opts options = {
+		.sz = sizeof(options),
+		.data_in = packet->bytes,
+		.data_size_in = (uint32_t)packet->length,
+		.data_out = out,
+		.data_size_out = sizeof(out),
+		.repeat = 1,
+	};
+
+	must(bpf_prog_test_run_opts(prog_fd, &options) == 0, "test run");
+	memcpy(packet->bytes, out, options.data_size_out);
+	packet->length = options.data_size_out;
+	return options.retval;
+}
+
+static uint64_t counter(struct fixture *fixture, const char *name, uint32_t key)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *values = calloc((size_t)cpus, sizeof(*values));
+	uint64_t sum = 0;
+
+	must(values != NULL, "memory");
+	must(bpf_map_lookup_elem(map_of(fixture, name), &key, values) == 0, name);
+	for (int i = 0; i < cpus; i++)
+		sum += values[i];
+	free(values);
+	return sum;
+}
+
+uint64_t fixture_stat(struct fixture *fixture, enum sluice_stat stat)
+{
+	return counter(fixture, "stats", stat);
+}
+
+uint64_t fixture_drop(struct fixture *fixture, enum sluice_drop reason)
+{
+	return counter(fixture, "drops", reason);
+}
+
+uint64_t fixture_drops(struct fixture *fixture)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < DROP_MAX; i++)
+		sum += fixture_drop(fixture, i);
+	return sum;
+}

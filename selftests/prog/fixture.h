@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fixture.h - the BPF object with maps of its own, filled for tests, and ways to run a program once
+ */
+#ifndef SELFTESTS_PROG_FIXTURE_H
+#define SELFTESTS_PROG_FIXTURE_H
+
+#include <stdint.h>
+
+#include "prog/packet.h"
+#include "sluice.skel.h"
+#include "sluice_drops.h"
+#include "sluice_schema.h"
+
+enum fixture_port {
+	PORT_L4 = 80,       /* of FRONTEND_IP: one backend, POD_IP:8080 */
+	PORT_EMPTY = 81,    /* of FRONTEND_IP: an upstream without backends */
+	PORT_BAD_RING = 82, /* of FRONTEND_IP: a ring of zeroes */
+	PORT_UNKNOWN = 99,  /* no frontend has it */
+	PORT_HTTP = 443,    /* of FRONTEND_IP: http */
+	PORT_POD = 8080,
+	PORT_CLIENT = 40000,
+};
+
+enum fixture_id {
+	UPSTREAM_L4 = 1,
+	UPSTREAM_EMPTY = 2,
+	UPSTREAM_BAD_RING = 3,
+	BACKEND_POD = 1,   /* POD_IP */
+	BACKEND_POD6 = 2,  /* POD_IP6 */
+	BACKEND_OTHER = 3, /* OTHER_POD_IP */
+	BACKEND_OTHER6 = 4,
+};
+
+/* IPv6 frontends have upstreams of their own, with these ids. */
+#define UPSTREAM_V6 10
+
+struct fixture {
+	struct sluice_bpf *skel; /* owned */
+};
+
+/* Loads and fills; aborts the test program with a message when it cannot. */
+void fixture_open(struct fixture *fixture);
+void fixture_close(struct fixture *fixture);
+/* Forgets flows, reverse entries and counters; backends and rings as they were. */
+void fixture_reset(struct fixture *fixture);
+
+void fixture_backend_set(struct fixture *fixture, uint32_t id, const char *addr,
+			 uint32_t upstream_id, uint8_t state, uint32_t generation);
+/* A ring whose slots all name one backend. */
+void fixture_ring_set(struct fixture *fixture, uint32_t upstream_id, uint32_t backend_id);
+
+/* Runs a program over @packet, which it may change. Returns its verdict. */
+uint32_t fixture_run(int prog_fd, struct packet *packet);
+uint64_t fixture_stat(struct fixture *fixture, enum sluice_stat stat);
+uint64_t fixture_drop(struct fixture *fixture, enum sluice_drop reason);
+/* Sum of all drop counters. */
+uint64_t fixture_drops(struct fixture *fixture);
+
+#endif /* SELFTESTS_PROG_FIXTURE_H */

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Packets through the programs by BPF_PROG_TEST_RUN, and the maps against the header. Needs root.
+
+prog_bins := $(patsubst selftests/prog/%.c,$T/prog/%,$(sort $(wildcard selftests/prog/test_*.c)))
+
+$T/prog/%: selftests/prog/%.c selftests/prog/fixture.c selftests/prog/packet.c $(skeleton) $O/base/inet.o
+	$(say) TEST $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests -std=gnu11 $(warnings) -O1 -g -MMD -MP -o $@ \
+		$(filter %.c %.o,$^) -lcmocka -lbpf -lelf -lz
+
+prog: $(prog_bins) ## packets through the BPF programs, byte by byte (root)
+	$Q selftests/lib/run-units.sh $(prog_bins)
+
+test_suites += prog
+test_builds += $(prog_bins)
+
+.PHONY: prog
