@@ -243,6 +243,8 @@ void http1_writer_rewind(struct http1_writer *writer, struct stream *stream)
 	writer->stream = stream;
 	writer->head_sent_bytes = 0;
 	writer->small_bytes = 0;
+	writer->chunk_left_bytes = 0; /* its size was announced to the connection that failed */
+	drop(writer, &writer->tail);
 	writer->sent_bytes = 0;
 	writer->ended = false;
 }
