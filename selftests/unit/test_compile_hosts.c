@@ -266,10 +266,37 @@ static void tls__default_certificate(void **state)
 	script_run_with(cases, 1, &options);
 }
 
+/* The list of an object's problems has an end; what it says of rules may be beyond it. */
+static void hosts__refused_rules_count_behind_many_other_problems(void **state)
+{
+	char json[8192];
+	size_t used;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f);
+	fixture_service(&f, "default/web", 0, "80");
+	used = (size_t)snprintf(json, sizeof(json),
+				"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\","
+				"\"metadata\":{\"name\":\"a\",\"annotations\":{");
+	for (int i = 0; i < 100; i++)
+		used += (size_t)snprintf(json + used, sizeof(json) - used, "%s\"n%d\":%d",
+					 i ? "," : "", i, i);
+	snprintf(
+		json + used, sizeof(json) - used,
+		"}},\"spec\":{\"ingressClassName\":\"sluice\",\"defaultBackend\":{\"service\":"
+		"{\"name\":\"web\",\"port\":{\"number\":80}}},\"rules\":[{\"host\":\"a_b.com\"}]}}");
+	fixture_put_json(&f, json);
+	fixture_update(&f);
+	assert_string_equal(fixture_ask(&f, "any.com", "/"), "404");
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hosts__table),
+		cmocka_unit_test(hosts__refused_rules_count_behind_many_other_problems),
 		cmocka_unit_test(defaults__table),
 		cmocka_unit_test(defaults__by_option),
 		cmocka_unit_test(defaults__malformed_options_are_refused),

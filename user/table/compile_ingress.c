@@ -84,15 +84,6 @@ static int add_decoded(struct work *work)
 	return err;
 }
 
-/* A rule that was left out is still a rule: its Ingress must not become the one for all hosts. */
-static bool has_rules(const struct ingress *ingress)
-{
-	for (size_t i = 0; i < ingress->meta.problems_count; i++)
-		if (strncmp(ingress->meta.problems[i].field, "spec.rules", 10) == 0)
-			return true;
-	return ingress->rules_count != 0;
-}
-
 /* The next of the claims, on @host. Room for all was made before. */
 static int claim_new(struct work *work, const char *host, enum claim_kind kind, struct claim **out)
 {
@@ -212,7 +203,8 @@ static int add_rules(struct work *work)
 		for (size_t j = 0; j < rule->paths_count && !err; j++)
 			err = add_path(work, rule, &rule->paths[j]);
 	}
-	if (!err && ingress->default_backend && !has_rules(ingress))
+	/* A rule that was left out is still a rule: this must not become the Ingress of all hosts. */
+	if (!err && ingress->default_backend && !ingress->has_rules)
 		err = add_host(work, DEFAULT_HOST, true);
 	return err;
 }
