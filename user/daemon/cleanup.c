@@ -15,8 +15,7 @@
 #include "dataplane/dataplane.h"
 #include "proxy/control.h"
 
-#define GREETING_WAIT_MS 2000
-#define END_WAIT_MS      2000
+#define END_WAIT_MS 2000
 
 /* The worker is gone when its pidfd, or without one its connection, says so. */
 static bool wait_end(int fd, int wait_ms)
@@ -65,7 +64,7 @@ static int end_workers(const char *pin_folder)
 
 	if (!found)
 		return -ENOMEM;
-	greetings_collect(pin_folder, 0, GREETING_WAIT_MS, found);
+	greetings_collect(pin_folder, 0, CONTROL_ANSWER_WAIT_MS, found);
 	for (size_t i = 0; i < found->count; i++) {
 		if (found->list[i].control < 0)
 			continue;

@@ -10,9 +10,9 @@
 #include "base/log.h"
 #include "daemon/greeting.h"
 #include "daemon/worker.h"
+#include "proxy/control.h"
 #include "sluice_schema.h"
 
-#define GREETING_WAIT_MS 2000
 /* How long a new set may take to become whole before those that are ready get the connections. */
 #define SETTLE_WAIT_MS 5000
 #define STEER_RETRY_MS 200
@@ -216,7 +216,7 @@ static uint32_t adopt_all(struct supervisor *s)
 
 	if (!found)
 		return 0; /* their names are found taken, other slots serve */
-	greetings_collect(s->pin_folder, s->host.settings, GREETING_WAIT_MS, found);
+	greetings_collect(s->pin_folder, s->host.settings, CONTROL_ANSWER_WAIT_MS, found);
 	memcpy(s->taken, found->taken, sizeof(s->taken));
 	for (size_t i = 0; i < found->count; i++) {
 		if (found->list[i].greeted)

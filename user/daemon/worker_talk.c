@@ -12,8 +12,7 @@
 #include "proxy/control.h"
 #include "build_id.h"
 
-#define ANSWER_TIMEOUT_MS 5000
-#define PUSH_RETRY_MS     50
+#define PUSH_RETRY_MS 50
 
 void worker_talk_close(struct worker *worker)
 {
@@ -139,7 +138,7 @@ static int push_snapshot(struct worker *worker)
 		return err;
 	worker->generation_sent = host->snapshot_generation;
 	worker->awaiting = true;
-	loop_timer_arm(worker->answer_timer, ANSWER_TIMEOUT_MS);
+	loop_timer_arm(worker->answer_timer, CONTROL_ANSWER_WAIT_MS);
 	return 0;
 }
 
@@ -166,8 +165,9 @@ void worker_talk_overdue(void *ctx)
 
 	worker->hung = true;
 	log_error("supervisor: worker %u (pid %d) has not taken routing table %" PRIu64
-		  " for %d s; it seems to hang, new connections go to the others",
-		  worker->slot, worker->pid, worker->generation_sent, ANSWER_TIMEOUT_MS / 1000);
+		  " for %u s; it seems to hang, new connections go to the others",
+		  worker->slot, worker->pid, worker->generation_sent,
+		  CONTROL_ANSWER_WAIT_MS / 1000);
 	worker->host->changed(worker->host->ctx, worker);
 }
 

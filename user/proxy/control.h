@@ -43,7 +43,13 @@
 
 #define CONTROL_VERSION      1u
 #define CONTROL_BUILD_ID_MAX 48
-#define CONTROL_MESSAGE_MAX  4096 /* bytes, header included */
+/*
+ * How long a worker may take to answer before it counts as hung, wherever that is asked: a loop that
+ * serves a full machine is slow before it is dead, and its place costs its connections.
+ */
+#define CONTROL_ANSWER_WAIT_MS 5000u
+
+#define CONTROL_MESSAGE_MAX 4096 /* bytes, header included */
 
 enum control_type {
 	CONTROL_HELLO = 1,
