@@ -5,9 +5,9 @@
  *
  *   worker-host --manifests DIR [--proxy build/sluice-proxy] [--https] [-- FLAG OF SLUICE-PROXY...]
  *
- * DIR holds *.json files, each with one Kubernetes object or a List. Two TCP listeners are made:
- * 127.0.0.1 and ::1, or with --https two on 127.0.0.1, the second for TLS. Everything is told as
- * one JSON object a line on stdout:
+ * DIR holds *.json files, each with one Kubernetes object or a List; a Secret default/fallback is the
+ * default certificate. Two TCP listeners are made: 127.0.0.1 and ::1, or with --https two on
+ * 127.0.0.1, the second for TLS. Everything is told as one JSON object a line on stdout:
  *
  *   {"event":"listen","v4":PORT,"v6":PORT,"https":PORT,"pid":PID}     0: not there
  *   {"event":"snapshot","generation":N,"error":0}                     the worker took it
@@ -49,6 +49,8 @@
 #define PROXY_ARGS   64
 #define CERTIFICATES 256
 #define CLIENT_FLAG  "--https-port="
+
+#define DEFAULT_CERTIFICATE "default/fallback" /* the Secret that serves hosts without one */
 
 struct host {
 	const char *dir, *proxy;
@@ -254,33 +256,42 @@ static void send_snapshot(struct host *host)
 	send_fd(host, CONTROL_SNAPSHOT, &message, sizeof(message), fd);
 }
 
+/* A Secret's certificate, or its CA certificates. Return: false if it has none. */
+static bool certificate_of(const struct secret *secret, const char *name, struct certificate *out)
+{
+	bool pair = secret->tls_crt && secret->tls_key;
+
+	*out = (struct certificate){
+		.name = name,
+		.name_bytes = strlen(name),
+		.chain = (const char *)(pair ? secret->tls_crt : secret->ca_crt),
+		.chain_bytes = pair ? secret->tls_crt_bytes : secret->ca_crt_bytes,
+		.key = pair ? (const char *)secret->tls_key : NULL,
+		.key_bytes = pair ? secret->tls_key_bytes : 0,
+	};
+	return out->chain_bytes;
+}
+
 static void send_certificates(struct host *host)
 {
-	static char names[CERTIFICATES][CERTIFICATES_NAME_MAX + 1];
+	static const struct certificates_ticket_key ticket_key = { .name = "worker-host" };
 	struct control_certificates message = { 0 };
 	struct certificate list[CERTIFICATES];
 	const struct strmap_entry *entry;
 	size_t position = 0, bytes;
+	uint32_t fallback = UINT32_MAX;
 	uint32_t count = 0;
 	int fd;
 
 	while ((entry = strmap_next(&host->model.objects[OBJECT_SECRET], &position)) != NULL) {
-		const struct secret *secret = entry->value;
-
-		if (!secret->tls_crt || !secret->tls_key || count == CERTIFICATES)
+		if (count == CERTIFICATES ||
+		    !certificate_of(entry->value, entry->key, &list[count]))
 			continue;
-		snprintf(names[count], sizeof(names[count]), "%s", entry->key);
-		list[count] = (struct certificate){
-			.name = names[count],
-			.name_bytes = strlen(names[count]),
-			.chain = (const char *)secret->tls_crt,
-			.chain_bytes = secret->tls_crt_bytes,
-			.key = (const char *)secret->tls_key,
-			.key_bytes = secret->tls_key_bytes,
-		};
+		if (strcmp(entry->key, DEFAULT_CERTIFICATE) == 0)
+			fallback = count;
 		count++;
 	}
-	if (certificates_write(list, count, count, NULL, 0, &fd, &bytes))
+	if (certificates_write(list, count, fallback, &ticket_key, 1, &fd, &bytes))
 		die("certificates");
 	message.bytes = bytes;
 	message.count = count;
@@ -298,8 +309,7 @@ static void update(struct host *host)
 	apply(host, delta);
 	host->generation = delta->generation;
 	table_delta_free(delta);
-	if (host->https)
-		send_certificates(host);
+	send_certificates(host);
 	send_snapshot(host);
 }
 

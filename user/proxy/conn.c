@@ -78,9 +78,16 @@ static int respond(struct exchange *x, const struct http1_response *response)
 		.request_version_minor = x->request.version_minor,
 		.request_method_id = x->method_id,
 	};
-	struct buffer *head = head_buffer(conn, http1_forward_response_max(response));
+	struct exchange_added added = { .count = 0 };
+	struct buffer *head;
 	int bytes, err;
 
+	if (!interim) {
+		exchange_added_fields(x, &added);
+		how.extra = added.fields;
+		how.extra_count = added.count;
+	}
+	head = head_buffer(conn, http1_forward_response_max(response) + added.bytes);
 	if (!head)
 		return -ENOMEM;
 	bytes = http1_forward_response(response, &how, head->data, head->size);

@@ -11,6 +11,7 @@
  *   exchange.c          begin, routing decisions, end, timeouts
  *   exchange_upstream.c picking, connecting, retries, failures
  *   exchange_relay.c    request out, response in, tunnels
+ *   exchange_added.c    fields that the route adds to a response
  */
 #ifndef SLUICE_PROXY_EXCHANGE_H
 #define SLUICE_PROXY_EXCHANGE_H
@@ -23,6 +24,9 @@
 #include "proxy/pool.h"
 #include "proxy/relay.h"
 #include "proxy/worker.h"
+
+#define EXCHANGE_ADDED_MAX 4u
+#define EXCHANGE_HSTS_MAX  24u /* "max-age=" and 10 digits */
 
 /* What an exchange asks of its client side. */
 struct exchange_client {
@@ -122,6 +126,16 @@ void exchange_fail(struct exchange *exchange, unsigned int status, const char *w
 
 /* The client is gone: everything is let go at once. */
 void exchange_abort(struct exchange *exchange, const char *why);
+
+/* Fields that the route adds to a final response, or puts in place of the backend's. */
+struct exchange_added {
+	struct http1_extra_field fields[EXCHANGE_ADDED_MAX];
+	uint32_t count;
+	uint32_t bytes; /* that they take in a head, at most */
+	char hsts[EXCHANGE_HSTS_MAX];
+};
+
+void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
 
 /* ---- between the parts of the exchange ------------------------------------------------------- */
 
