@@ -73,7 +73,8 @@ struct exchange {
 	const struct route *route;      /* borrowed from routing */
 	struct upstream_conn *upstream; /* owned while in use */
 	struct picker_tried tried;
-	struct http1_writer request_writer; /* to the backend */
+	struct http1_writer request_writer; /* to an HTTP/1 backend; holds the head for any */
+	struct sink *request_sink;          /* borrowed from what .upstream is */
 	struct buffer *response_buffer;     /* owned; holds a struct response_head while parsed */
 	struct relay up, down;              /* request body; response body */
 	struct timer timer;

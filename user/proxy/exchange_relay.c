@@ -32,7 +32,7 @@ static void run_up(struct exchange *x)
 {
 	if (x->request_done || x->request_stopped)
 		return;
-	x->up_state = relay_run(&x->up, x->client_source, &x->request_writer.sink);
+	x->up_state = relay_run(&x->up, x->client_source, x->request_sink);
 	if (exchange_body_over_limit(x)) {
 		exchange_fail(x, 413, "body over the limit");
 		return;
@@ -65,7 +65,7 @@ static void run_connect(struct exchange *x)
 {
 	if (!x->upstream)
 		exchange_connect(x);
-	if (x->phase != EXCHANGE_CONNECT || !x->upstream->stream.writable)
+	if (x->phase != EXCHANGE_CONNECT || !upstream_ready(x->upstream))
 		return;
 	run_up(x);
 	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
@@ -112,6 +112,7 @@ static void begin_tunnel(struct exchange *x)
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}
+	x->request_sink = &x->request_writer.sink;
 	x->request_writer.shut_when_done = true;
 	x->up = (struct relay){ 0 };
 	x->request_done = false;
@@ -238,7 +239,7 @@ static void run_down(struct exchange *x)
 {
 	if (x->down.ended && x->phase == EXCHANGE_TUNNEL && x->down_state == RELAY_DONE)
 		return;
-	x->down_state = relay_run(&x->down, &x->upstream->reader.source, x->client_sink);
+	x->down_state = relay_run(&x->down, x->upstream->source, x->client_sink);
 	switch (x->down_state) {
 	case RELAY_YIELD:
 		worker_defer(x->worker, &x->yield);

@@ -11,12 +11,8 @@ void exchange_let_go(struct exchange *x, bool reuse)
 	struct upstream_conn *u = x->upstream;
 
 	x->upstream = NULL;
-	if (!u)
-		return;
-	if (reuse)
-		pool_put(u);
-	else
-		upstream_close(u);
+	if (u)
+		u->ops->let_go(u, reuse);
 }
 
 static unsigned int status_of(int err)
@@ -29,7 +25,7 @@ static void attach(struct exchange *x, struct upstream_conn *u)
 	x->upstream = u;
 	x->attached = true;
 	u->exchange = x;
-	http1_writer_rewind(&x->request_writer, &u->stream);
+	u->ops->begin(x);
 	x->up = (struct relay){ 0 };
 	x->request_done = false;
 	x->request_stopped = false;

@@ -155,11 +155,29 @@ static void on_ready(struct stream *stream)
 {
 	struct upstream_conn *u = (struct upstream_conn *)stream;
 
-	if (u->exchange)
+	if (u->on_ready)
+		u->on_ready(u);
+	else if (u->exchange)
 		exchange_run(u->exchange);
 	else if (!quiet(u))
 		close_idle(&u->worker->pool, u);
 }
+
+static void begin(struct exchange *x)
+{
+	http1_writer_rewind(&x->request_writer, &x->upstream->stream);
+	x->request_sink = &x->request_writer.sink;
+}
+
+static void let_go(struct upstream_conn *u, bool reuse)
+{
+	if (reuse)
+		pool_put(u);
+	else
+		upstream_close(u);
+}
+
+static const struct upstream_ops http1_ops = { .begin = begin, .let_go = let_go };
 
 int upstream_connect(struct worker *worker, const struct backend_view *backend,
 		     struct upstream_conn **out)
@@ -190,6 +208,8 @@ int upstream_connect(struct worker *worker, const struct backend_view *backend,
 	if (err)
 		goto out;
 	u->worker = worker;
+	u->ops = &http1_ops;
+	u->source = &u->reader.source;
 	u->backend_id = backend->id;
 	u->backend_generation = backend->generation;
 	http1_reader_init(&u->reader, &u->stream, &worker->buffers);

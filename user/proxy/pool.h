@@ -13,13 +13,27 @@
 #include "proxy/timers.h"
 
 struct exchange;
+struct upstream_conn;
 struct worker;
+
+/* What an exchange asks of the connection to its backend, which may be one stream of many on it. */
+struct upstream_ops {
+	/* The request goes this way from its head on, also when it is repeated: sets
+	 * exchange->request_sink. */
+	void (*begin)(struct exchange *exchange);
+	/* The exchange is done with it. @reuse: request and response both ended as they should. */
+	void (*let_go)(struct upstream_conn *upstream, bool reuse);
+};
 
 struct upstream_conn {
 	struct stream stream;      /* first: the stream's callback gets it */
 	struct worker *worker;     /* borrowed */
 	struct exchange *exchange; /* borrowed; NULL while idle */
-	struct http1_reader reader;
+	const struct upstream_ops *ops;
+	struct source *source; /* borrowed: the body of the response */
+	/* Has the events of a connection that is no exchange's own (HTTP/2); else NULL. */
+	void (*on_ready)(struct upstream_conn *upstream);
+	struct http1_reader reader;                  /* of heads; with HTTP/1 of bodies too */
 	struct upstream_conn *newer, *older;         /* idle ones of the same backend */
 	struct upstream_conn *lru_newer, *lru_older; /* all idle ones */
 	uint64_t idle_since_ms;
@@ -56,5 +70,11 @@ void pool_put(struct upstream_conn *upstream);
 int upstream_connect(struct worker *worker, const struct backend_view *backend,
 		     struct upstream_conn **out);
 void upstream_close(struct upstream_conn *upstream); /* takes NULL */
+
+/* Connected, and what comes before the protocol is done: a request may be sent. */
+static inline bool upstream_ready(const struct upstream_conn *upstream)
+{
+	return upstream->stream.writable;
+}
 
 #endif /* SLUICE_PROXY_POOL_H */
