@@ -54,6 +54,8 @@
 #include <linux/types.h>
 #endif
 
+#include "sluice_faults.h"
+
 #ifdef __cplusplus
 #define SLUICE_ASSERT static_assert
 #else
@@ -276,6 +278,8 @@ struct worker_stats {
 				     rest */
 	__u64 latency_sum_us;
 	__u64 reserved[17];
+	__u64 request_faults[FAULT_MAX];  /* by enum sluice_fault: requests refused */
+	__u64 response_faults[FAULT_MAX]; /* responses of backends that were not passed on */
 };
 
 /* ---- the daemon, as sluicectl sees it without asking it -------------------------------------- */
@@ -341,7 +345,7 @@ SLUICE_ASSERT(sizeof(struct flow6_key) == 40, "flow6_key");
 SLUICE_ASSERT(sizeof(struct flow) == 24, "flow");
 SLUICE_ASSERT(sizeof(struct nat) == 32, "nat");
 SLUICE_ASSERT(sizeof(struct steering) == 8, "steering");
-SLUICE_ASSERT(sizeof(struct worker_stats) == 64 * 8, "worker_stats");
+SLUICE_ASSERT(sizeof(struct worker_stats) == (64 + 2 * FAULT_MAX) * 8, "worker_stats");
 SLUICE_ASSERT(sizeof(struct interface_state) == 24, "interface_state");
 
 #endif /* SLUICE_SCHEMA_H */

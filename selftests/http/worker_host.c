@@ -40,6 +40,7 @@
 #include "model/model.h"
 #include "proxy/certificates.h"
 #include "proxy/control.h"
+#include "proxy/http1_fault.h"
 #include "sluice_schema.h"
 #include "table/table.h"
 
@@ -400,6 +401,22 @@ static void start_worker(struct host *host)
 
 /* ---- events -------------------------------------------------------------------------------------- */
 
+/* Those that have occurred, by name. */
+static void print_faults(const char *key, const __u64 counts[FAULT_MAX])
+{
+	const char *comma = "";
+
+	printf(",\"%s\":{", key);
+	for (unsigned int i = 0; i < FAULT_MAX; i++) {
+		if (!counts[i])
+			continue;
+		printf("%s\"%s\":%llu", comma, http1_fault_name((enum http1_fault_reason)i),
+		       (unsigned long long)counts[i]);
+		comma = ",";
+	}
+	printf("}");
+}
+
 static void print_stats(const struct worker_stats *s)
 {
 #define STAT(field) printf(",\"" #field "\":%llu", (unsigned long long)s->field)
@@ -423,8 +440,10 @@ static void print_stats(const struct worker_stats *s)
 	STAT(timeouts);
 	STAT(access_log_dropped);
 	STAT(snapshot_generation);
-	printf("}\n");
 #undef STAT
+	print_faults("request_faults", s->request_faults);
+	print_faults("response_faults", s->response_faults);
+	printf("}\n");
 }
 
 static void on_control(struct host *host)

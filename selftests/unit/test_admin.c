@@ -289,6 +289,9 @@ static void admin__metrics_are_sums(void **cmocka_state)
 		"\nsluice_exchange_seconds_sum 1.500000\n",
 		"\nsluice_exchange_seconds_count 7\n",
 		"\nsluice_problems 1\n",
+		"\nsluice_request_faults_total{reason=\"bare-lf\"} 3\n",
+		"\nsluice_request_faults_total{reason=\"buffers\"} 0\n",
+		"\nsluice_response_faults_total{reason=\"length\"} 1\n",
 	};
 	struct world *w = *cmocka_state;
 
@@ -298,11 +301,14 @@ static void admin__metrics_are_sums(void **cmocka_state)
 					    .requests = 5,
 					    .responses_2xx = 5,
 					    .latency_bucket = { 1, 2 },
+					    .request_faults = { [FAULT_BARE_LF] = 2 },
+					    .response_faults = { [FAULT_LENGTH] = 1 },
 					    .latency_sum_us = 1500000 };
 	workers[5] = (struct worker_stats){ .pid = 0x7ffffffe, /* above any pid */
 					    .conns_open = 4,
 					    .conns_accepted = 20,
 					    .requests = 7,
+					    .request_faults = { [FAULT_BARE_LF] = 1 },
 					    .latency_bucket = { [23] = 4 } };
 	assert_int_equal(ask(w, false, "GET", "/metrics"), 200);
 	assert_non_null(strstr(w->answer, "text/plain; version=0.0.4"));

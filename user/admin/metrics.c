@@ -148,6 +148,21 @@ static void put_responses(const struct worker_stats *sum, struct json_text *out)
 	labelled(out, "responses_total", "class", "5xx", sum->responses_5xx);
 }
 
+static void put_faults(const char *name, const char *help, const __u64 counts[FAULT_MAX],
+		       struct json_text *out)
+{
+	static const char *const reasons[FAULT_MAX] = {
+#define X(number, name, metric, text) [number] = metric,
+		SLUICE_FAULT_LIST(X)
+#undef X
+	};
+
+	head(out, name, "counter", help);
+	for (unsigned int i = FAULT_NONE + 1; i < FAULT_MAX; i++)
+		if (reasons[i])
+			labelled(out, name, "reason", reasons[i], counts[i]);
+}
+
 static void put_helper(const struct admin_options *admin, struct json_text *out)
 {
 	static const struct {
@@ -191,6 +206,10 @@ static void put_helper(const struct admin_options *admin, struct json_text *out)
 		one(out, fields[i].name, fields[i].type, fields[i].help,
 		    *(const __u64 *)((const char *)&sum + fields[i].offset));
 	put_responses(&sum, out);
+	put_faults("request_faults_total", "Requests that were refused, by reason.",
+		   sum.request_faults, out);
+	put_faults("response_faults_total", "Responses that were not passed on, by reason.",
+		   sum.response_faults, out);
 	put_latency(&sum, out);
 }
 

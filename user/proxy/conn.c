@@ -11,7 +11,6 @@
 #define LINGER_BYTES_MAX  (1u << 20)
 #define DISCARD_MS        5000u
 #define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
-#define RETRY_AFTER_S     1u
 
 static void read_head(struct conn *conn);
 static void linger(struct conn *conn);
@@ -221,14 +220,9 @@ static void take_request(struct conn *conn, bool refused)
 	timer_disarm(&conn->timer);
 	conn->state = CONN_EXCHANGE;
 	conn->keep_alive = false;
-	if (refused) {
-		exchange_refuse(x, &x->request.fault);
-		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
-	} else if (conn->overload) {
-		x->started_us = conn->worker->now_us;
-		conn->worker->stats->requests++;
-		exchange_reply(
-			x, &(struct http1_reply){ .status = 503, .retry_after_s = RETRY_AFTER_S });
+	if (refused || conn->over_limit) {
+		exchange_refuse(x, refused ? &x->request.fault
+					   : &(struct http1_fault){ .reason = conn->over_limit });
 		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
 	} else {
 		exchange_begin(x);
@@ -359,8 +353,7 @@ static void on_timer(struct timer *timer)
 	if (conn->state == CONN_HEAD && x && http1_request_started(&x->request)) {
 		conn->state = CONN_EXCHANGE;
 		conn->keep_alive = false;
-		x->started_us = conn->worker->now_us;
-		exchange_fail(x, 408, "the request head took too long");
+		exchange_refuse(x, &(struct http1_fault){ .reason = HTTP1_FAULT_HEAD_TIME });
 		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
 		exchange_run(x);
 	} else if (conn->state == CONN_DISCARD) {
@@ -370,7 +363,8 @@ static void on_timer(struct timer *timer)
 	}
 }
 
-int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer, bool overload)
+int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
+	     enum http1_fault_reason over_limit)
 {
 	struct conn *conn = slab_get(&worker->conns);
 	int err;
@@ -397,7 +391,7 @@ int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer, bo
 	conn->state = peer->tls ? CONN_HANDSHAKE : CONN_HEAD;
 	conn->worker = worker;
 	conn->peer = *peer;
-	conn->overload = overload;
+	conn->over_limit = (uint8_t)over_limit;
 	conn->timer.fn = on_timer;
 	conn->next.fn = on_next;
 	conn->stream.writable = true; /* nothing was written yet */

@@ -30,16 +30,17 @@ struct conn {
 	uint64_t counted_in, counted_out; /* bytes already added to worker_stats */
 	uint8_t state;                    /* enum conn_state */
 	bool keep_alive;                  /* after the exchange that runs */
-	bool overload;                    /* accepted above the limit: told so and closed */
+	uint8_t over_limit; /* enum http1_fault_reason: accepted to be told 503, and closed */
 };
 
 /**
  * conn_new - serve an accepted connection
  * @fd: owned from now on, also on failure
- * @overload: answer 503 and close
+ * @over_limit: limit that it is above: answer 503 and close; HTTP1_FAULT_NONE: serve it
  * Return: 0; -errno.
  */
-int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer, bool overload);
+int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
+	     enum http1_fault_reason over_limit);
 
 /* Closes at once what is left when the worker has to end. */
 void conn_close(struct conn *conn);

@@ -136,7 +136,7 @@ static void forward(struct exchange *x, struct http_slice path)
 
 	if (x->request.framing == HTTP1_FRAMING_LENGTH &&
 	    x->request.content_length_bytes > body_bytes_max(x)) {
-		exchange_fail(x, 413, "body over the limit");
+		exchange_refuse(x, &(struct http1_fault){ .reason = HTTP1_FAULT_BODY_LONG });
 		return;
 	}
 	err = build_head(x, path);
@@ -226,24 +226,36 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 			  });
 }
 
+/* Requests that no HTTP can be made of; what is over a limit or too slow is none of them. */
+static bool is_malformed(enum http1_fault_reason reason)
+{
+	return reason < HTTP1_FAULT_HEAD_TIME;
+}
+
 void exchange_refuse(struct exchange *x, const struct http1_fault *fault)
 {
+	struct worker *worker = x->worker;
 	unsigned int status = http1_fault_status(fault->reason);
 
-	x->worker->stats->bad_requests++;
+	fault_log_request(worker, &x->peer->addr, fault);
+	worker->stats->bad_requests += is_malformed(fault->reason);
+	worker->stats->timeouts += status == 408;
 	if (!x->started_us) {
-		x->started_us = x->worker->now_us;
-		x->worker->stats->requests++;
+		x->started_us = worker->now_us;
+		worker->stats->requests++;
+		if (worker->log.form != ACCESS_LOG_OFF)
+			x->record = access_record_new(&x->request);
 	}
-	if (log_enabled(LOG_DEBUG))
-		log_debug("proxy: request refused with %u: %s: %.*s", status,
-			  http1_fault_name(fault->reason), (int)fault->where.bytes,
-			  fault->where.data ? fault->where.data : "");
-	if (!x->record && x->worker->log.form != ACCESS_LOG_OFF)
-		x->record = access_record_new(&x->request);
 	if (x->record)
 		access_record_note(x->record, http1_fault_name(fault->reason));
-	exchange_reply(x, &(struct http1_reply){ .status = status });
+	if (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	exchange_reply(x, &(struct http1_reply){
+				  .status = status,
+				  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
+			  });
 }
 
 /* ---- end ---------------------------------------------------------------------------------------- */
@@ -334,7 +346,8 @@ static void on_timer(struct timer *timer)
 		break;
 	case EXCHANGE_HEAD:
 		if (!x->request_done && !x->request_stopped && x->up_state == RELAY_WAIT_SOURCE)
-			exchange_fail(x, 408, "the request body stands still");
+			exchange_refuse(x,
+					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
 		else
 			exchange_fail(x, 504, "no response in time");
 		break;

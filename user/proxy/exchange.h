@@ -119,7 +119,8 @@ void exchange_begin(struct exchange *exchange);
 /* Drives what can go on. The exchange may have ended when this returns. */
 void exchange_run(struct exchange *exchange);
 
-/* Answers a request that does not parse, instead of exchange_begin(); then exchange_run(). */
+/* Answers a request that does not parse, instead of exchange_begin(), or one that breaks a rule
+ * later on; counted and logged by reason; then exchange_run(). */
 void exchange_refuse(struct exchange *exchange, const struct http1_fault *fault);
 
 /* Answers with an error of our own, or aborts if a response has begun; then exchange_run(). */

@@ -18,11 +18,12 @@ const uint32_t exchange_response_head_bytes = sizeof(struct response_head);
 
 static void request_failed(struct exchange *x, int err)
 {
-	if (err == -EBADMSG) {
-		x->worker->stats->bad_requests++;
-		exchange_fail(x, 400, "the framing of the request body is broken");
-	} else if (err == -EPIPE) { /* a client may have shut its side and still listen */
-		exchange_fail(x, 400, "the request body was cut short");
+	struct http1_fault cut = { .reason = HTTP1_FAULT_CUT };
+
+	if (err == -EBADMSG || err == -EPIPE) { /* who has shut its side may still listen */
+		exchange_refuse(x, err == -EBADMSG && x->client_source->fault
+					   ? x->client_source->fault
+					   : &cut);
 	} else {
 		x->phase = EXCHANGE_ABORTED;
 	}
@@ -34,7 +35,7 @@ static void run_up(struct exchange *x)
 		return;
 	x->up_state = relay_run(&x->up, x->client_source, x->request_sink);
 	if (exchange_body_over_limit(x)) {
-		exchange_fail(x, 413, "body over the limit");
+		exchange_refuse(x, &(struct http1_fault){ .reason = HTTP1_FAULT_BODY_LONG });
 		return;
 	}
 	switch (x->up_state) {
@@ -163,14 +164,16 @@ static int take_interim(struct exchange *x, const struct http1_response *respons
 	return err == -EAGAIN ? 0 : err;
 }
 
+static void response_fault(struct exchange *x, const struct http1_fault *fault)
+{
+	fault_log_response(x->worker,
+			   snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
+			   fault);
+}
+
 static void bad_head(struct exchange *x, const struct http1_fault *fault)
 {
-	x->worker->stats->bad_responses++;
-	log_warn("proxy: %s: response refused: %s: %.*s; answered 502",
-		 snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
-		 http1_fault_name(fault->reason),
-		 (int)(fault->where.bytes < 200 ? fault->where.bytes : 200),
-		 fault->where.data ? fault->where.data : "");
+	response_fault(x, fault);
 	exchange_fail(x, 502, "malformed response");
 }
 
@@ -235,6 +238,15 @@ static void run_head(struct exchange *x)
 
 /* ---- the body of the response, tunnels ---------------------------------------------------------- */
 
+/* The client's connection is reset: what it got must not pass for the whole. */
+static void body_failed(struct exchange *x)
+{
+	const struct http1_fault cut = { .reason = HTTP1_FAULT_CUT };
+	const struct http1_fault *said = x->upstream->reader.source.fault;
+
+	response_fault(x, x->down.error == -EBADMSG && said && said->reason ? said : &cut);
+}
+
 static void run_down(struct exchange *x)
 {
 	if (x->down.ended && x->phase == EXCHANGE_TUNNEL && x->down_state == RELAY_DONE)
@@ -245,8 +257,7 @@ static void run_down(struct exchange *x)
 		worker_defer(x->worker, &x->yield);
 		break;
 	case RELAY_SOURCE_FAILED:
-		if (x->down.error == -EBADMSG)
-			x->worker->stats->bad_responses++;
+		body_failed(x);
 		if (x->record)
 			access_record_note(x->record, "the response was cut short");
 		x->phase = EXCHANGE_ABORTED;

@@ -165,7 +165,7 @@ static const struct source_ops reader_ops = { .peek = reader_peek, .consume = re
 void http1_reader_init(struct http1_reader *reader, struct stream *stream, struct buffer_pool *pool)
 {
 	*reader = (struct http1_reader){
-		.source.ops = &reader_ops,
+		.source = { .ops = &reader_ops, .fault = &reader->body.fault },
 		.stream = stream,
 		.pool = pool,
 	};

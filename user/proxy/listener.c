@@ -62,7 +62,8 @@ static bool take(struct worker *worker, int fd, const struct sockaddr_storage *c
 	peer.tls = settings_is_https_port(settings, peer.local_port);
 	peer.trusted = settings_trusts(settings, &peer.addr);
 	worker->accepted_ms = worker->now_ms;
-	return conn_new(worker, fd, &peer, held >= settings->conns_max) == 0;
+	return conn_new(worker, fd, &peer,
+			held >= settings->conns_max ? HTTP1_FAULT_CONNS : HTTP1_FAULT_NONE) == 0;
 }
 
 static bool full(const struct worker *worker)

@@ -27,6 +27,7 @@ struct payload {
 
 struct source;
 struct sink;
+struct http1_fault;
 
 struct source_ops {
 	/* Return: 0 with *out, of which bytes is not 0 unless last; -EAGAIN; -EBADMSG framing is
@@ -45,6 +46,7 @@ struct sink_ops {
 
 struct source {
 	const struct source_ops *ops;
+	const struct http1_fault *fault; /* borrowed: what -EBADMSG is about; NULL: never said */
 };
 
 struct sink {

@@ -14,6 +14,7 @@
 
 #include "proxy/access_log.h"
 #include "proxy/buffer.h"
+#include "proxy/fault_log.h"
 #include "proxy/http1_forward.h"
 #include "proxy/http_date.h"
 #include "proxy/maps.h"
@@ -64,6 +65,7 @@ struct worker {
 	struct http_date date;
 	struct http1_id_source ids;
 	struct access_log log;
+	struct fault_log faults;
 
 	struct watch listen[2]; /* IPv4, IPv6; .fd -1: absent */
 	struct timer listen_pause;
