@@ -51,7 +51,7 @@ static __always_inline bool flow_has_backend(const struct flow *flow,
 	       (backend->state == BACKEND_ACTIVE || backend->state == BACKEND_DRAINING);
 }
 
-static __always_inline void nat_fill4(struct flow4_key *reply, struct nat *nat,
+static __always_inline void nat_fill4(struct flow4_key *reply, struct nat4 *nat,
 				      const struct flow4_key *key, const struct backend *backend)
 {
 	__builtin_memcpy(&reply->saddr, &backend->addr[12], sizeof(reply->saddr));
@@ -59,13 +59,13 @@ static __always_inline void nat_fill4(struct flow4_key *reply, struct nat *nat,
 	reply->sport = backend->port;
 	reply->dport = key->sport;
 	reply->proto = key->proto;
-	nat->frontend_addr[10] = 0xff;
-	nat->frontend_addr[11] = 0xff;
-	__builtin_memcpy(&nat->frontend_addr[12], &key->daddr, sizeof(key->daddr));
+	nat->frontend_addr = key->daddr;
 	nat->frontend_port = key->dport;
+	nat->client_addr = key->saddr;
+	nat->client_port = key->sport;
 }
 
-static __always_inline void nat_fill6(struct flow6_key *reply, struct nat *nat,
+static __always_inline void nat_fill6(struct flow6_key *reply, struct nat6 *nat,
 				      const struct flow6_key *key, const struct backend *backend)
 {
 	__builtin_memcpy(reply->saddr, backend->addr, sizeof(reply->saddr));
@@ -74,7 +74,9 @@ static __always_inline void nat_fill6(struct flow6_key *reply, struct nat *nat,
 	reply->dport = key->sport;
 	reply->proto = key->proto;
 	__builtin_memcpy(nat->frontend_addr, key->daddr, sizeof(nat->frontend_addr));
+	__builtin_memcpy(nat->client_addr, key->saddr, sizeof(nat->client_addr));
 	nat->frontend_port = key->dport;
+	nat->client_port = key->sport;
 }
 
 /**
@@ -85,7 +87,7 @@ __noinline int flow4_write(const struct flow4_key *key, const struct flow *flow)
 {
 	struct flow4_key reply = {}, forward;
 	struct backend *backend;
-	struct nat nat = {};
+	struct nat4 nat = {};
 	struct flow entry;
 	int err;
 
@@ -115,7 +117,7 @@ __noinline int flow6_write(const struct flow6_key *key, const struct flow *flow)
 {
 	struct flow6_key reply = {}, forward;
 	struct backend *backend;
-	struct nat nat = {};
+	struct nat6 nat = {};
 	struct flow entry;
 	int err;
 

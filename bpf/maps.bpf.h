@@ -100,14 +100,129 @@ struct nat4_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SLUICE_FLOWS_MAX);
 	__type(key, struct flow4_key);
-	__type(value, struct nat);
+	__type(value, struct nat4);
 };
 
 struct nat6_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SLUICE_FLOWS_MAX);
 	__type(key, struct flow6_key);
-	__type(value, struct nat);
+	__type(value, struct nat6);
+};
+
+struct fragments4_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_FRAGMENTS_MAX);
+	__type(key, struct fragment4_key);
+	__type(value, struct fragment);
+};
+
+struct fragments6_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_FRAGMENTS_MAX);
+	__type(key, struct fragment6_key);
+	__type(value, struct fragment);
+};
+
+struct source_ranges4_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SLUICE_SOURCE_RANGES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct source_range4_key);
+	__type(value, __u32);
+};
+
+struct source_ranges6_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SLUICE_SOURCE_RANGES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct source_range6_key);
+	__type(value, __u32);
+};
+
+struct denylist4_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SLUICE_DENYLIST_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct deny4_key);
+	__type(value, struct deny);
+};
+
+struct denylist6_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SLUICE_DENYLIST_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct deny6_key);
+	__type(value, struct deny);
+};
+
+struct affinity4_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_AFFINITY_MAX);
+	__type(key, struct source4_key);
+	__type(value, struct affinity);
+};
+
+struct affinity6_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_AFFINITY_MAX);
+	__type(key, struct source6_key);
+	__type(value, struct affinity);
+};
+
+struct rates4_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_RATES_MAX);
+	__type(key, struct source4_key);
+	__type(value, struct rate);
+};
+
+struct rates6_map {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SLUICE_RATES_MAX);
+	__type(key, struct source6_key);
+	__type(value, struct rate);
+};
+
+struct node_config_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct node_config);
+};
+
+struct tx_ports_map {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, SLUICE_TX_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+};
+
+struct next_hops_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SLUICE_NEXT_HOPS);
+	__type(key, __u32);
+	__type(value, struct next_hop);
+};
+
+struct cpu_state_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+};
+
+struct events_map {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SLUICE_EVENTS_BYTES);
+};
+
+struct event_marks_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DROP_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
 };
 
 struct listeners_map {
@@ -181,6 +296,22 @@ extern struct flows4_map flows4 SEC(".maps");
 extern struct flows6_map flows6 SEC(".maps");
 extern struct nat4_map nat4 SEC(".maps");
 extern struct nat6_map nat6 SEC(".maps");
+extern struct fragments4_map fragments4 SEC(".maps");
+extern struct fragments6_map fragments6 SEC(".maps");
+extern struct source_ranges4_map source_ranges4 SEC(".maps");
+extern struct source_ranges6_map source_ranges6 SEC(".maps");
+extern struct denylist4_map denylist4 SEC(".maps");
+extern struct denylist6_map denylist6 SEC(".maps");
+extern struct affinity4_map affinity4 SEC(".maps");
+extern struct affinity6_map affinity6 SEC(".maps");
+extern struct rates4_map rates4 SEC(".maps");
+extern struct rates6_map rates6 SEC(".maps");
+extern struct node_config_map node_config SEC(".maps");
+extern struct tx_ports_map tx_ports SEC(".maps");
+extern struct next_hops_map next_hops SEC(".maps");
+extern struct cpu_state_map cpu_state SEC(".maps");
+extern struct events_map events SEC(".maps");
+extern struct event_marks_map event_marks SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");
 extern struct steering_map steering SEC(".maps");
 extern struct stats_map stats SEC(".maps");

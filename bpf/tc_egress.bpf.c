@@ -44,11 +44,11 @@ static __always_inline long write_sport(struct __sk_buff *skb, const struct pkt 
 	return bpf_skb_store_bytes(skb, pkt->l4_off_bytes, &port, sizeof(port), 0);
 }
 
-static __always_inline void count_reply(const struct pkt *pkt, const struct nat *nat)
+static __always_inline void count_reply(const struct pkt *pkt, __u32 frontend_id, __u32 backend_id)
 {
 	count_stat(STAT_PACKETS_REPLY);
-	count_frontend(nat->frontend_id, pkt->bytes);
-	count_backend(nat->backend_id, pkt->bytes);
+	count_frontend(frontend_id, pkt->bytes);
+	count_backend(backend_id, pkt->bytes);
 }
 
 static __always_inline int egress4(struct __sk_buff *skb, struct pkt *pkt)
@@ -56,7 +56,7 @@ static __always_inline int egress4(struct __sk_buff *skb, struct pkt *pkt)
 	const struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	enum sluice_drop reason;
 	struct flow4_key key = {};
-	const struct nat *nat;
+	const struct nat4 *nat;
 	__u32 l3 = pkt->l3_off_bytes;
 	__be32 from, to;
 
@@ -70,7 +70,7 @@ static __always_inline int egress4(struct __sk_buff *skb, struct pkt *pkt)
 	nat = bpf_map_lookup_elem(&nat4, &key);
 	if (!nat)
 		return TC_ACT_UNSPEC;
-	__builtin_memcpy(&to, &nat->frontend_addr[12], sizeof(to));
+	to = nat->frontend_addr;
 	if (bpf_l4_csum_replace(skb, check_off_bytes(pkt), from, to,
 				check_flags(pkt) | BPF_F_PSEUDO_HDR | sizeof(to)) ||
 	    bpf_l3_csum_replace(skb, l3 + __builtin_offsetof(struct iphdr, check), from, to,
@@ -79,7 +79,7 @@ static __always_inline int egress4(struct __sk_buff *skb, struct pkt *pkt)
 				0) ||
 	    write_sport(skb, pkt, nat->frontend_port))
 		return TC_ACT_UNSPEC;
-	count_reply(pkt, nat);
+	count_reply(pkt, nat->frontend_id, nat->backend_id);
 	return TC_ACT_UNSPEC;
 }
 
@@ -88,7 +88,7 @@ static __always_inline int egress6(struct __sk_buff *skb, struct pkt *pkt)
 	const struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	enum sluice_drop reason;
 	struct flow6_key key = {};
-	const struct nat *nat;
+	const struct nat6 *nat;
 	__u32 l3 = pkt->l3_off_bytes;
 	__s64 diff;
 
@@ -111,7 +111,7 @@ static __always_inline int egress6(struct __sk_buff *skb, struct pkt *pkt)
 				nat->frontend_addr, sizeof(nat->frontend_addr), 0) ||
 	    write_sport(skb, pkt, nat->frontend_port))
 		return TC_ACT_UNSPEC;
-	count_reply(pkt, nat);
+	count_reply(pkt, nat->frontend_id, nat->backend_id);
 	return TC_ACT_UNSPEC;
 }
 

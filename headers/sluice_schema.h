@@ -18,8 +18,24 @@
  *  rings           | ARRAY_OF_MAPS    | upstream id -> ring (see below) | sluiced | xdp
  *  flows4          | LRU_HASH         | flow4_key -> flow                | xdp     | ctl
  *  flows6          | LRU_HASH         | flow6_key -> flow                | xdp     | ctl
- *  nat4            | LRU_HASH         | flow4_key (of the reply) -> nat  | xdp     | tc ctl
- *  nat6            | LRU_HASH         | flow6_key (of the reply) -> nat  | xdp     | tc ctl
+ *  nat4            | LRU_HASH         | flow4_key (of the reply) -> nat4 | xdp     | xdp tc ctl
+ *  nat6            | LRU_HASH         | flow6_key (of the reply) -> nat6 | xdp     | xdp tc ctl
+ *  fragments4      | LRU_HASH         | fragment4_key -> fragment        | xdp tc  | xdp tc
+ *  fragments6      | LRU_HASH         | fragment6_key -> fragment        | xdp tc  | xdp tc
+ *  source_ranges4  | LPM_TRIE         | source_range4_key -> __u32 (1)   | sluiced | xdp ctl
+ *  source_ranges6  | LPM_TRIE         | source_range6_key -> __u32 (1)   | sluiced | xdp ctl
+ *  denylist4       | LPM_TRIE         | deny4_key -> deny                | sluiced | xdp ctl
+ *  denylist6       | LPM_TRIE         | deny6_key -> deny                | sluiced | xdp ctl
+ *  affinity4       | LRU_HASH         | source4_key -> affinity          | xdp     | ctl
+ *  affinity6       | LRU_HASH         | source6_key -> affinity          | xdp     | ctl
+ *  rates4          | LRU_HASH         | source4_key -> rate              | xdp     | -
+ *  rates6          | LRU_HASH         | source6_key (of the /64) -> rate | xdp     | -
+ *  node_config     | ARRAY, mmapable  | 0 -> node_config                 | sluiced | xdp tc
+ *  tx_ports        | DEVMAP_HASH      | ifindex -> ifindex               | sluiced | xdp
+ *  next_hops       | PERCPU_ARRAY     | slot by hash -> next_hop         | xdp     | -
+ *  cpu_state       | PERCPU_ARRAY     | 0 -> cpu_state                   | xdp     | -
+ *  events          | RINGBUF          | struct drop_event                | xdp tc  | sluiced
+ *  event_marks     | ARRAY            | enum sluice_drop -> ns of record | xdp tc  | -
  *  listeners       | SOCKMAP          | listener slot -> socket          | sluiced | sk
  *  steering        | ARRAY, mmapable  | 0 -> steering                    | sluiced | sk
  *  stats           | PERCPU_ARRAY     | enum sluice_stat -> __u64        | bpf     | admin ctl
@@ -38,6 +54,14 @@
  *                  | new generation                         | generation: pick again
  *  rings           | swapped whole                          | no backend: drop, counted
  *  flows*, nat*    | LRU                                    | pick by hash / no reply of ours: pass
+ *  fragments*      | LRU, and FRAGMENT_LIFE_NS             | later fragment of nothing known: drop
+ *  source_ranges*  | while the Service is there             | the source is refused
+ *  denylist*       | while listed                           | not denied
+ *  affinity*       | LRU, and the frontend's affinity_s     | pick by hash of the source
+ *  rates*          | LRU                                    | no new flow lately: a full bucket
+ *  tx_ports        | while an interface can be sent on by   | the stack sends it (tc_ingress)
+ *                  | XDP; goes with the interface           |
+ *  next_hops       | NEXT_HOP_LIFE_NS                       | ask the FIB
  *  listeners       | slot emptied when a socket closes      | next slot; none: drop, the client
  *                  |                                        | sends SYN again
  *
@@ -71,6 +95,14 @@
 #define SLUICE_BACKENDS_MAX      131072u
 #define SLUICE_MEMBERS_MAX       524288u /* slices of old and new lists coexist for a moment */
 #define SLUICE_FLOWS_MAX         262144u /* each of flows4 flows6 nat4 nat6 */
+#define SLUICE_FRAGMENTS_MAX     8192u   /* each family: datagrams in flight */
+#define SLUICE_SOURCE_RANGES_MAX 65536u  /* each family */
+#define SLUICE_DENYLIST_MAX      262144u /* each family */
+#define SLUICE_AFFINITY_MAX      131072u /* each family */
+#define SLUICE_RATES_MAX         131072u /* each family */
+#define SLUICE_TX_PORTS_MAX      64u
+#define SLUICE_NEXT_HOPS         1024u  /* a power of two */
+#define SLUICE_EVENTS_BYTES      65536u /* a power of two, whole pages */
 #define SLUICE_LISTENERS_MAX     1024u
 #define SLUICE_WORKERS_MAX       256u
 #define SLUICE_INTERFACES_MAX    16u
@@ -95,6 +127,14 @@ enum sluice_frontend_flag {
 	FRONTEND_F_PASS_OTHER_PORTS = 1 << 0,
 	/* FRONTEND_HTTP: TLS is spoken on this port. */
 	FRONTEND_F_TLS = 1 << 1,
+	/* FRONTEND_L4: only sources that source_ranges* holds under .ranges_id begin a flow. */
+	FRONTEND_F_SOURCE_RANGES = 1 << 2,
+	/* FRONTEND_L4: flows of one source go to one backend, for .affinity_s after the last one
+	 * began. */
+	FRONTEND_F_AFFINITY = 1 << 3,
+	/* FRONTEND_L4: externalTrafficPolicy Local. The ring holds nothing but pods of this node, so
+	 * a packet does not depend on it; sluicectl and the metrics show it. */
+	FRONTEND_F_LOCAL_ONLY = 1 << 4,
 };
 
 /* addr 0.0.0.0 (or ::) with a port: any address of the node; asked by sk_lookup alone. */
@@ -118,6 +158,68 @@ struct frontend {
 	__u16 flags;       /* enum sluice_frontend_flag */
 	__u8 kind;         /* enum sluice_frontend_kind */
 	__u8 pad;
+	__u32 ranges_id;  /* FRONTEND_F_SOURCE_RANGES: say the id of one frontend of the Service */
+	__u32 affinity_s; /* FRONTEND_F_AFFINITY: seconds */
+	__u32 rate_per_s; /* new flows a second that one source may begin, as many at once; 0: any */
+};
+
+/* ---- who may come ------------------------------------------------------------------------------ */
+
+/* loadBalancerSourceRanges; a frontend with FRONTEND_F_SOURCE_RANGES refuses whom it does not find. */
+struct source_range4_key {
+	__u32 prefix_bits; /* 32 + the length of the range's prefix */
+	__u32 ranges_id;
+	__be32 addr;
+};
+
+struct source_range6_key {
+	__u32 prefix_bits; /* 32 + the length of the range's prefix */
+	__u32 ranges_id;
+	__u8 addr[16];
+};
+
+/* Asked for each packet to a frontend of any kind while node_config says NODE_F_DENYLIST4 or 6. */
+struct deny4_key {
+	__u32 prefix_bits;
+	__be32 addr;
+};
+
+struct deny6_key {
+	__u32 prefix_bits;
+	__u8 addr[16];
+};
+
+enum sluice_deny_origin {
+	DENY_MANIFEST = 1 << 0, /* ConfigMap sluice-denylist */
+	DENY_COMMAND = 1 << 1,  /* sluicectl deny add */
+};
+
+struct deny {
+	__u64 added_unix_s;
+	__u32 origin; /* enum sluice_deny_origin, or both of them */
+	__u32 pad;
+};
+
+/* A client of an upstream. */
+struct source4_key {
+	__be32 addr;
+	__u32 upstream_id;
+};
+
+struct source6_key {
+	__u8 addr[16];
+	__u32 upstream_id;
+};
+
+struct affinity {
+	__u64 last_new_flow_ns; /* CLOCK_MONOTONIC_COARSE */
+	__u32 backend_id;
+	__u32 backend_generation;
+};
+
+/* Generic cell rate algorithm (ITU-T I.371): when the bucket of a source would be full again. */
+struct rate {
+	__u64 full_at_ns; /* CLOCK_MONOTONIC_COARSE */
 };
 
 /* ---- upstreams, backends, members, rings ----------------------------------------------------- */
@@ -153,6 +255,9 @@ enum sluice_backend_state {
 
 enum sluice_backend_flag {
 	BACKEND_F_LOCAL = 1 << 0, /* runs on this node, or no node is known: reached by the stack */
+	/* Not local: how it is reached. None of these: source NAT to the address of this node. */
+	BACKEND_F_DSR = 1 << 1, /* encapsulated to .node_addr, which replies to the client itself */
+	BACKEND_F_GUE = 1 << 2, /* with BACKEND_F_DSR: in UDP (GUE variant 1) instead of IP in IP */
 };
 
 struct backend {
@@ -206,17 +311,120 @@ struct flow {
 	__u32 backend_generation;
 	__u32 frontend_id;
 	__u8 state; /* enum sluice_flow_state */
-	__u8 pad[3];
+	__u8 pad;
+	__be16 source_port; /* towards the backend; 0: the client's own */
 };
 
-/* Reverse entry: what the reply's source has to become. Written with the flow or not at all. */
-struct nat {
-	__u8 frontend_addr[16];
+/*
+ * Reverse entry: what a reply's source and destination become. Written with the flow or not at all;
+ * flows that are encapsulated have none on the first node. The reply goes to the client's address,
+ * or with source NAT to that of the node.
+ */
+struct nat4 {
+	__be32 frontend_addr;
+	__be32 client_addr;
 	__be16 frontend_port;
-	__u16 pad;
+	__be16 client_port;
 	__u32 frontend_id;
 	__u32 backend_id;
 	__u32 backend_generation;
+};
+
+struct nat6 {
+	__u8 frontend_addr[16];
+	__u8 client_addr[16];
+	__be16 frontend_port;
+	__be16 client_port;
+	__u32 frontend_id;
+	__u32 backend_id;
+	__u32 backend_generation;
+};
+
+/* Ports of a fragmented datagram, which only its first fragment carries. */
+#define FRAGMENT_LIFE_NS 30000000000ull /* as net.ipv4.ipfrag_time */
+
+struct fragment4_key {
+	__be32 saddr;
+	__be32 daddr;
+	__be16 id;
+	__u8 proto;
+	__u8 pad;
+};
+
+struct fragment6_key {
+	__u8 saddr[16];
+	__u8 daddr[16];
+	__be32 id;
+};
+
+struct fragment {
+	__u64 first_seen_ns; /* CLOCK_MONOTONIC_COARSE */
+	__be16 sport;
+	__be16 dport;
+	__u8 proto;
+	__u8 pad[3];
+};
+
+/* ---- the node ---------------------------------------------------------------------------------- */
+
+enum sluice_node_flag {
+	NODE_F_DENYLIST4 = 1 << 0, /* denylist4 is not empty: ask it */
+	NODE_F_DENYLIST6 = 1 << 1,
+	NODE_F_SNAT4 = 1 << 2, /* .addr4 is set: source NAT and tunnels over IPv4 are possible */
+	NODE_F_SNAT6 = 1 << 3,
+	/* Packets to a port of a frontend address that no frontend has go up the stack, on all
+	 * addresses (FRONTEND_F_PASS_OTHER_PORTS says it for one). */
+	NODE_F_PASS_UNKNOWN_PORTS = 1 << 4,
+};
+
+/* What the programs have to know of this node. .flags is stored last. */
+struct node_config {
+	__u8 addr6[16]; /* our own: source of packets to remote pods, end of tunnels */
+	__be32 addr4;
+	__u32 flags;           /* enum sluice_node_flag */
+	__u16 source_port_min; /* host order: range for source NAT, which the host does not use */
+	__u16 source_port_max; /* host order, inclusive */
+	__be16 gue_port;       /* of tunnels in UDP, to and from */
+	__u16 pad;
+	__u32 new_flows_max; /* entries a CPU makes a second; above it flows go by hash; 0: no limit */
+	__u32 reserved[7];
+};
+
+/* Answer of the FIB for one destination, asked again after NEXT_HOP_LIFE_NS. */
+#define NEXT_HOP_LIFE_NS 100000000ull
+
+struct next_hop {
+	__u8 addr[16];  /* whose next hop it is */
+	__u64 asked_ns; /* CLOCK_MONOTONIC_COARSE */
+	__u32 ifindex;
+	__u32 mtu_bytes;
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u32 in_ifindex; /* where the packet came in: rules may depend on it */
+};
+
+struct cpu_state {
+	__u64 second; /* of CLOCK_MONOTONIC_COARSE, in which .new_flows were made */
+	__u32 new_flows;
+	__u32 pad;
+};
+
+/* First packet of each reason a second, over all CPUs. */
+enum sluice_event_kind {
+	EVENT_DROP = 1,
+};
+
+#define EVENT_HEAD_BYTES 64u
+
+struct drop_event {
+	__u32 kind;   /* enum sluice_event_kind */
+	__u32 reason; /* enum sluice_drop */
+	__u64 at_ns;  /* CLOCK_MONOTONIC_COARSE */
+	__u32 ifindex;
+	__u32 packet_bytes;
+	__u32 head_bytes;            /* of .head that are filled */
+	__u32 l3_off_bytes;          /* where the IP header begins in .head */
+	__u8 head[EVENT_HEAD_BYTES]; /* the packet from its Ethernet header on */
 };
 
 /* ---- steering of HTTP connections to the helper ---------------------------------------------- */
@@ -241,13 +449,26 @@ enum sluice_stat {
 	STAT_FLOWS_NOT_INSERTED = 5,
 	STAT_FLOWS_REPICKED = 6, /* backend gone or id recycled: picked again */
 	STAT_STEERED = 7,
+	STAT_FLOWS_COLLIDED =
+		8, /* two frontends, one backend, one client port: another source port */
+	STAT_PACKETS_SNAT = 9, /* to pods of other nodes, with the address of this one */
+	STAT_PACKETS_DSR = 10, /* to pods of other nodes, encapsulated */
+	STAT_PACKETS_DECAPSULATED = 11,
+	STAT_PACKETS_FRAGMENT = 12, /* later fragments that followed their first */
+	STAT_PACKETS_BY_STACK = 13, /* for other nodes, handed to the stack to be sent */
+	STAT_ICMP_ECHOES = 14,      /* answered for a frontend */
+	STAT_ICMP_TRANSLATED = 15,
+	STAT_ICMP_SENT = 16,   /* time exceeded, packet too big */
+	STAT_RESETS_SENT = 17, /* TCP whose backend is gone */
+	STAT_AFFINITY_HITS = 18,
 	STAT_MAX = 32, /* room, so that a new counter is no new layout */
 };
 
 struct traffic {
 	__u64 packets;
 	__u64 bytes;
-	__u64 flows;
+	__u64 flows;       /* begun */
+	__u64 flows_ended; /* whose end was seen: FIN or RST */
 };
 
 /* One entry a worker process, written by it alone through shared memory. */
@@ -337,13 +558,31 @@ static inline __u32 sluice_filter_bit(const __u32 v[4])
 
 SLUICE_ASSERT(sizeof(struct frontend4_key) == 8, "frontend4_key");
 SLUICE_ASSERT(sizeof(struct frontend6_key) == 20, "frontend6_key");
-SLUICE_ASSERT(sizeof(struct frontend) == 12, "frontend");
+SLUICE_ASSERT(sizeof(struct frontend) == 24, "frontend");
+SLUICE_ASSERT(sizeof(struct source_range4_key) == 12, "source_range4_key");
+SLUICE_ASSERT(sizeof(struct source_range6_key) == 24, "source_range6_key");
+SLUICE_ASSERT(sizeof(struct deny4_key) == 8, "deny4_key");
+SLUICE_ASSERT(sizeof(struct deny6_key) == 20, "deny6_key");
+SLUICE_ASSERT(sizeof(struct deny) == 16, "deny");
+SLUICE_ASSERT(sizeof(struct source4_key) == 8, "source4_key");
+SLUICE_ASSERT(sizeof(struct source6_key) == 20, "source6_key");
+SLUICE_ASSERT(sizeof(struct affinity) == 16, "affinity");
+SLUICE_ASSERT(sizeof(struct rate) == 8, "rate");
 SLUICE_ASSERT(sizeof(struct upstream) == 24, "upstream");
 SLUICE_ASSERT(sizeof(struct backend) == 64, "backend");
 SLUICE_ASSERT(sizeof(struct flow4_key) == 16, "flow4_key");
 SLUICE_ASSERT(sizeof(struct flow6_key) == 40, "flow6_key");
 SLUICE_ASSERT(sizeof(struct flow) == 24, "flow");
-SLUICE_ASSERT(sizeof(struct nat) == 32, "nat");
+SLUICE_ASSERT(sizeof(struct nat4) == 24, "nat4");
+SLUICE_ASSERT(sizeof(struct nat6) == 48, "nat6");
+SLUICE_ASSERT(sizeof(struct fragment4_key) == 12, "fragment4_key");
+SLUICE_ASSERT(sizeof(struct fragment6_key) == 36, "fragment6_key");
+SLUICE_ASSERT(sizeof(struct fragment) == 16, "fragment");
+SLUICE_ASSERT(sizeof(struct node_config) == 64, "node_config");
+SLUICE_ASSERT(sizeof(struct next_hop) == 48, "next_hop");
+SLUICE_ASSERT(sizeof(struct cpu_state) == 16, "cpu_state");
+SLUICE_ASSERT(sizeof(struct drop_event) == 96, "drop_event");
+SLUICE_ASSERT(sizeof(struct traffic) == 32, "traffic");
 SLUICE_ASSERT(sizeof(struct steering) == 8, "steering");
 SLUICE_ASSERT(sizeof(struct worker_stats) == (64 + 2 * FAULT_MAX) * 8, "worker_stats");
 SLUICE_ASSERT(sizeof(struct interface_state) == 24, "interface_state");

@@ -116,25 +116,26 @@ static void fill_family(struct fixture *fixture, int v6)
 		uint8_t proto = protos[i];
 
 		frontend_set(fixture, frontend, PORT_L4, proto,
-			     (struct frontend){ 1 + base, UPSTREAM_L4 + base, 0, FRONTEND_L4, 0 });
-		frontend_set(
-			fixture, frontend, PORT_EMPTY, proto,
-			(struct frontend){ 2 + base, UPSTREAM_EMPTY + base, 0, FRONTEND_L4, 0 });
-		frontend_set(
-			fixture, frontend, PORT_BAD_RING, proto,
-			(struct frontend){ 3 + base, UPSTREAM_BAD_RING + base, 0, FRONTEND_L4, 0 });
+			     (struct frontend){ 1 + base, UPSTREAM_L4 + base, 0, FRONTEND_L4, 0, 0,
+						0, 0 });
+		frontend_set(fixture, frontend, PORT_EMPTY, proto,
+			     (struct frontend){ 2 + base, UPSTREAM_EMPTY + base, 0, FRONTEND_L4, 0,
+						0, 0, 0 });
+		frontend_set(fixture, frontend, PORT_BAD_RING, proto,
+			     (struct frontend){ 3 + base, UPSTREAM_BAD_RING + base, 0, FRONTEND_L4,
+						0, 0, 0, 0 });
 	}
 	frontend_set(fixture, frontend, PORT_HTTP, IPPROTO_TCP,
-		     (struct frontend){ 4 + base, 0, 0, FRONTEND_HTTP, 0 });
+		     (struct frontend){ 4 + base, 0, 0, FRONTEND_HTTP, 0, 0, 0, 0 });
 	frontend_set(fixture, node, PORT_HTTP, IPPROTO_TCP,
-		     (struct frontend){ 5 + base, 0, 0, FRONTEND_HTTP, 0 });
+		     (struct frontend){ 5 + base, 0, 0, FRONTEND_HTTP, 0, 0, 0, 0 });
 	frontend_set(fixture, frontend, 0, 0,
-		     (struct frontend){ 6 + base, 0, 0, FRONTEND_ADDRESS, 0 });
-	frontend_set(
-		fixture, node, 0, 0,
-		(struct frontend){ 7 + base, 0, FRONTEND_F_PASS_OTHER_PORTS, FRONTEND_ADDRESS, 0 });
+		     (struct frontend){ 6 + base, 0, 0, FRONTEND_ADDRESS, 0, 0, 0, 0 });
+	frontend_set(fixture, node, 0, 0,
+		     (struct frontend){ 7 + base, 0, FRONTEND_F_PASS_OTHER_PORTS, FRONTEND_ADDRESS,
+					0, 0, 0, 0 });
 	frontend_set(fixture, v6 ? "::" : "0.0.0.0", 8000, IPPROTO_TCP,
-		     (struct frontend){ 8 + base, 0, 0, FRONTEND_HTTP, 0 });
+		     (struct frontend){ 8 + base, 0, 0, FRONTEND_HTTP, 0, 0, 0, 0 });
 	fixture_ring_set(fixture, UPSTREAM_BAD_RING + base, 0);
 }
 

@@ -173,7 +173,10 @@ static int arrays_open(struct dataplane *dp, char *error)
 		err = array_open(dp, &dp->steering, MAP_STEERING);
 	if (!err)
 		err = array_open(dp, &dp->daemon_state, MAP_DAEMON_STATE);
-	if (!err && !mapped_array_at(&dp->daemon_state, 0))
+	if (!err)
+		err = array_open(dp, &dp->node_config, MAP_NODE_CONFIG);
+	if (!err &&
+	    (!mapped_array_at(&dp->daemon_state, 0) || !mapped_array_at(&dp->node_config, 0)))
 		err = -errno;
 	if (!err)
 		err = addresses_init(&dp->addresses);
@@ -282,6 +285,7 @@ void dataplane_close(struct dataplane *dp)
 	mapped_array_close(&dp->filter);
 	mapped_array_close(&dp->steering);
 	mapped_array_close(&dp->daemon_state);
+	mapped_array_close(&dp->node_config);
 	addresses_free(&dp->addresses);
 	extents_free(&dp->member_extents);
 	pending_free(&dp->pending);
@@ -301,6 +305,11 @@ void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_m
 	out->backends = dp->maps[MAP_BACKENDS];
 	out->members = dp->maps[MAP_MEMBERS];
 	out->worker_stats = dp->maps[MAP_WORKER_STATS];
+}
+
+struct node_config *dataplane_node_config(struct dataplane *dp)
+{
+	return mapped_array_at(&dp->node_config, 0);
 }
 
 struct daemon_state *dataplane_daemon_state(struct dataplane *dp)

@@ -74,6 +74,9 @@ struct dataplane_worker_maps {
 };
 void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_maps *out);
 
+/* What the programs know of this node, mapped: written by the caller in place. Borrowed. */
+struct node_config *dataplane_node_config(struct dataplane *dp);
+
 /* The daemon's own entry, mapped: written by the caller in place. Borrowed. */
 struct daemon_state *dataplane_daemon_state(struct dataplane *dp);
 

@@ -11,6 +11,17 @@ static const char *const stat_names[STAT_MAX] = {
 	[STAT_FLOWS_NOT_INSERTED] = "flows_not_inserted",
 	[STAT_FLOWS_REPICKED] = "flows_repicked",
 	[STAT_STEERED] = "steered",
+	[STAT_FLOWS_COLLIDED] = "flows_collided",
+	[STAT_PACKETS_SNAT] = "packets_snat",
+	[STAT_PACKETS_DSR] = "packets_dsr",
+	[STAT_PACKETS_DECAPSULATED] = "packets_decapsulated",
+	[STAT_PACKETS_FRAGMENT] = "packets_fragment",
+	[STAT_PACKETS_BY_STACK] = "packets_by_stack",
+	[STAT_ICMP_ECHOES] = "icmp_echoes",
+	[STAT_ICMP_TRANSLATED] = "icmp_translated",
+	[STAT_ICMP_SENT] = "icmp_sent",
+	[STAT_RESETS_SENT] = "resets_sent",
+	[STAT_AFFINITY_HITS] = "affinity_hits",
 };
 
 static const struct {

@@ -23,6 +23,7 @@ struct dataplane {
 	size_t interfaces_count;
 
 	struct mapped_array upstreams, backends, members, filter, steering, daemon_state;
+	struct mapped_array node_config;
 	struct addresses addresses;
 	struct extents member_extents; /* which part of members is in use */
 	struct pending pending;        /* writes that failed, to be tried again */

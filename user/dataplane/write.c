@@ -203,6 +203,9 @@ int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 		.upstream_id = frontend->upstream_id,
 		.flags = frontend->flags,
 		.kind = frontend->kind,
+		.ranges_id = frontend->ranges_id,
+		.affinity_s = frontend->affinity_s,
+		.rate_per_s = frontend->rate_per_s,
 	}, old;
 	union frontend_key key;
 	int fd = frontend_key(dp, frontend, &key);

@@ -170,6 +170,7 @@ struct frontend_claim {
 	struct upstream_entry
 		*upstream; /* borrowed, one reference held; NULL: HTTP or an address */
 	uint16_t flags;
+	uint32_t ranges_id, affinity_s, rate_per_s; /* as in struct frontend */
 };
 
 struct frontend_entry {

@@ -224,6 +224,9 @@ int frontend_refresh(struct table *table, const struct model *model,
 		return frontend_remove(table, frontend);
 	public.upstream_id = winner->upstream ? winner->upstream->public.id : 0;
 	public.flags = winner->flags;
+	public.ranges_id = winner->ranges_id;
+	public.affinity_s = winner->affinity_s;
+	public.rate_per_s = winner->rate_per_s;
 	public.kind = winner->service ? FRONTEND_L4 : FRONTEND_HTTP;
 	if (!public.port) {
 		public.kind = FRONTEND_ADDRESS;
@@ -238,6 +241,9 @@ int frontend_refresh(struct table *table, const struct model *model,
 		return err;
 	same = frontend->public.owner && public.upstream_id == frontend->public.upstream_id &&
 	       public.flags == frontend->public.flags && public.kind == frontend->public.kind &&
+	       public.ranges_id == frontend->public.ranges_id &&
+	       public.affinity_s == frontend->public.affinity_s &&
+	       public.rate_per_s == frontend->public.rate_per_s &&
 	       strcmp(public.owner, frontend->public.owner) == 0;
 	free(frontend->public.owner);
 	frontend->public = public;

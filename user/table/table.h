@@ -45,8 +45,11 @@ struct table_frontend {
 	uint32_t id;           /* from 1, stable while the frontend lives */
 	uint32_t upstream_id;
 	uint16_t flags;
-	uint8_t kind; /* enum sluice_frontend_kind */
-	char *owner;  /* owned by the table; "Service ns/name", "http" */
+	uint8_t kind;        /* enum sluice_frontend_kind */
+	uint32_t ranges_id;  /* as in struct frontend */
+	uint32_t affinity_s; /* likewise */
+	uint32_t rate_per_s; /* likewise */
+	char *owner;         /* owned by the table; "Service ns/name", "http" */
 };
 
 struct table_backend {
