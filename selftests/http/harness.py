@@ -64,8 +64,9 @@ def field(head, name):
     return found and found.group(1).decode()
 
 
-def read_body(conn, head, rest):
-    """Body of a request or response by its head; (body, bytes behind it)."""
+def read_body(conn, head, rest, trailers=None):
+    """Body of a request or response by its head; (body, bytes behind it). Trailer lines are added
+    to the list."""
     if (field(head, "transfer-encoding") or "").lower() == "chunked":
         body = b""
         while True:
@@ -73,12 +74,18 @@ def read_body(conn, head, rest):
                 rest += _more(conn)
             line, _, rest = rest.partition(b"\r\n")
             size = int(line, 16)
+            while size == 0:
+                while b"\r\n" not in rest:
+                    rest += _more(conn)
+                line, _, rest = rest.partition(b"\r\n")
+                if not line:
+                    return body, rest
+                if trailers is not None:
+                    trailers.append(line)
             while len(rest) < size + 2:
                 rest += _more(conn)
             body += rest[:size]
             rest = rest[size + 2:]
-            if size == 0:
-                return body, rest
     length = field(head, "content-length")
     if length is None:
         if not head.startswith(b"HTTP/"):

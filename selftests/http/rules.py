@@ -14,7 +14,7 @@ class Recorder:
 
     def __init__(self):
         self.answer, self.close = ANSWER, False
-        self.seen, self.lock = [], threading.Lock()
+        self.seen, self.trailers, self.lock = [], [], threading.Lock()
         self.backend = Backend(self._serve)
 
     def _serve(self, conn, _backend):
@@ -24,9 +24,11 @@ class Recorder:
             head, rest = read_head(conn, rest)
             if head is None:
                 return
-            body, rest = read_body(conn, head, rest)
+            trailers = []
+            body, rest = read_body(conn, head, rest, trailers)
             with self.lock:
                 self.seen.append((head, body))
+                self.trailers = trailers
             for piece in self.answer if isinstance(self.answer, list) else [self.answer]:
                 conn.sendall(piece)
             if self.close:

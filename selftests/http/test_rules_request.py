@@ -44,6 +44,10 @@ PASS = [
     ("chunked", b"POST / HTTP/1.1" + H + I + C + b"\r\nTransfer-Encoding: Chunked" + E +
      b"5;x=\"y\"\r\nhello\r\n1\r\n!\r\n0\r\nHost: b\r\nX: y\r\n\r\n", b"POST /", b"a.test",
      b"Transfer-Encoding: chunked\r\n", b"hello!"),
+    ("Max-Forwards counts down", b"OPTIONS /x HTTP/1.1" + H + I + C + b"\r\nMax-Forwards: 10\r\nA: b" + E,
+     b"OPTIONS /x", b"a.test", b"Max-Forwards: 9\r\nA: b\r\n", b""),
+    ("Max-Forwards of GET", b"GET /x HTTP/1.1" + H + I + C + b"\r\nMax-Forwards: 0" + E,
+     b"GET /x", b"a.test", b"Max-Forwards: 0\r\n", b""),
     ("TE: trailers", b"GET / HTTP/1.1" + H + I + C + b"\r\nTE: trailers" + E, b"GET /", b"a.test",
      b"Connection: TE\r\nTE: trailers\r\n", b""),
 ]
@@ -84,6 +88,7 @@ REFUSED = [
                 (b"Content-Length: +5", 400), (b"Content-Length: 0x5", 400),
                 (b"Content-Length:", 400), (b"Content-Length: 99999999999999999999", 400),
                 (b"Content-Length: 5\r\nTransfer-Encoding: chunked", 400),
+                (b"Content-Length: 5\r\nTransfer-Encoding: new", 400),
                 (b"Transfer-Encoding: chunked, chunked", 400),
                 (b"Transfer-Encoding: gzip, chunked", 400), (b"Transfer-Encoding: xchunked", 501),
                 (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
@@ -154,8 +159,9 @@ class Requests(unittest.TestCase):
         self.stage.recorder.take()
 
     def test_options_asterisk_is_answered_here(self):
-        for line in (b"OPTIONS *", b"OPTIONS http://a.test"):
-            answer, _ = self.stage.talk([line + b" HTTP/1.1" + H + C + E])
+        for line, fields in ((b"OPTIONS *", b""), (b"OPTIONS http://a.test", b""),
+                             (b"OPTIONS /x", b"\r\nMax-Forwards: 0")):
+            answer, _ = self.stage.talk([line + b" HTTP/1.1" + H + C + fields + E])
             self.assertEqual(status_of(answer), 200, answer)
             self.assertEqual(self.stage.recorder.take(), [])
 

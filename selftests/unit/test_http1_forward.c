@@ -227,7 +227,7 @@ static const struct answer_case answers[] = {
 	  "\r\n",
 	  HTTP1_FRAMING_NONE, true },
 	{ "fields are cleaned", 0, 1, KEEP, "HTTP/1.1 200\r\nA : b\r\n c\r\nContent-Length: 1" END,
-	  "HTTP/1.1 200 \r\nA: b   c\r\nContent-Length: 1\r\n" DS "\r\n", HTTP1_FRAMING_LENGTH,
+	  "HTTP/1.1 200 \r\nA: b c\r\nContent-Length: 1\r\n" DS "\r\n", HTTP1_FRAMING_LENGTH,
 	  true },
 };
 

@@ -7,8 +7,8 @@
 
 #include "proxy/tls.h"
 
-#define LINGER_MS         2000u /* for the client to read the answer and close */
-#define LINGER_BYTES_MAX  (1u << 20)
+#define LINGER_MS         5000u /* for the client to read the answer and close */
+#define LINGER_TURN_BYTES (256u * 1024)
 #define DISCARD_MS        5000u
 #define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
 
@@ -66,13 +66,12 @@ static int respond(struct exchange *x, const struct http1_response *response)
 	struct conn *conn = conn_of(x);
 	bool interim = response->flags & HTTP1_RESPONSE_F_INTERIM;
 	bool tunnel = response->flags & HTTP1_RESPONSE_F_SWITCH;
-	/* Who still waits for a 100 may send the body after this answer, or the next request. */
-	bool waits = (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE) && !x->request_done &&
-		     !x->up.moved_bytes;
 	struct http1_forward_response how = {
 		.date = worker_date(conn->worker),
+		/* Who still waits for a 100 may send the body after this answer, or the next
+		 * request. */
 		.client_keep_alive = (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
-				     !conn->worker->draining && !waits,
+				     !conn->worker->draining && !exchange_awaits_continue(x),
 		.request_flags = x->request.flags,
 		.request_version_minor = x->request.version_minor,
 		.request_method_id = x->method_id,
@@ -132,6 +131,8 @@ static int reply(struct exchange *x, const struct http1_reply *reply)
 static void await_next(struct conn *conn)
 {
 	conn->state = CONN_HEAD;
+	if (!http1_reader_bytes(&conn->reader)) /* trailers may have been kept in it */
+		http1_reader_release(&conn->reader);
 	if (http1_reader_bytes(&conn->reader) || conn->stream.readable)
 		worker_defer(conn->worker, &conn->next);
 	if (!http1_reader_bytes(&conn->reader))
@@ -171,6 +172,7 @@ static void ended(struct exchange *x, bool aborted)
 
 	count_bytes(conn);
 	conn->exchange = NULL;
+	conn->reader.trailer_items = NULL; /* the exchange's */
 	if (aborted) {
 		stream_reset_on_close(&conn->stream);
 		conn_close(conn);
@@ -227,6 +229,7 @@ static void take_request(struct conn *conn, bool refused)
 	} else {
 		exchange_begin(x);
 		http1_reader_drop(&conn->reader, head_bytes);
+		conn->reader.trailer_items = exchange_request_trailers(x);
 		http1_reader_body(&conn->reader, framing, length_bytes, 0);
 	}
 	exchange_run(x);
@@ -268,15 +271,18 @@ static void read_head(struct conn *conn)
 /* Reads what comes and throws it away, so that no reset takes our answer from the client. */
 static void read_away(struct conn *conn)
 {
-	char dust[4096];
+	char dust[16384];
+	size_t turn_bytes = 0;
 	ssize_t got;
 
 	do {
 		got = stream_read(&conn->stream, dust, sizeof(dust));
 		if (got > 0)
-			conn->discarded_bytes += (uint64_t)got;
-	} while (got > 0 && conn->discarded_bytes < LINGER_BYTES_MAX);
-	if (got != -EAGAIN)
+			turn_bytes += (size_t)got;
+	} while (got > 0 && turn_bytes < LINGER_TURN_BYTES);
+	if (got > 0)
+		worker_defer(conn->worker, &conn->next);
+	else if (got != -EAGAIN)
 		conn_close(conn);
 }
 
@@ -290,7 +296,6 @@ static void linger(struct conn *conn)
 	}
 	http1_reader_release(&conn->reader);
 	conn->state = CONN_LINGER;
-	conn->discarded_bytes = 0;
 	arm(conn, LINGER_MS);
 	read_away(conn);
 }
@@ -342,7 +347,10 @@ static void on_next(struct task *task)
 {
 	struct conn *conn = (struct conn *)((char *)task - offsetof(struct conn, next));
 
-	read_head(conn);
+	if (conn->state == CONN_LINGER)
+		read_away(conn);
+	else
+		read_head(conn);
 }
 
 static void on_timer(struct timer *timer)

@@ -10,9 +10,17 @@
 
 #define STATUS_CLIENT_GONE 499 /* in the log only, as nginx writes it */
 #define RETRY_AFTER_S      1u
+#define CONTINUE_WAIT_MS   1000u /* for the backend's 100: as long as curl waits, too */
 
 static void on_timer(struct timer *timer);
 static void on_yield(struct task *task);
+
+size_t exchange_bytes(uint32_t fields_max)
+{
+	uint32_t most = fields_max > 2 * HTTP1_TRAILERS_MAX ? fields_max : 2 * HTTP1_TRAILERS_MAX;
+
+	return sizeof(struct exchange) + most * sizeof(struct http_field);
+}
 
 struct exchange *exchange_new(struct worker *worker)
 {
@@ -30,6 +38,14 @@ struct exchange *exchange_new(struct worker *worker)
 	x->request_writer.pool = &worker->buffers;
 	http1_request_begin(&x->request, x->fields, worker->settings->fields_max);
 	return x;
+}
+
+/* RFC 9110 6.5.1: a recipient that wants trailers says so; without it nobody knows that they are
+ * not dropped or taken for something else further on. */
+struct http_field *exchange_request_trailers(struct exchange *x)
+{
+	return x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS ? x->fields + HTTP1_TRAILERS_MAX
+							      : NULL;
 }
 
 void exchange_discard(struct exchange *x)
@@ -161,7 +177,8 @@ void exchange_begin(struct exchange *x)
 	worker->stats->requests++;
 	if (worker->log.form != ACCESS_LOG_OFF)
 		x->record = access_record_new(&x->request);
-	if (x->request.flags & HTTP1_REQUEST_F_ASTERISK) {
+	if ((x->request.flags & HTTP1_REQUEST_F_ASTERISK) ||
+	    !http1_request_count_hop(&x->request)) {
 		exchange_reply(x, &(struct http1_reply){ .status = 200, .keep_alive = true });
 		return;
 	}
@@ -198,7 +215,7 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 	/* Who waits for a 100 may or may not send the body now: the next request is not to be found. */
 	full.keep_alive = reply->keep_alive && !x->worker->draining &&
 			  (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
-			  !(x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE);
+			  !exchange_awaits_continue(x);
 	full.confirm_keep_alive = x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE_SAID;
 	exchange_let_go(x, false);
 	x->status = (uint16_t)reply->status;
@@ -321,6 +338,8 @@ static uint64_t timeout_ms(const struct exchange *x)
 	case EXCHANGE_CONNECT:
 		return either(route->connect_timeout_ms, settings->connect_timeout_ms);
 	case EXCHANGE_HEAD:
+		if (exchange_awaits_continue(x))
+			return CONTINUE_WAIT_MS;
 		return x->request_done
 			       ? either(route->response_timeout_ms, settings->response_timeout_ms)
 			       : either(route->idle_timeout_ms, settings->body_timeout_ms);
@@ -336,6 +355,33 @@ void exchange_arm(struct exchange *x)
 	timers_arm(&x->worker->timers, &x->timer, x->worker->now_ms + timeout_ms(x));
 }
 
+/* A client whose body waits for a 100, in front of a backend that sends none, would wait for ever:
+ * after a while it gets one from here. */
+static void send_continue(struct exchange *x)
+{
+	const struct http1_response response = {
+		.status = 100,
+		.version_minor = 1,
+		.reason = HTTP_SLICE("Continue"),
+		.flags = HTTP1_RESPONSE_F_INTERIM,
+	};
+
+	x->continued = true;
+	x->worker->stats->responses_1xx++;
+	if (x->client->respond(x, &response)) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	x->client_sink->ops->flush(x->client_sink);
+	exchange_arm(x);
+}
+
+bool exchange_awaits_continue(const struct exchange *x)
+{
+	return (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE) && !x->continued &&
+	       !x->request_done && !x->up.moved_bytes;
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct exchange *x = (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
@@ -345,7 +391,10 @@ static void on_timer(struct timer *timer)
 		exchange_upstream_failed(x, -ETIMEDOUT, "connect");
 		break;
 	case EXCHANGE_HEAD:
-		if (!x->request_done && !x->request_stopped && x->up_state == RELAY_WAIT_SOURCE)
+		if (exchange_awaits_continue(x))
+			send_continue(x);
+		else if (!x->request_done && !x->request_stopped &&
+			 x->up_state == RELAY_WAIT_SOURCE)
 			exchange_refuse(x,
 					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
 		else

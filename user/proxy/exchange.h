@@ -94,17 +94,26 @@ struct exchange {
 	bool response_reusable;
 	bool fresh_only; /* a kept connection failed: take a new one */
 	bool upgrade;    /* a websocket was asked for */
+	bool continued;  /* 100 (Continue) was sent to the client */
 	bool attached;   /* another connection was taken in this turn */
 	bool running;
 
-	struct http_field fields[]; /* settings.fields_max, for the request */
+	/* settings.fields_max for the request; once it is forwarded, for the trailers of both ways */
+	struct http_field fields[];
 };
+
+/* Size of one whose requests have up to @fields_max fields. */
+size_t exchange_bytes(uint32_t fields_max);
 
 /**
  * exchange_new - memory for one; the request parser is ready to begin
  * Return: NULL if there is no memory.
  */
 struct exchange *exchange_new(struct worker *worker);
+
+/* Room for the trailers of the request if they are to be passed on; else NULL. HTTP1_TRAILERS_MAX
+ * fields, to be used when exchange_begin() has returned. */
+struct http_field *exchange_request_trailers(struct exchange *exchange);
 
 /* Ends an exchange whose request never became whole. */
 void exchange_discard(struct exchange *exchange);
@@ -142,6 +151,7 @@ void exchange_added_fields(const struct exchange *exchange, struct exchange_adde
 /* ---- between the parts of the exchange ------------------------------------------------------- */
 
 void exchange_end(struct exchange *exchange);
+bool exchange_awaits_continue(const struct exchange *exchange);
 void exchange_arm(struct exchange *exchange);
 bool exchange_body_over_limit(const struct exchange *exchange);
 void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);

@@ -90,11 +90,9 @@ static struct http1_response *begin_head(struct exchange *x)
 	return &head->response;
 }
 
-/* Trailers go to a client that said so, if one may come in as many fields. */
 static bool takes_trailers(const struct exchange *x)
 {
-	return (x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS) &&
-	       x->worker->settings->fields_max >= HTTP1_TRAILERS_MAX;
+	return x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS;
 }
 
 static void end_head(struct exchange *x)
@@ -153,13 +151,19 @@ static void take_final(struct exchange *x, const struct http1_response *response
 static int take_interim(struct exchange *x, const struct http1_response *response)
 {
 	uint32_t head_bytes = response->head_bytes;
+	bool passes = x->request.version_minor > 0;
 	int err = 0;
 
 	x->worker->stats->responses_1xx++;
-	if (x->request.version_minor > 0)
+	if (response->status == 100) {
+		passes &= !x->continued;
+		x->continued = true;
+		exchange_arm(x);
+	}
+	if (passes)
 		err = x->client->respond(x, response);
 	http1_reader_drop(&x->upstream->reader, head_bytes);
-	if (!err && x->request.version_minor > 0)
+	if (!err && passes)
 		err = x->client_sink->ops->flush(x->client_sink);
 	return err == -EAGAIN ? 0 : err;
 }
@@ -257,7 +261,8 @@ static void run_down(struct exchange *x)
 		worker_defer(x->worker, &x->yield);
 		break;
 	case RELAY_SOURCE_FAILED:
-		body_failed(x);
+		if (x->phase == EXCHANGE_BODY)
+			body_failed(x);
 		if (x->record)
 			access_record_note(x->record, "the response was cut short");
 		x->phase = EXCHANGE_ABORTED;

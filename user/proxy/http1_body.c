@@ -107,11 +107,12 @@ static int step(struct http1_body *body, char c)
 	}
 }
 
-static int find_line(struct http1_body *body, char *section, size_t bytes, struct http_slice *line)
+static int find_line(struct http1_body *body, struct http1_cursor *cursor, const char *section,
+		     size_t bytes, struct http_slice *line)
 {
 	if (body->flags & HTTP1_BODY_F_RESPONSE)
-		return http1_line_find_joined(&body->cursor, section, bytes, line, &body->fault);
-	return http1_line_find(&body->cursor, section, bytes, line, &body->fault);
+		return http1_line_find_joined(cursor, section, bytes, line, &body->fault);
+	return http1_line_find(cursor, section, bytes, line, &body->fault);
 }
 
 /* All lines of a trailer section that is whole; those that may pass go to @trailers. */
@@ -127,8 +128,7 @@ static int read_trailers(struct http1_body *body, const char *section, struct ht
 	for (;;) {
 		struct http_field one;
 		struct http_fields single = { .items = &one, .capacity = 1 };
-		int err = http1_line_find(&cursor, section, body->cursor.scan_at + 2, &line,
-					  &body->fault);
+		int err = find_line(body, &cursor, section, body->cursor.scan_at + 2, &line);
 
 		if (err || line.bytes == 0)
 			return err;
@@ -137,6 +137,8 @@ static int read_trailers(struct http1_body *body, const char *section, struct ht
 			return fail(body, HTTP1_FAULT_FIELDS_MANY);
 		if (seen > 1 && http_char_is(line.data[0], HTTP_CHAR_SPACE))
 			return fail(body, HTTP1_FAULT_FIELD_FOLD);
+		if (lenient)
+			http1_line_unfold(&line);
 		err = http1_field_add(&line, lenient, &single, &body->fault);
 		if (err)
 			return err;
@@ -155,7 +157,7 @@ static int trailers_next(struct http1_body *body, char *section, size_t bytes, s
 	int err;
 
 	for (;;) {
-		err = find_line(body, section, bytes_max, &line);
+		err = find_line(body, &body->cursor, section, bytes_max, &line);
 		if (err == -EAGAIN && bytes >= HTTP1_TRAILERS_BYTES_MAX)
 			return fail(body, HTTP1_FAULT_TRAILERS_LONG);
 		if (err)

@@ -2,6 +2,7 @@
 #include "proxy/http1_head.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "proxy/http_chars.h"
 
@@ -34,7 +35,7 @@ int http1_line_find(struct http1_cursor *cursor, const char *buf, size_t bytes,
 	return http1_fault_set(fault, reason, line);
 }
 
-int http1_line_find_joined(struct http1_cursor *cursor, char *buf, size_t bytes,
+int http1_line_find_joined(struct http1_cursor *cursor, const char *buf, size_t bytes,
 			   struct http_slice *line, struct http1_fault *fault)
 {
 	for (;;) {
@@ -47,9 +48,33 @@ int http1_line_find_joined(struct http1_cursor *cursor, char *buf, size_t bytes,
 			return -EAGAIN;
 		if (!http_char_is(buf[end + 2], HTTP_CHAR_SPACE))
 			return 0;
-		buf[end] = ' ';
-		buf[end + 1] = ' ';
+		cursor->scan_at = end + 2;
 	}
+}
+
+void http1_line_unfold(struct http_slice *line)
+{
+	char *text = (char *)(uintptr_t)line->data;
+	const char *fold = memchr(text, '\r', line->bytes);
+	size_t used, at;
+
+	if (!fold)
+		return;
+	used = at = (size_t)(fold - text);
+	while (at < line->bytes) {
+		if (text[at] != '\r') {
+			text[used++] = text[at++];
+			continue;
+		}
+		while (used && http_char_is(text[used - 1], HTTP_CHAR_SPACE))
+			used--;
+		at += 2;
+		at += http_run(text, at, line->bytes, HTTP_CHAR_SPACE);
+		text[used++] = ' ';
+	}
+	text[used] = '\r';
+	text[used + 1] = '\n';
+	line->bytes = (uint32_t)used;
 }
 
 /* Why a line has no colon behind its name. */

@@ -61,6 +61,33 @@ bool http1_request_idempotent(const struct http1_request *request)
 	}
 }
 
+bool http1_request_count_hop(struct http1_request *request)
+{
+	const struct http_field *found =
+		request->method_id == HTTP_METHOD_OPTIONS
+			? http_fields_find(&request->fields, HTTP_FIELD_MAX_FORWARDS, 0)
+			: NULL;
+	struct http_field *field;
+	uint64_t hops;
+	char *digits;
+
+	if (!found || http1_length_parse(found->value, found->value_bytes, &hops) != 0)
+		return true;
+	if (hops == 0)
+		return false;
+	field = &request->fields.items[found - request->fields.items];
+	digits = (char *)(uintptr_t)field->value;
+	hops--;
+	for (uint32_t i = field->value_bytes; i > 0; i--, hops /= 10)
+		digits[i - 1] = (char)('0' + hops % 10);
+	while (field->value_bytes > 1 && *field->value == '0') {
+		field->value++;
+		field->value_bytes--;
+		field->flags &= (uint8_t)~HTTP_FIELD_F_VERBATIM;
+	}
+	return true;
+}
+
 static int fail(struct http1_request *request, enum http1_fault_reason reason,
 		const struct http_slice *where)
 {
@@ -228,7 +255,7 @@ static int finish(struct http1_request *request)
 {
 	struct http1_semantics said;
 	bool body, latest;
-	int err = http1_semantics_read(&request->fields, request->version_minor, &said,
+	int err = http1_semantics_read(&request->fields, true, request->version_minor, &said,
 				       &request->fault);
 
 	if (!err)

@@ -97,6 +97,13 @@ enum http_method http_method_id(const char *text, size_t bytes);
 /* True once a byte of the request (not the empty line before it) has been seen: idle until then. */
 bool http1_request_started(const struct http1_request *request);
 
+/**
+ * http1_request_count_hop - Max-Forwards of an OPTIONS request, one less (RFC 9110 7.6.2)
+ * Writes into the buffer that the request was parsed from.
+ * Return: false if it was 0: the request ends here; true without the field, too.
+ */
+bool http1_request_count_hop(struct http1_request *request);
+
 /* True if a retry can do no harm: GET HEAD OPTIONS PUT DELETE (RFC 9110 9.2.2). */
 bool http1_request_idempotent(const struct http1_request *request);
 

@@ -67,7 +67,7 @@ static int finish(struct http1_response *response, unsigned int asked)
 {
 	struct http1_semantics said;
 	bool stays;
-	int err = http1_semantics_read(&response->fields, response->version_minor, &said,
+	int err = http1_semantics_read(&response->fields, false, response->version_minor, &said,
 				       &response->fault);
 
 	if (err)
@@ -123,6 +123,7 @@ static int read_lines(struct http1_response *response, char *buf, size_t bytes, 
 			response->head_bytes = cursor->line_at;
 			return finish(response, asked);
 		} else {
+			http1_line_unfold(&line);
 			err = http1_field_add(&line, true, &response->fields, fault);
 		}
 		if (err)

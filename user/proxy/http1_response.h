@@ -12,8 +12,8 @@
 #include "proxy/http1_fault.h"
 #include "proxy/http_fields.h"
 
-#define HTTP1_RESPONSE_HEAD_BYTES_MAX 65535u /* 64 KB: offsets of names are 16 bits wide */
-#define HTTP1_RESPONSE_FIELDS_MAX     256u
+#define HTTP1_RESPONSE_HEAD_BYTES_MAX 65536u /* a name, behind the status line, fits 16 bits */
+#define HTTP1_RESPONSE_FIELDS_MAX     1024u
 
 /* What the request was decides what its answer means. */
 enum http1_asked {

@@ -161,9 +161,9 @@ static void read_upgrade(const struct http_field *field, struct http1_semantics 
 		out->websocket |= IS(&protocol, "websocket");
 }
 
-static int read_field(struct http_fields *fields, const struct http_field *field,
-		      uint8_t version_minor, unsigned int *options, struct http1_semantics *out,
-		      struct http1_fault *fault)
+/* Fields that mean something in requests alone. */
+static int read_request_field(const struct http_field *field, struct http1_semantics *out,
+			      struct http1_fault *fault)
 {
 	struct http_slice value = value_of(field);
 
@@ -173,17 +173,27 @@ static int read_field(struct http_fields *fields, const struct http_field *field
 			return http1_fault_set(fault, HTTP1_FAULT_HOST_TWICE, &value);
 		out->host = field;
 		return 0;
+	case HTTP_FIELD_EXPECT:
+		return read_expect(field, out, fault);
+	case HTTP_FIELD_TE:
+		read_te(field, out);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int read_field(struct http_fields *fields, const struct http_field *field,
+		      uint8_t version_minor, unsigned int *options, struct http1_semantics *out,
+		      struct http1_fault *fault)
+{
+	switch (field->id) {
 	case HTTP_FIELD_CONNECTION:
 		return read_connection(fields, field, options, out, fault);
 	case HTTP_FIELD_CONTENT_LENGTH:
 		return read_length(field, out, fault);
 	case HTTP_FIELD_TRANSFER_ENCODING:
 		return read_coding(field, version_minor, out, fault);
-	case HTTP_FIELD_EXPECT:
-		return read_expect(field, out, fault);
-	case HTTP_FIELD_TE:
-		read_te(field, out);
-		return 0;
 	case HTTP_FIELD_UPGRADE:
 		read_upgrade(field, out);
 		return 0;
@@ -192,20 +202,25 @@ static int read_field(struct http_fields *fields, const struct http_field *field
 	}
 }
 
-int http1_semantics_read(struct http_fields *fields, uint8_t version_minor,
+int http1_semantics_read(struct http_fields *fields, bool request, uint8_t version_minor,
 			 struct http1_semantics *out, struct http1_fault *fault)
 {
+	const struct http_field *coding = http_fields_find(fields, HTTP_FIELD_TRANSFER_ENCODING, 0);
 	unsigned int options = 0;
+	int err = 0;
 
 	*out = (struct http1_semantics){ 0 };
-	for (uint32_t i = 0; i < fields->count; i++) {
-		int err =
-			read_field(fields, &fields->items[i], version_minor, &options, out, fault);
+	if (coding && http_fields_find(fields, HTTP_FIELD_CONTENT_LENGTH, 0)) {
+		struct http_slice value = value_of(coding);
 
-		if (err)
-			return err;
+		return http1_fault_set(fault, HTTP1_FAULT_LENGTH_AND_CODING, &value);
 	}
-	if (out->length_said && out->chunked)
-		return http1_fault_set(fault, HTTP1_FAULT_LENGTH_AND_CODING, NULL);
-	return 0;
+	for (uint32_t i = 0; !err && i < fields->count; i++) {
+		const struct http_field *field = &fields->items[i];
+
+		err = read_field(fields, field, version_minor, &options, out, fault);
+		if (!err && request)
+			err = read_request_field(field, out, fault);
+	}
+	return err;
 }

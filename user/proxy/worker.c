@@ -181,8 +181,7 @@ int worker_new(const struct settings *settings, struct worker **out)
 	buffer_pool_init(&worker->buffers, BUFFER_BYTES, BUFFERS_FREE_MAX);
 	buffer_pool_init(&worker->response_heads, exchange_response_head_bytes, RESPONSE_HEADS_MAX);
 	slab_init(&worker->conns, sizeof(struct conn));
-	slab_init(&worker->exchanges,
-		  sizeof(struct exchange) + settings->fields_max * sizeof(struct http_field));
+	slab_init(&worker->exchanges, exchange_bytes(settings->fields_max));
 	slab_init(&worker->upstream_conns, sizeof(struct upstream_conn));
 	http1_id_seed(&worker->ids);
 	read_clock(worker);
