@@ -177,6 +177,7 @@ static int parse(int argc, char **argv, struct kube_options *options)
 		{ "secret-namespace", &options->secret_namespaces },
 		{ "label-selector", &options->label_selector },
 		{ "identity", &options->identity },
+		{ "node-name", &options->node_name },
 		{ "lease-namespace", &options->lease_namespace },
 		{ "publish-address", &options->publish_addresses },
 		{ "publish-service", &options->publish_service },

@@ -76,7 +76,7 @@ class Http2(unittest.TestCase):
             while not self.double.read("ingresses", "shop", "early")["status"]["loadBalancer"]:
                 self.assertLess(time.monotonic(), end, "the status is written")
                 time.sleep(0.05)
-            self.assertEqual(watch.counts()["open"], 5)
+            self.assertEqual(watch.counts()["open"], 7)
             self.assertEqual(self.connections(watch), 1)
 
     def test_connection_that_dies_takes_nothing_with_it(self):

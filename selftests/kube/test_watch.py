@@ -4,7 +4,7 @@
 import time
 import unittest
 
-from watching import KubeWatch, ingress, service, slice_of
+from watching import KubeWatch, ingress, node, service, slice_of
 
 from kube_double import ADMIN_TOKEN, Double
 
@@ -35,7 +35,7 @@ class Watching(unittest.TestCase):
         self.double.remove("ingresses", "shop", "early")
         watch.expect("gone Ingress shop/early")
         counts = watch.counts()
-        self.assertEqual((counts["watches"], counts["open"], counts["relists"]), (5, 5, 0))
+        self.assertEqual((counts["watches"], counts["open"], counts["relists"]), (7, 7, 0))
 
     def test_synced_comes_after_the_last_list(self):
         self.double.fault(verb="watch", resource="secrets", delay_s=1.0)
@@ -53,6 +53,34 @@ class Watching(unittest.TestCase):
         watch.expect("synced")
         self.assertEqual([line for line in watch.have() if line.startswith("Secret")],
                          ["Secret shop/web"])
+
+    def test_nodes_and_the_deny_list_are_read(self):
+        self.double.put(node("n1", InternalIP="10.0.0.1"))
+        for namespace, name in (("sluice-system", "sluice-denylist"), ("sluice-system", "other"),
+                                ("shop", "sluice-denylist")):
+            self.double.put({"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"},
+                             "metadata": {"name": name, "namespace": namespace}})
+        watch = self.watch()
+        watch.expect("synced")
+        self.assertEqual(watch.have(), {"Node /n1", "ConfigMap sluice-system/sluice-denylist"})
+        self.double.put(node("n1", InternalIP="10.0.0.2"))
+        watch.expect("put Node /n1")
+        self.double.remove("nodes", "", "n1")
+        watch.expect("gone Node /n1")
+
+    def test_what_is_optional_may_be_forbidden(self):
+        self.double.user("poor", "poor-token", rules=[
+            {"apiGroups": ["networking.k8s.io", "discovery.k8s.io"], "resources": ["*"],
+             "verbs": ["list", "watch"]},
+            {"apiGroups": [""], "resources": ["services", "secrets"], "verbs": ["list", "watch"]}])
+        self.double.put(ingress("a"))
+        self.double.put(node("n1", InternalIP="10.0.0.1"))
+        watch = self.watch(token="poor-token")
+        watch.expect("synced")
+        watch.expect("put Ingress shop/a")
+        watch.expect_log('missing RBAC rule: apiGroups: [""], resources: ["nodes"]')
+        self.double.allow("poor", None)
+        watch.expect("put Node /n1", 20)
 
     def test_pages_where_no_streaming_list_is_offered(self):
         for mode in ("refused", "internal-error"):

@@ -4,7 +4,7 @@
 import time
 import unittest
 
-from watching import KubeWatch, ingress, service, slice_of
+from watching import KubeWatch, ingress, node, service, slice_of
 
 from kube_double import Double
 
@@ -76,7 +76,7 @@ class Leadership(Writing):
         first.close()
         self.assertEqual(self.lease()["holderIdentity"], "")
         second = self.replica("b")
-        second.expect_log("now the leader", 2)
+        second.expect_log("now the leader", 10)
 
     def test_who_cannot_renew_stops_before_another_may_start(self):
         watch = self.replica("a", "--publish-address=192.0.2.1")
@@ -136,6 +136,27 @@ class IngressStatus(Writing):
         self.double.put(slice_of("sluice", [], "sluice-system"))
         time.sleep(1)
         self.assertEqual(self.status("ours"), ["10.0.0.2", "10.0.0.4"])
+
+    def test_nodes_with_external_addresses_are_published_by_these(self):
+        for name, more in (("n1", {"ExternalIP": "203.0.113.1"}), ("n2", {})):
+            self.double.put(node(name, InternalIP=f"10.0.0.{name[1]}", **more))
+        self.double.put(service("sluice", "sluice-system", clusterIP="None"))
+        item = slice_of("sluice", ["10.0.0.1", "10.0.0.2"], "sluice-system")
+        for number, endpoint in enumerate(item["endpoints"], 1):
+            endpoint["nodeName"] = f"n{number}"
+        self.double.put(item)
+        self.double.put(ingress("ours"))
+        self.replica("a")
+        self.until_status("ours", ["10.0.0.2", "203.0.113.1"])
+
+    def test_without_a_service_this_node_is_published(self):
+        self.double.put(ingress("ours"))
+        self.double.put(node("n1", InternalIP="10.0.0.1"))
+        self.replica("a", "--node-name=n1")
+        self.until_status("ours", ["10.0.0.1"])
+        self.double.put(service("sluice", "sluice-system", clusterIP="None"))
+        self.double.put(slice_of("sluice", ["10.0.0.9"], "sluice-system"))
+        self.until_status("ours", ["10.0.0.9"])
 
     def test_status_of_the_published_service_is_copied(self):
         self.double.put({**service("edge", "sluice-system", type="LoadBalancer"), "status": {

@@ -41,6 +41,12 @@ def slice_of(name, addresses, namespace="shop", suffix="a", **endpoint):
                           for address in addresses]}
 
 
+def node(name, **addresses):
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
+            "status": {"addresses": [{"type": kind, "address": address}
+                                     for kind, address in addresses.items()]}}
+
+
 class KubeWatch:
     """The program; what it prints is read line by line, each line once."""
 

@@ -200,7 +200,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "PUT": "update", "PATCH": "patch", "DELETE": "delete"}[self.command]
         self.logged.update(verb=verb, group=group, resource=plural, subresource=match["sub"] or "",
                            namespace=namespace or "", name=name or "")
-        self.double.authorize(self.user, verb, resource, match["sub"], namespace, name)
+        # A list of one name is allowed by a rule for that name.
+        one = re.search(r"(?:^|,)metadata\.name==?([^,]+)", query.get("fieldSelector", ""))
+        self.double.authorize(self.user, verb, resource, match["sub"], namespace,
+                              name or (one[1] if one else None))
         self.fault = self.double.next_fault(verb, plural, self.user)
         if self.fault:
             self.logged["fault"] = True
@@ -583,9 +586,13 @@ class Double:
             if namespace:
                 self.namespace(namespace)
             if (namespace, metadata["name"]) in self.store._table(resource):
-                return self.store.update(resource, namespace, metadata["name"], lambda old: {
+                made = self.store.update(resource, namespace, metadata["name"], lambda old: {
                     **item, "metadata": {"resourceVersion": old["metadata"]["resourceVersion"],
                                          **metadata, "namespace": namespace}}, manager)
+                if "status" not in item:
+                    return made
+                return self.store.update(resource, namespace, metadata["name"],
+                                         lambda old: {"status": item["status"]}, manager, "status")
             made = self.store.create(resource, namespace, item, manager)
         if resource.status and item.get("status"):
             return self.store.update(resource, namespace, metadata["name"], lambda old: item,

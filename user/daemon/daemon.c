@@ -265,12 +265,23 @@ static int start_apply(struct daemon *d)
 	return apply_new(&options, &d->apply);
 }
 
+static size_t source_asks_addresses(void *ctx, const struct inet_addr **addresses, bool *exact)
+{
+	const struct daemon *d = ctx;
+	const struct address_list *served = addresses_of_interfaces(d->addresses);
+
+	*exact = d->options.addresses_count != 0;
+	*addresses = *exact ? d->options.addresses : served->items;
+	return *exact ? d->options.addresses_count : served->count;
+}
+
 static int start_source(struct daemon *d)
 {
 	struct source_callbacks callbacks = {
 		.synced = source_has_synced,
 		.changed = source_has_changed,
 		.owns_ingress = source_asks_owner,
+		.own_addresses = source_asks_addresses,
 		.ctx = d,
 	};
 

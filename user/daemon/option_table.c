@@ -59,7 +59,7 @@ const struct option_spec option_specs[] = {
 	SWITCH("write-status", kube.write_status,
 	       "write status and Events where this replica leads [true]"),
 	SETTING("publish-address", "IP|HOST,...", text, kube.publish_addresses,
-		"status of our Ingresses [addresses of the nodes that run sluiced]"),
+		"status of our Ingresses [the nodes that run a ready sluiced]"),
 	SETTING("publish-service", "NS/NAME", object_ref, kube.publish_service,
 		"copy the status of this Service into our Ingresses"),
 	SETTING("lb-pool", "RANGE,...", text, kube.lb_pool,

@@ -130,6 +130,13 @@ static bool kube_owns_ingress(void *ctx, const char *namespace, const char *name
 	return source->callbacks.owns_ingress(source->callbacks.ctx, namespace, name);
 }
 
+static size_t kube_own_addresses(void *ctx, const struct inet_addr **addresses, bool *exact)
+{
+	const struct source *source = ctx;
+
+	return source->callbacks.own_addresses(source->callbacks.ctx, addresses, exact);
+}
+
 static int start_kube(const struct options *options, struct loop *loop, struct model *model,
 		      struct source *source)
 {
@@ -141,6 +148,7 @@ static int start_kube(const struct options *options, struct loop *loop, struct m
 		.label_selector = options->kube.label_selector,
 		.write = options->kube.write_status,
 		.identity = *options->node_name ? options->node_name : NULL,
+		.node_name = options->node_name,
 		.lease_namespace = options->kube.lease_namespace,
 		.lease_name = options->kube.lease_name,
 		.publish_addresses = options->kube.publish_addresses,
@@ -152,6 +160,7 @@ static int start_kube(const struct options *options, struct loop *loop, struct m
 		.synced = kube_synced,
 		.refused = kube_refused,
 		.owns_ingress = kube_owns_ingress,
+		.own_addresses = kube_own_addresses,
 		.ctx = source,
 	};
 

@@ -23,6 +23,8 @@ struct source_callbacks {
 	void (*synced)(void *ctx);  /* once: the model is whole */
 	void (*changed)(void *ctx); /* it has noted changes */
 	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
+	/* HTTP is served on these, @exact: on no others; as in kube_callbacks. */
+	size_t (*own_addresses)(void *ctx, const struct inet_addr **addresses, bool *exact);
 	void *ctx;
 };
 

@@ -19,6 +19,8 @@ const struct api_resource api_services = { "", "v1", "services", "Service", true
 const struct api_resource api_endpoint_slices = { "discovery.k8s.io", "v1", "endpointslices",
 						  "EndpointSlice", true };
 const struct api_resource api_secrets = { "", "v1", "secrets", "Secret", true };
+const struct api_resource api_config_maps = { "", "v1", "configmaps", "ConfigMap", true };
+const struct api_resource api_nodes = { "", "v1", "nodes", "Node", false };
 const struct api_resource api_leases = { "coordination.k8s.io", "v1", "leases", "Lease", true };
 const struct api_resource api_events = { "events.k8s.io", "v1", "events", "Event", true };
 

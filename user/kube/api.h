@@ -21,7 +21,7 @@ struct api_resource {
 };
 
 extern const struct api_resource api_ingresses, api_ingress_classes, api_services,
-	api_endpoint_slices, api_secrets, api_leases, api_events;
+	api_endpoint_slices, api_secrets, api_config_maps, api_nodes, api_leases, api_events;
 
 /* The connection to one API server, shared by all that talks to it. */
 struct api {

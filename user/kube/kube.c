@@ -28,6 +28,7 @@ struct kube {
 	struct loop *loop;   /* borrowed */
 	struct model *model; /* borrowed */
 	struct api api;
+	const char *own_namespace; /* borrowed: of the options, the configuration, or a literal */
 	struct kube_callbacks callbacks;
 	struct loop_timer *turn;       /* owned: at the end of a turn in which something changed */
 	struct reflector **reflectors; /* owned array of owned reflectors */
@@ -49,13 +50,15 @@ static const struct {
 	const struct api_resource *resource;
 	enum object_kind kind;
 	const char *field_selector;
-	bool labelled; /* --label-selector counts here */
+	bool optional;
 } watched[] = {
 	{ &api_ingress_classes, OBJECT_INGRESS_CLASS, NULL, false },
 	{ &api_services, OBJECT_SERVICE, NULL, false },
 	{ &api_endpoint_slices, OBJECT_ENDPOINT_SLICE, NULL, false },
 	{ &api_secrets, OBJECT_SECRET, "type=kubernetes.io/tls", false },
-	{ &api_ingresses, OBJECT_INGRESS, NULL, true },
+	{ &api_ingresses, OBJECT_INGRESS, NULL, false },
+	{ &api_nodes, OBJECT_NODE, NULL, true },
+	{ &api_config_maps, OBJECT_CONFIG_MAP, "metadata.name=" CONFIG_MAP_DENYLIST, true },
 };
 
 #define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
@@ -124,20 +127,22 @@ static int adjust(void *ctx, struct object *object)
 	return vip_adjust(kube->vip, (struct service *)object);
 }
 
-static int start_publish(struct kube *kube, const struct kube_options *options,
-			 const char *own_namespace)
+static int start_publish(struct kube *kube, const struct kube_options *options)
 {
 	struct publish_options publish = {
 		.addresses = options->publish_addresses,
 		.service = options->publish_service,
+		.or_this_node = !options->publish_service,
+		.node_name = options->node_name ? options->node_name : "",
 		.owns_ingress = kube->callbacks.owns_ingress,
+		.own_addresses = kube->callbacks.own_addresses,
 		.ctx = kube->callbacks.ctx,
 	};
 	char *own_service = NULL;
 	int err;
 
 	if (!publish.service) {
-		if (asprintf(&own_service, "%s/%s", own_namespace, OWN_SERVICE) < 0)
+		if (asprintf(&own_service, "%s/%s", kube->own_namespace, OWN_SERVICE) < 0)
 			return -ENOMEM;
 		publish.service = own_service;
 	}
@@ -149,11 +154,8 @@ static int start_publish(struct kube *kube, const struct kube_options *options,
 static int start_writing(struct kube *kube, const struct kube_options *options)
 {
 	char host_name[IDENTITY_BYTES_MAX] = "sluice";
-	const char *own_namespace = *kube->api.config.namespace && !options->kubeconfig
-					    ? kube->api.config.namespace
-					    : LEASE_NAMESPACE;
 	struct leader_options leader = {
-		.namespace = options->lease_namespace ? options->lease_namespace : own_namespace,
+		.namespace = kube->own_namespace,
 		.name = options->lease_name ? options->lease_name : LEASE_NAME,
 		.identity = options->identity,
 		.duration_s = options->lease_duration_s,
@@ -168,7 +170,7 @@ static int start_writing(struct kube *kube, const struct kube_options *options)
 	err = recorder_new(kube->loop, &kube->api, leader.identity, &kube->recorder);
 	if (!err)
 		err = leader_start(kube->loop, &kube->api, &leader, &kube->leader);
-	return err ? err : start_publish(kube, options, leader.namespace);
+	return err ? err : start_publish(kube, options);
 }
 
 static int start_vip(struct kube *kube, const struct kube_options *options)
@@ -306,17 +308,30 @@ static int watch_all(struct kube *kube, const struct kube_options *options)
 		struct reflector_options wanted = {
 			.resource = watched[i].resource,
 			.kind = watched[i].kind,
-			.label_selector = watched[i].labelled ? options->label_selector : NULL,
 			.field_selector = watched[i].field_selector,
 			.idle_limit_ms = options->idle_limit_ms,
+			.optional = watched[i].optional,
 		};
 		const char *namespaces = options->watch_namespaces;
 
-		if (watched[i].kind == OBJECT_SECRET && options->secret_namespaces)
+		if (watched[i].kind == OBJECT_INGRESS)
+			wanted.label_selector = options->label_selector;
+		else if (watched[i].kind == OBJECT_SECRET && options->secret_namespaces)
 			namespaces = options->secret_namespaces;
+		else if (watched[i].kind == OBJECT_CONFIG_MAP)
+			namespaces = kube->own_namespace;
 		err = add_reflectors(kube, &wanted, namespaces);
 	}
 	return err;
+}
+
+static const char *own_namespace(const struct kube *kube, const struct kube_options *options)
+{
+	if (options->lease_namespace)
+		return options->lease_namespace;
+	if (!options->kubeconfig && *kube->api.config.namespace)
+		return kube->api.config.namespace;
+	return LEASE_NAMESPACE;
 }
 
 int kube_start(struct loop *loop, const struct kube_options *options, struct model *model,
@@ -337,6 +352,7 @@ int kube_start(struct loop *loop, const struct kube_options *options, struct mod
 	if (err)
 		goto out;
 	kube->api_started = true;
+	kube->own_namespace = own_namespace(kube, options);
 	log_info("kube: API server %s", kube->api.config.server);
 	err = start_vip(kube, options);
 	if (!err)

@@ -2,8 +2,8 @@
 /*
  * kube.h - the API server as a source of objects, and what is written back to it
  *
- * Lists and watches Ingresses, IngressClasses, Services, EndpointSlices and TLS Secrets into one
- * model, on the daemon's loop. One replica at a time (holder of a Lease) writes Ingress and Service
+ * Lists and watches Ingresses, IngressClasses, Services, EndpointSlices, TLS Secrets, Nodes and the
+ * ConfigMap of the deny list into one model, on the daemon's loop. One replica at a time (holder of a Lease) writes Ingress and Service
  * status and Events.
  *
  *   config.c     kubeconfig or service account -> address, trust, credentials
@@ -46,7 +46,9 @@ struct kube_options {
 	unsigned int lease_duration_s; /* 0: 15 */
 	const char *publish_addresses; /* "IP|HOST,...": status of our Ingresses; NULL: see next */
 	const char *publish_service;   /* "NS/NAME": copy its status, else its ready endpoints;
-					  NULL: Service "sluice" of the Lease's namespace */
+					  NULL: Service "sluice" of the Lease's namespace, and
+					  without that Service this node */
+	const char *node_name;         /* the Node that this is; NULL: not known */
 	const char *lb_class;          /* Services whose status we own; NULL: "sluice.dev/l4" */
 	const char *lb_pool; /* "CIDR|FIRST-LAST|IP,..."; NULL: no addresses are given out */
 };
@@ -66,6 +68,12 @@ struct kube_callbacks {
 	 */
 	void (*refused)(void *ctx, enum object_kind kind, const char *namespace, const char *name,
 			const char *uid, const char *message);
+	/*
+	 * Addresses that this replica serves HTTP on: for the status of Ingresses where nothing says
+	 * more. @exact: they were asked for, and HTTP is served on no others. Borrowed until the
+	 * loop goes on. Return: how many.
+	 */
+	size_t (*own_addresses)(void *ctx, const struct inet_addr **addresses, bool *exact);
 	/* Is this Ingress of our class? Asked for each Ingress when status is written. */
 	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
 	void *ctx;

@@ -21,6 +21,7 @@ struct publish {
 	struct publish_options options;
 	struct texts fixed;                     /* --publish-address */
 	char *service_namespace, *service_name; /* owned or NULL */
+	char *node_name;                        /* owned; "" if not known */
 	struct texts wanted;                    /* what our Ingresses should say now */
 	struct texts published;                 /* wanted, and what leaders said before */
 };
@@ -40,7 +41,35 @@ static int add_status(struct texts *texts, const struct address_entry *entries, 
 	return err;
 }
 
-/* Our own pods run in the host's network: the addresses of the ready ones are those of nodes. */
+static int add_address(struct texts *texts, const struct inet_addr *addr)
+{
+	char text[INET_ADDR_TEXT_MAX];
+
+	if (texts->count >= ENTRIES_MAX)
+		return 0;
+	return texts_add(texts, inet_addr_format(addr, text));
+}
+
+static int add_addresses(struct texts *texts, const struct inet_addr *list, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = add_address(texts, &list[i]);
+	return err;
+}
+
+static const struct node *node_of(const struct publish *publish, const char *name)
+{
+	if (!name || !*name)
+		return NULL;
+	return (const struct node *)model_get(publish->model, OBJECT_NODE, "", name);
+}
+
+/*
+ * Our own pods run in the host's network: the addresses of the ready ones are those of nodes. A node
+ * with external addresses is reached at those.
+ */
 static int add_endpoints(const struct publish *publish, struct texts *texts)
 {
 	const struct object_list *list =
@@ -52,13 +81,37 @@ static int add_endpoints(const struct publish *publish, struct texts *texts)
 
 		for (size_t k = 0; k < slice->endpoints_count && !err; k++) {
 			const struct slice_endpoint *endpoint = &slice->endpoints[k];
-			char text[INET_ADDR_TEXT_MAX];
+			const struct node *node = node_of(publish, endpoint->node_name);
 
-			if (endpoint->ready && texts->count < ENTRIES_MAX)
-				err = texts_add(texts, inet_addr_format(&endpoint->addr, text));
+			if (!endpoint->ready)
+				continue;
+			if (node && node->external_ips_count)
+				err = add_addresses(texts, node->external_ips,
+						    node->external_ips_count);
+			else
+				err = add_address(texts, &endpoint->addr);
 		}
 	}
 	return err;
+}
+
+/* Outside of a cluster, or without the Service of manifests/, nobody tells of other nodes. */
+static int add_this_node(const struct publish *publish, struct texts *texts)
+{
+	const struct node *node = node_of(publish, publish->node_name);
+	const struct inet_addr *own = NULL;
+	bool exact = false;
+	size_t count = 0;
+
+	if (publish->options.own_addresses)
+		count = publish->options.own_addresses(publish->options.ctx, &own, &exact);
+	if (exact)
+		return add_addresses(texts, own, count);
+	if (node && node->external_ips_count)
+		return add_addresses(texts, node->external_ips, node->external_ips_count);
+	if (node && node->internal_ips_count)
+		return add_addresses(texts, node->internal_ips, node->internal_ips_count);
+	return add_addresses(texts, own, count);
 }
 
 static int find_wanted(const struct publish *publish, struct texts *out)
@@ -73,7 +126,7 @@ static int find_wanted(const struct publish *publish, struct texts *out)
 	service = (const struct service *)model_get(
 		publish->model, OBJECT_SERVICE, publish->service_namespace, publish->service_name);
 	if (!service)
-		return 0;
+		return publish->options.or_this_node ? add_this_node(publish, out) : 0;
 	err = add_status(out, service->status, service->status_count);
 	return err || out->count ? err : add_endpoints(publish, out);
 }
@@ -306,7 +359,8 @@ int publish_new(const struct model *model, struct leader *leader, struct writer 
 	publish->leader = leader;
 	publish->writer = writer;
 	publish->options = *options;
-	err = read_addresses(publish, options->addresses);
+	publish->node_name = strdup(options->node_name);
+	err = publish->node_name ? read_addresses(publish, options->addresses) : -ENOMEM;
 	if (!err)
 		err = read_service(publish, options->service);
 	if (err) {
@@ -324,6 +378,7 @@ void publish_free(struct publish *publish)
 	texts_free(&publish->fixed);
 	texts_free(&publish->wanted);
 	texts_free(&publish->published);
+	free(publish->node_name);
 	free(publish->service_namespace);
 	free(publish->service_name);
 	free(publish);

@@ -41,7 +41,8 @@ struct reflector {
 	char *page_token;  /* owned; where the list goes on */
 	bool no_streaming; /* the server has refused, or failed at, a streaming list */
 	bool no_pages;     /* a continue token expired: the next list comes in one piece */
-	bool synced;
+	bool optional;
+	bool synced; /* read to its end, or optional and denied */
 
 	unsigned int failures; /* in a row */
 	unsigned int silences; /* watches in a row without a line */
@@ -108,6 +109,14 @@ static int take_version(struct reflector *reflector, const cJSON *object)
 	return version && *version ? set_text(&reflector->version, version) : 0;
 }
 
+static void set_synced(struct reflector *reflector)
+{
+	if (reflector->synced)
+		return;
+	reflector->synced = true;
+	reflector->events.synced(reflector->events.ctx);
+}
+
 static int list_end(struct reflector *reflector)
 {
 	int err = intake_list_end(&reflector->intake);
@@ -117,10 +126,7 @@ static int list_end(struct reflector *reflector)
 	reflector->step = STEP_WATCH;
 	reflector->failures = 0;
 	reflector->no_pages = false;
-	if (!reflector->synced) {
-		reflector->synced = true;
-		reflector->events.synced(reflector->events.ctx);
-	}
+	set_synced(reflector);
 	reflector->events.changed(reflector->events.ctx);
 	return 0;
 }
@@ -308,6 +314,8 @@ static void on_failure(struct reflector *reflector, const struct http_reply *rep
 	bool denied = reply->status == 401 || reply->status == 403;
 	bool answered = !reply->err || reflector->has_error;
 
+	if (reflector->optional && (reply->status == 403 || reply->status == 404))
+		set_synced(reflector);
 	if (status->retry_after_s * 1000ull > least_ms)
 		least_ms = status->retry_after_s * 1000ull;
 	if (reflector->step == STEP_STREAM && reply->status && !throttled && !denied) {
@@ -444,6 +452,7 @@ int reflector_start(struct loop *loop, struct api *api, struct model *model,
 	reflector->api = api;
 	reflector->events = *events;
 	reflector->selection.resource = options->resource;
+	reflector->optional = options->optional;
 	reflector->idle_limit_ms =
 		options->idle_limit_ms ? options->idle_limit_ms : REFLECTOR_IDLE_LIMIT_MS;
 	err = set_text(&reflector->selection.namespace, options->namespace);

@@ -13,6 +13,8 @@
 #ifndef SLUICE_KUBE_REFLECTOR_H
 #define SLUICE_KUBE_REFLECTOR_H
 
+#include <stdbool.h>
+
 #include "kube/api.h"
 #include "kube/intake.h"
 #include "model/model.h"
@@ -26,6 +28,8 @@ struct reflector_options {
 	const char *label_selector; /* copied; NULL: none */
 	const char *field_selector; /* copied; NULL: none */
 	uint64_t idle_limit_ms;     /* of a watch; 0: REFLECTOR_IDLE_LIMIT_MS */
+	/* Without the right to read it, or where it is not served, it counts as read and empty. */
+	bool optional;
 };
 
 /* Bookmarks come about once a minute (59.7 s and 60.0 s were seen): two of them may be lost. */

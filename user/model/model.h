@@ -190,6 +190,8 @@ struct secret {
 	size_t tls_crt_bytes, tls_key_bytes, ca_crt_bytes;
 };
 
+#define CONFIG_MAP_DENYLIST "sluice-denylist" /* networks whose packets are dropped */
+
 struct config_map {
 	struct object meta;
 	struct key_value *data; /* owned array */
