@@ -54,7 +54,7 @@ struct reflector {
 	struct reflector_counts counts;
 };
 
-static void send_next(struct reflector *reflector);
+static void send_next(void *ctx);
 
 static const char *where(const struct reflector *reflector)
 {
@@ -396,8 +396,9 @@ static void on_done(void *ctx, const struct http_reply *reply)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-static void send_next(struct reflector *reflector)
+static void send_next(void *ctx)
 {
+	struct reflector *reflector = ctx;
 	bool pages = reflector->step == STEP_PAGE;
 	char query[SELECTION_QUERY_MAX];
 	struct api_call call;
@@ -434,11 +435,6 @@ static void send_next(struct reflector *reflector)
 	}
 }
 
-static void on_retry(void *ctx)
-{
-	send_next(ctx);
-}
-
 int reflector_start(struct loop *loop, struct api *api, struct model *model,
 		    const struct reflector_options *options, const struct reflector_events *events,
 		    struct reflector **out)
@@ -451,17 +447,13 @@ int reflector_start(struct loop *loop, struct api *api, struct model *model,
 	reflector->loop = loop;
 	reflector->api = api;
 	reflector->events = *events;
-	reflector->selection.resource = options->resource;
 	reflector->optional = options->optional;
 	reflector->idle_limit_ms =
 		options->idle_limit_ms ? options->idle_limit_ms : REFLECTOR_IDLE_LIMIT_MS;
-	err = set_text(&reflector->selection.namespace, options->namespace);
+	err = selection_init(&reflector->selection, options->resource, options->namespace,
+			     options->label_selector, options->field_selector);
 	if (!err)
-		err = set_text(&reflector->selection.label_selector, options->label_selector);
-	if (!err)
-		err = set_text(&reflector->selection.field_selector, options->field_selector);
-	if (!err)
-		err = loop_timer_new(loop, on_retry, reflector, &reflector->retry);
+		err = loop_timer_new(loop, send_next, reflector, &reflector->retry);
 	if (err) {
 		reflector_stop(reflector);
 		return err;
@@ -491,9 +483,7 @@ void reflector_stop(struct reflector *reflector)
 	intake_free(&reflector->intake);
 	free(reflector->version);
 	free(reflector->page_token);
-	free(reflector->selection.namespace);
-	free(reflector->selection.label_selector);
-	free(reflector->selection.field_selector);
+	selection_free(&reflector->selection);
 	free(reflector);
 }
 

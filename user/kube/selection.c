@@ -9,6 +9,32 @@
 #define PAGE_ITEMS    "500" /* as client-go asks for */
 #define WATCH_LIMIT_S 290u  /* the server ends a watch after this, plus as much at random */
 
+static int copy(char **to, const char *text)
+{
+	*to = text ? strdup(text) : NULL;
+	return text && !*to ? -ENOMEM : 0;
+}
+
+int selection_init(struct selection *selection, const struct api_resource *resource,
+		   const char *namespace, const char *label_selector, const char *field_selector)
+{
+	int err;
+
+	memset(selection, 0, sizeof(*selection));
+	selection->resource = resource;
+	err = copy(&selection->namespace, namespace);
+	if (!err)
+		err = copy(&selection->label_selector, label_selector);
+	return err ? err : copy(&selection->field_selector, field_selector);
+}
+
+void selection_free(struct selection *selection)
+{
+	free(selection->namespace);
+	free(selection->label_selector);
+	free(selection->field_selector);
+}
+
 static int append(char query[SELECTION_QUERY_MAX], const char *name, const char *value)
 {
 	size_t used = strlen(query);

@@ -16,6 +16,11 @@ struct selection {
 	char *field_selector;                /* owned; NULL: none */
 };
 
+/* The strings are copied; NULL for none. Return: 0; -ENOMEM; selection_free() in any case. */
+int selection_init(struct selection *selection, const struct api_resource *resource,
+		   const char *namespace, const char *label_selector, const char *field_selector);
+void selection_free(struct selection *selection);
+
 #define SELECTION_QUERY_MAX (API_TARGET_MAX - 256)
 
 /**
