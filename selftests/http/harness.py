@@ -175,14 +175,18 @@ def ingress(name, paths, host=None, annotations=None, tls=None):
 class Worker:
     """worker-host with one worker; its lines are events."""
 
-    def __init__(self, objects, *flags, https=False):
+    def __init__(self, objects, *flags, https=False, roots=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-http-"))
         self.log = open(self.dir / "log", "w+b")
         self.lines = []
         self.write(objects)
         args = [str(BUILD / "tests/worker-host"), "--manifests", str(self.dir),
                 "--proxy", str(BUILD / "sluice-proxy")]
-        self.process = subprocess.Popen(args + (["--https"] if https else []) + ["--", *flags],
+        args += ["--https"] if https else []
+        if roots:  # PEM: stands in for the system's CA certificates
+            (self.dir / "roots.pem").write_bytes(roots)
+            args += ["--ca-file", str(self.dir / "roots.pem")]
+        self.process = subprocess.Popen(args + ["--", *flags],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log)
         self._buffer = b""

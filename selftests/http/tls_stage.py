@@ -44,15 +44,16 @@ def served_with(port, name=None, **more):
 
 
 def tls_backend(handler, certificate, folder, seen=None, alpn=None):
-    """Backend behind TLS. seen: gets (SNI, resumed, ALPN) of each connection whose handshake ended."""
+    """Backend behind TLS; .names are the SNIs that it was asked for. seen: gets (resumed, ALPN) of
+    each connection whose handshake ended."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate.write(folder))
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    names = {}
+    names = []
 
-    def note_name(sock, name, _context):
-        names[sock] = name
+    def note_name(_sock, name, _context):
+        names.append(name)
 
     context.sni_callback = note_name
 
@@ -63,11 +64,12 @@ def tls_backend(handler, certificate, folder, seen=None, alpn=None):
             return
         with secure:
             if seen is not None:
-                seen.append((names.pop(secure, None), secure.session_reused,
-                             secure.selected_alpn_protocol()))
+                seen.append((secure.session_reused, secure.selected_alpn_protocol()))
             handler(secure, backend)
 
-    return Backend(serve)
+    made = Backend(serve)
+    made.names = names
+    return made
 
 
 def s_client(port, *args, text=b""):

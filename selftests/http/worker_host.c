@@ -3,7 +3,8 @@
  * worker-host - stands in for sluiced: one worker of the helper over memfds instead of BPF maps
  * size: one program of one file, so that tests of the helper need no part of the daemon
  *
- *   worker-host --manifests DIR [--proxy build/sluice-proxy] [--https] [-- FLAG OF SLUICE-PROXY...]
+ *   worker-host --manifests DIR [--proxy build/sluice-proxy] [--https]
+ *               [--ca-file FILE] [-- FLAG OF SLUICE-PROXY...]
  *
  * DIR holds *.json files, each with one Kubernetes object or a List; a Secret default/fallback is the
  * default certificate. Two TCP listeners are made: 127.0.0.1 and ::1, or with --https two on
@@ -54,7 +55,7 @@
 #define DEFAULT_CERTIFICATE "default/fallback" /* the Secret that serves hosts without one */
 
 struct host {
-	const char *dir, *proxy;
+	const char *dir, *proxy, *ca_file;
 	char **proxy_args;
 	bool https;
 	struct model model;
@@ -101,19 +102,27 @@ static void put_object(struct host *host, const cJSON *json, struct strmap *seen
 	decode_result_free(&result);
 }
 
-static void read_file(struct host *host, const char *name, struct strmap *seen)
+/* Owned by the caller. */
+static char *read_text(const char *path)
 {
-	char path[4096];
+	FILE *file = fopen(path, "re");
 	char *text = NULL;
 	size_t size = 0;
-	cJSON *json, *items, *item;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/%s", host->dir, name);
-	file = fopen(path, "re");
 	if (!file || getdelim(&text, &size, '\0', file) < 0)
 		die(path);
 	fclose(file);
+	return text;
+}
+
+static void read_file(struct host *host, const char *name, struct strmap *seen)
+{
+	cJSON *json, *items, *item;
+	char path[4096];
+	char *text;
+
+	snprintf(path, sizeof(path), "%s/%s", host->dir, name);
+	text = read_text(path);
 	json = cJSON_Parse(text);
 	free(text);
 	if (!json) {
@@ -282,18 +291,27 @@ static void send_certificates(struct host *host)
 	size_t position = 0, bytes;
 	uint32_t fallback = UINT32_MAX;
 	uint32_t count = 0;
+	char *roots = NULL;
 	int fd;
 
 	while ((entry = strmap_next(&host->model.objects[OBJECT_SECRET], &position)) != NULL) {
-		if (count == CERTIFICATES ||
+		if (count == CERTIFICATES - 1 ||
 		    !certificate_of(entry->value, entry->key, &list[count]))
 			continue;
 		if (strcmp(entry->key, DEFAULT_CERTIFICATE) == 0)
 			fallback = count;
 		count++;
 	}
+	if (host->ca_file) {
+		roots = read_text(host->ca_file);
+		list[count++] = (struct certificate){ .name = CERTIFICATES_SYSTEM,
+						      .name_bytes = sizeof(CERTIFICATES_SYSTEM) - 1,
+						      .chain = roots,
+						      .chain_bytes = strlen(roots) };
+	}
 	if (certificates_write(list, count, fallback, &ticket_key, 1, &fd, &bytes))
 		die("certificates");
+	free(roots);
 	message.bytes = bytes;
 	message.count = count;
 	send_fd(host, CONTROL_CERTIFICATES, &message, sizeof(message), fd);
@@ -440,6 +458,12 @@ static void print_stats(const struct worker_stats *s)
 	STAT(timeouts);
 	STAT(access_log_dropped);
 	STAT(snapshot_generation);
+	STAT(tls_handshakes);
+	STAT(tls_resumptions);
+	STAT(tls_errors);
+	STAT(tls_passthroughs);
+	STAT(upstream_tls_errors);
+	STAT(proxy_header_errors);
 #undef STAT
 	print_faults("request_faults", s->request_faults);
 	print_faults("response_faults", s->response_faults);
@@ -572,12 +596,15 @@ int main(int argc, char **argv)
 			host.proxy = argv[++i];
 		else if (strcmp(argv[i], "--https") == 0)
 			host.https = true;
+		else if (strcmp(argv[i], "--ca-file") == 0 && argv[i + 1])
+			host.ca_file = argv[++i];
 		else if (strcmp(argv[i], "--") == 0 && (host.proxy_args = argv + i + 1))
 			break;
 	}
 	if (!host.dir) {
 		fprintf(stderr,
-			"usage: worker-host --manifests DIR [--proxy FILE] [--https] [-- FLAG...]\n");
+			"usage: worker-host --manifests DIR [--proxy FILE] [--https] [--ca-file "
+			"FILE] [-- FLAG...]\n");
 		return 2;
 	}
 	if (!host.proxy_args)

@@ -163,48 +163,62 @@ static void put_faults(const char *name, const char *help, const __u64 counts[FA
 			labelled(out, name, "reason", reasons[i], counts[i]);
 }
 
+/* Numbers of worker_stats that are told as they are. */
+static const struct {
+	const char *name, *type, *help;
+	size_t offset;
+} helper_fields[] = {
+#define FIELD(name, type, field, help)                                 \
+	{                                                              \
+		name, type, help, offsetof(struct worker_stats, field) \
+	}
+	FIELD("conns_open", "gauge", conns_open, "Client connections open."),
+	FIELD("conns_accepted_total", "counter", conns_accepted, "Client connections accepted."),
+	FIELD("requests_total", "counter", requests, "Requests read."),
+	FIELD("own_replies_total", "counter", own_replies,
+	      "Responses made by the helper itself, not by a backend."),
+	FIELD("client_received_bytes_total", "counter", client_bytes_in,
+	      "Bytes received from clients."),
+	FIELD("client_sent_bytes_total", "counter", client_bytes_out, "Bytes sent to clients."),
+	FIELD("upstream_conns_open", "gauge", upstream_conns_open,
+	      "Connections to backends, idle ones included."),
+	FIELD("upstream_connects_total", "counter", upstream_connects,
+	      "Connections to backends begun."),
+	FIELD("upstream_connect_errors_total", "counter", upstream_connect_errors,
+	      "Connections to backends that failed."),
+	FIELD("upstream_reused_total", "counter", upstream_reused,
+	      "Exchanges on a connection that was there."),
+	FIELD("upstream_retries_total", "counter", upstream_retries,
+	      "Requests given to another backend."),
+	FIELD("bad_requests_total", "counter", bad_requests, "Requests refused by the parser."),
+	FIELD("bad_responses_total", "counter", bad_responses,
+	      "Responses of backends that were no HTTP."),
+	FIELD("timeouts_total", "counter", timeouts, "Waits that ran out."),
+	FIELD("access_log_dropped_total", "counter", access_log_dropped,
+	      "Lines of the access log that could not be written in time."),
+	FIELD("tls_handshakes_total", "counter", tls_handshakes,
+	      "TLS handshakes with clients that were completed."),
+	FIELD("tls_resumptions_total", "counter", tls_resumptions,
+	      "Of these, with a session of before."),
+	FIELD("tls_errors_total", "counter", tls_errors,
+	      "TLS handshakes with clients that failed."),
+	FIELD("tls_passthroughs_total", "counter", tls_passthroughs,
+	      "TLS connections handed to a backend undecrypted."),
+	FIELD("upstream_tls_errors_total", "counter", upstream_tls_errors,
+	      "TLS handshakes with backends that failed, untrusted certificates included."),
+	FIELD("proxy_header_errors_total", "counter", proxy_header_errors,
+	      "Connections ended for a bad or missing PROXY header."),
+#undef FIELD
+};
+
 static void put_helper(const struct admin_options *admin, struct json_text *out)
 {
-	static const struct {
-		const char *name, *type, *help;
-		size_t offset;
-	} fields[] = {
-#define FIELD(name, type, field, help) { name, type, help, offsetof(struct worker_stats, field) }
-		FIELD("conns_open", "gauge", conns_open, "Client connections open."),
-		FIELD("conns_accepted_total", "counter", conns_accepted,
-		      "Client connections accepted."),
-		FIELD("requests_total", "counter", requests, "Requests read."),
-		FIELD("own_replies_total", "counter", own_replies,
-		      "Responses made by the helper itself, not by a backend."),
-		FIELD("client_received_bytes_total", "counter", client_bytes_in,
-		      "Bytes received from clients."),
-		FIELD("client_sent_bytes_total", "counter", client_bytes_out,
-		      "Bytes sent to clients."),
-		FIELD("upstream_conns_open", "gauge", upstream_conns_open,
-		      "Connections to backends, idle ones included."),
-		FIELD("upstream_connects_total", "counter", upstream_connects,
-		      "Connections to backends begun."),
-		FIELD("upstream_connect_errors_total", "counter", upstream_connect_errors,
-		      "Connections to backends that failed."),
-		FIELD("upstream_reused_total", "counter", upstream_reused,
-		      "Exchanges on a connection that was there."),
-		FIELD("upstream_retries_total", "counter", upstream_retries,
-		      "Requests given to another backend."),
-		FIELD("bad_requests_total", "counter", bad_requests,
-		      "Requests refused by the parser."),
-		FIELD("bad_responses_total", "counter", bad_responses,
-		      "Responses of backends that were no HTTP."),
-		FIELD("timeouts_total", "counter", timeouts, "Waits that ran out."),
-		FIELD("access_log_dropped_total", "counter", access_log_dropped,
-		      "Lines of the access log that could not be written in time."),
-#undef FIELD
-	};
 	struct worker_stats sum = {};
 
 	sum_workers(admin->view, &sum);
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		one(out, fields[i].name, fields[i].type, fields[i].help,
-		    *(const __u64 *)((const char *)&sum + fields[i].offset));
+	for (size_t i = 0; i < sizeof(helper_fields) / sizeof(helper_fields[0]); i++)
+		one(out, helper_fields[i].name, helper_fields[i].type, helper_fields[i].help,
+		    *(const __u64 *)((const char *)&sum + helper_fields[i].offset));
 	put_responses(&sum, out);
 	put_faults("request_faults_total", "Requests that were refused, by reason.",
 		   sum.request_faults, out);

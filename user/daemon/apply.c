@@ -379,7 +379,7 @@ int apply_new(const struct apply_options *options, struct apply **out)
 		return -ENOMEM;
 	apply->options = *options;
 	apply->state = dataplane_daemon_state(options->dataplane);
-	err = keys_new(&apply->keys);
+	err = keys_new(options->ca_bundle, &apply->keys);
 	if (!err)
 		err = loop_timer_new(options->loop, update, apply, &apply->update_timer);
 	if (!err)

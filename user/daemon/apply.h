@@ -26,6 +26,7 @@ struct apply_options {
 	struct table *table;
 	struct dataplane *dataplane;
 	struct supervisor *supervisor;
+	const char *ca_bundle; /* roots for TLS to backends; NULL: the system's */
 	/* A problem arose, or (@cleared) is no more; for Events. May be NULL. */
 	void (*problem)(void *ctx, const struct problem *problem, bool cleared);
 	/* The table has been compiled anew. May be NULL. */

@@ -257,6 +257,7 @@ static int start_apply(struct daemon *d)
 		.table = d->table,
 		.dataplane = d->dataplane,
 		.supervisor = d->supervisor,
+		.ca_bundle = d->options.backend_ca_bundle,
 		.problem = problem_was_found,
 		.compiled = table_was_compiled,
 		.ctx = d,

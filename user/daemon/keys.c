@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "daemon/roots.h"
 #include "proxy/certificates.h"
 
 #define TICKET_KEYS 2 /* one to encrypt, one that went before it */
@@ -14,6 +15,7 @@
 struct keys {
 	struct certificates_ticket_key tickets[TICKET_KEYS]; /* newest first */
 	uint32_t tickets_count;
+	struct roots roots;
 };
 
 /* The list being made. */
@@ -42,13 +44,14 @@ int keys_rotate(struct keys *keys)
 	return 0;
 }
 
-int keys_new(struct keys **out)
+int keys_new(const char *ca_bundle, struct keys **out)
 {
 	struct keys *keys = calloc(1, sizeof(*keys));
 	int err;
 
 	if (!keys)
 		return -ENOMEM;
+	keys->roots.file = ca_bundle;
 	err = keys_rotate(keys);
 	if (err) {
 		keys_free(keys);
@@ -62,6 +65,7 @@ void keys_free(struct keys *keys)
 {
 	if (!keys)
 		return;
+	roots_clear(&keys->roots);
 	explicit_bzero(keys, sizeof(*keys));
 	free(keys);
 }
@@ -135,13 +139,37 @@ static int add_secret(void *ctx, enum table_secret_use use, const char *namespac
 	return made.chain_bytes ? -ENOMEM : 0;
 }
 
-int keys_write(const struct keys *keys, const struct table *table, const struct model *model,
-	       int *fd, size_t *bytes, uint32_t *count)
+/* The roots of the system go with every set. Return: 0; -ENOMEM. */
+static int add_roots(struct selection *selection, struct roots *roots)
+{
+	struct certificate made = { .name_bytes = sizeof(CERTIFICATES_SYSTEM) - 1 };
+	char *text;
+	int err;
+
+	roots_refresh(roots);
+	if (!roots->pem)
+		return 0;
+	text = strdup(CERTIFICATES_SYSTEM);
+	if (!text)
+		return -ENOMEM;
+	made.name = text;
+	made.chain = roots->pem;
+	made.chain_bytes = roots->pem_bytes;
+	err = append(selection, &made);
+	if (err)
+		free(text);
+	return err;
+}
+
+int keys_write(struct keys *keys, const struct table *table, const struct model *model, int *fd,
+	       size_t *bytes, uint32_t *count)
 {
 	struct selection selection = { .model = model, .default_index = UINT32_MAX };
 	int err;
 
 	err = table_each_secret(table, add_secret, &selection);
+	if (!err)
+		err = add_roots(&selection, &keys->roots);
 	if (!err)
 		err = certificates_write(selection.list, selection.count, selection.default_index,
 					 keys->tickets, keys->tickets_count, fd, bytes);

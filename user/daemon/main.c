@@ -10,7 +10,7 @@
  *   addresses.c      addresses of the node and their changes
  *   apply.c          model -> table -> maps and workers
  *   removals.c       what leaves the maps once no routing table names it
- *   keys.c           Secrets and ticket keys -> certificates for the workers
+ *   keys.c roots.c   Secrets, ticket keys, CA certificates of the system, for the workers
  *   supervisor.c     the set of workers: adopt, start, steer, drain
  *   worker.c         the life of one worker;  worker_talk.c  its control connection
  *   greeting.c       workers that outlived their sluiced

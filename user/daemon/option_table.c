@@ -85,6 +85,8 @@ const struct option_spec option_specs[] = {
 		"upstream of requests that no route matches"),
 	SETTING("default-certificate", "NS/SECRET", object_ref, default_certificate,
 		"certificate of hosts without one [made at start]"),
+	SETTING("backend-ca-bundle", "FILE", text, backend_ca_bundle,
+		"CA certificates for TLS to backends, where backend-ca names none [the system's]"),
 	SWITCH("allow-external-name", allow_external_name, "serve Services of type ExternalName"),
 
 	NUMBER("proxy-workers", "N", number, proxy_workers, 1, SLUICE_WORKERS_MAX / 2,

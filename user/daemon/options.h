@@ -48,6 +48,7 @@ struct options {
 	bool watch_without_class;
 	const char *default_backend;     /* "NS/SVC:PORT" or NULL */
 	const char *default_certificate; /* "NS/SECRET" or NULL */
+	const char *backend_ca_bundle;   /* file; NULL: the system's */
 	bool allow_external_name;
 
 	uint32_t proxy_workers;   /* 0: one a core */

@@ -22,6 +22,9 @@
 #define CERTIFICATES_BYTES_MAX       (256u << 20)
 #define CERTIFICATES_NAME_MAX        320u /* 63 + 1 + 253 and room */
 
+/* Name of the record with the roots of the system; no Secret's: those have a slash. */
+#define CERTIFICATES_SYSTEM "system"
+
 struct certificates_ticket_key {
 	uint8_t name[16];
 	uint8_t aes[32];

@@ -307,9 +307,12 @@ static void handshake(struct conn *conn)
 	if (err == -EAGAIN)
 		return;
 	if (err) {
+		conn->worker->stats->tls_errors++;
 		conn_close(conn);
 		return;
 	}
+	conn->worker->stats->tls_handshakes++;
+	conn->worker->stats->tls_resumptions += tls_resumed(&conn->stream);
 	conn->state = CONN_HEAD;
 	arm(conn, conn->worker->settings->client_head_timeout_ms);
 	read_head(conn);

@@ -69,8 +69,14 @@ static void take_snapshot(struct worker *worker, const struct control_snapshot *
 static void take_certificates(struct worker *worker, const struct control_certificates *message,
 			      int fd)
 {
-	int err = worker->tls ? tls_set_certificates(worker->tls, fd, message->bytes) : 0;
+	struct certificates *set = NULL;
+	int err = certificates_open(fd, message->bytes, &set);
 
+	if (!err && worker->tls)
+		err = tls_load(worker->tls, set);
+	if (!err)
+		err = tls_client_load(worker->tls_client, set);
+	certificates_close(set);
 	if (err)
 		log_error("proxy: certificates: %s; those of before stay in force", strerror(-err));
 }

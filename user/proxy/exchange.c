@@ -58,6 +58,7 @@ void exchange_discard(struct exchange *x)
 	task_cancel(&x->yield);
 	worker_timer_drop(worker, &x->timer);
 	access_record_free(x->record);
+	tls_profile_put(x->tls);
 	routing_put(x->routing);
 	slab_put(&worker->exchanges, x);
 }

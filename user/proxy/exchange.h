@@ -72,6 +72,7 @@ struct exchange {
 	struct routing *routing;        /* one reference */
 	const struct route *route;      /* borrowed from routing */
 	struct upstream_conn *upstream; /* owned while in use */
+	struct tls_profile *tls;        /* one reference: how the backends are spoken to */
 	struct picker_tried tried;
 	struct http1_writer request_writer; /* to an HTTP/1 backend; holds the head for any */
 	struct sink *request_sink;          /* borrowed from what .upstream is */

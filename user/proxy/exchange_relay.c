@@ -64,10 +64,19 @@ static void run_up(struct exchange *x)
 
 static void run_connect(struct exchange *x)
 {
+	int err;
+
 	if (!x->upstream)
 		exchange_connect(x);
-	if (x->phase != EXCHANGE_CONNECT || !upstream_ready(x->upstream))
+	if (x->phase != EXCHANGE_CONNECT)
 		return;
+	err = upstream_open(x->upstream);
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		exchange_upstream_failed(x, err, "connect");
+		return;
+	}
 	run_up(x);
 	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
 		x->phase = EXCHANGE_HEAD;

@@ -39,11 +39,42 @@ static void note_tried(struct exchange *x, uint32_t backend_id)
 		x->tried.ids[x->tried.count++] = backend_id;
 }
 
+static const char *route_text(const struct exchange *x, uint32_t offset)
+{
+	return offset ? snapshot_text(routing_snapshot(x->routing), offset) : NULL;
+}
+
+/* How the route wants its backends to be spoken to. Return: 0; -errno: not as things are. */
+static int choose_way(struct exchange *x, struct upstream_way *way)
+{
+	const struct route *route = x->route;
+	const struct tls_wish wish = {
+		.service = route_text(x, route->upstream_name),
+		.server_name = route_text(x, route->server_name),
+		.ca_name = route_text(x, route->ca_name),
+		.insecure = route->flags & ROUTE_F_BACKEND_TLS_INSECURE,
+	};
+	bool tls = route->protocol == ROUTE_HTTPS || route->protocol == ROUTE_H2 ||
+		   route->protocol == ROUTE_GRPCS;
+	int err = 0;
+
+	if (tls && !x->tls)
+		err = tls_client_profile(x->worker->tls_client, &wish, &x->tls);
+	*way = (struct upstream_way){ .tls = x->tls };
+	return err;
+}
+
 void exchange_connect(struct exchange *x)
 {
 	struct worker *worker = x->worker;
-	int err = -ENOENT;
+	struct upstream_way way;
+	int err = choose_way(x, &way);
 
+	if (err) {
+		exchange_fail(x, 502, "no authority to trust the backends by");
+		return;
+	}
+	err = -ENOENT;
 	while (x->tried.count < PICKER_ATTEMPTS_MAX) {
 		struct upstream_conn *u = NULL;
 		struct backend_view backend;
@@ -51,9 +82,9 @@ void exchange_connect(struct exchange *x)
 		if (picker_round_robin(&worker->picker, x->route->upstream_id, &x->tried, &backend))
 			break;
 		if (!x->fresh_only)
-			u = pool_get(worker, &backend);
+			u = pool_get(worker, &backend, &way);
 		if (!u)
-			err = upstream_connect(worker, &backend, &u);
+			err = upstream_connect(worker, &backend, &way, &u);
 		if (u) {
 			attach(x, u);
 			return;

@@ -2,11 +2,8 @@
 #include "proxy/pool.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "proxy/exchange.h"
 #include "proxy/worker.h"
 
 #define SWEEP_MS 1000u
@@ -97,27 +94,26 @@ void pool_free(struct worker *worker)
 	worker->pool.backends = NULL;
 }
 
-/* True if nothing came on an idle connection, neither bytes nor its end. */
+/* True if nothing came on an idle connection, neither bytes nor its end. (TLS sessions may.) */
 static bool quiet(struct upstream_conn *u)
 {
 	char byte;
 
-	if (!u->stream.readable)
-		return true;
-	if (recv(u->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
-		return false;
-	u->stream.readable = false;
-	return true;
+	return stream_read(&u->stream, &byte, 1) == -EAGAIN;
 }
 
-struct upstream_conn *pool_get(struct worker *worker, const struct backend_view *backend)
+struct upstream_conn *pool_get(struct worker *worker, const struct backend_view *backend,
+			       const struct upstream_way *way)
 {
 	struct pool *pool = &worker->pool;
-	struct upstream_conn *u;
+	struct upstream_conn *u, *older;
 
 	if (backend->id >= pool->backends_max)
 		return NULL;
-	while ((u = pool->backends[backend->id].newest) != NULL) {
+	for (u = pool->backends[backend->id].newest; u; u = older) {
+		older = u->older;
+		if (u->backend_generation == backend->generation && !upstream_is(u, way))
+			continue;
 		if (u->backend_generation == backend->generation && quiet(u)) {
 			unlink_idle(pool, u);
 			u->reused = true;
@@ -151,84 +147,8 @@ void pool_put(struct upstream_conn *u)
 		timers_arm(&worker->timers, &pool->sweep, worker->now_ms + SWEEP_MS);
 }
 
-static void on_ready(struct stream *stream)
+void pool_on_idle(struct upstream_conn *u)
 {
-	struct upstream_conn *u = (struct upstream_conn *)stream;
-
-	if (u->on_ready)
-		u->on_ready(u);
-	else if (u->exchange)
-		exchange_run(u->exchange);
-	else if (!quiet(u))
+	if (!quiet(u))
 		close_idle(&u->worker->pool, u);
-}
-
-static void begin(struct exchange *x)
-{
-	http1_writer_rewind(&x->request_writer, &x->upstream->stream);
-	x->request_sink = &x->request_writer.sink;
-}
-
-static void let_go(struct upstream_conn *u, bool reuse)
-{
-	if (reuse)
-		pool_put(u);
-	else
-		upstream_close(u);
-}
-
-static const struct upstream_ops http1_ops = { .begin = begin, .let_go = let_go };
-
-int upstream_connect(struct worker *worker, const struct backend_view *backend,
-		     struct upstream_conn **out)
-{
-	struct sockaddr_storage name;
-	socklen_t name_bytes = inet_addr_sockaddr(&backend->addr, backend->port_be, &name);
-	struct upstream_conn *u = NULL;
-	int one = 1;
-	int err = 0;
-	int fd;
-
-	worker->stats->upstream_connects++;
-	fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&name, name_bytes) && errno != EINPROGRESS) {
-		err = -errno;
-		goto out;
-	}
-	u = slab_get(&worker->upstream_conns);
-	if (!u) {
-		err = -ENOMEM;
-		goto out;
-	}
-	err = stream_open(&u->stream, worker->epoll, fd, on_ready);
-	fd = -1; /* the stream's */
-	if (err)
-		goto out;
-	u->worker = worker;
-	u->ops = &http1_ops;
-	u->source = &u->reader.source;
-	u->backend_id = backend->id;
-	u->backend_generation = backend->generation;
-	http1_reader_init(&u->reader, &u->stream, &worker->buffers);
-	worker->stats->upstream_conns_open++;
-	*out = u;
-	u = NULL;
-out:
-	if (fd >= 0)
-		close(fd);
-	slab_put(&worker->upstream_conns, u);
-	return err;
-}
-
-void upstream_close(struct upstream_conn *u)
-{
-	if (!u)
-		return;
-	http1_reader_release(&u->reader);
-	stream_close(&u->stream);
-	u->worker->stats->upstream_conns_open--;
-	slab_put(&u->worker->upstream_conns, u);
 }

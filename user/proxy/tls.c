@@ -14,6 +14,7 @@
 #include "proxy/http_host.h"
 #include "proxy/routing.h"
 #include "proxy/tls_internal.h"
+#include "proxy/tls_store.h"
 
 /* Forward secrecy and authenticated encryption only (Mozilla "intermediate", without DHE). */
 #define CIPHERS_TLS12                                                \
@@ -22,6 +23,14 @@
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
 #define SESSION_SECONDS 86400 /* as long as sluiced keeps a ticket key */
+
+struct tls {
+	SSL_CTX *ctx;                                  /* owned */
+	struct tls_io *io;                             /* borrowed */
+	struct tls_store *store;                       /* owned */
+	struct routing *const *routing;                /* borrowed */
+	struct certificates_ticket_key own_ticket_key; /* until sluiced sends some */
+};
 
 static const unsigned char session_context[] = "sluice";
 static const unsigned char protocols[] = "\x08http/1.1";
@@ -134,7 +143,8 @@ static int set_up(struct tls *tls)
 	return 0;
 }
 
-int tls_new(const struct settings *settings, struct routing *const *routing, struct tls **out)
+int tls_new(const struct settings *settings, struct tls_io *io, struct routing *const *routing,
+	    struct tls **out)
 {
 	struct tls *tls;
 	int err = -ENOMEM;
@@ -145,15 +155,10 @@ int tls_new(const struct settings *settings, struct routing *const *routing, str
 	tls = calloc(1, sizeof(*tls));
 	if (!tls)
 		return -ENOMEM;
+	tls->io = io;
 	tls->routing = routing;
-	/* No configuration file, and error texts loaded now: later no file can be opened. */
-	if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-				      OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-			      NULL))
-		goto out;
 	tls->ctx = SSL_CTX_new(TLS_server_method());
-	tls->bio_method = tls_stream_bio_method();
-	if (!tls->ctx || !tls->bio_method)
+	if (!tls->ctx)
 		goto out;
 	err = tls_store_new(&tls->store);
 	if (!err)
@@ -174,26 +179,29 @@ void tls_free(struct tls *tls)
 	if (!tls)
 		return;
 	SSL_CTX_free(tls->ctx);
-	BIO_meth_free(tls->bio_method);
 	tls_store_free(tls->store);
 	OPENSSL_cleanse(&tls->own_ticket_key, sizeof(tls->own_ticket_key));
 	free(tls);
 }
 
-int tls_set_certificates(struct tls *tls, int fd, size_t bytes)
+int tls_load(struct tls *tls, const struct certificates *set)
 {
-	struct certificates *set = NULL;
 	struct tls_store *store = NULL;
-	int err;
+	int err = tls_store_load(set, tls->store, &store);
 
-	err = certificates_open(fd, bytes, &set);
-	if (err)
-		return err;
-	err = tls_store_load(set, tls->store, &store);
-	certificates_close(set);
 	if (err)
 		return err;
 	tls_store_free(tls->store);
 	tls->store = store;
 	return 0;
+}
+
+int tls_accept(struct tls *tls, struct stream *stream)
+{
+	int err = tls_stream_begin(tls->io, tls->ctx, stream);
+	struct tls_conn *conn = stream->tls;
+
+	if (!err)
+		SSL_set_accept_state(conn->ssl);
+	return err;
 }

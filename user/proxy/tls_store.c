@@ -97,7 +97,7 @@ static int read_key(struct tls_certificate *c, const struct certificate *pem)
 	return c->key && X509_check_private_key(c->leaf, c->key) == 1 ? 0 : -EIO;
 }
 
-static void digest_of(const struct certificate *pem, unsigned char out[SHA256_DIGEST_LENGTH])
+void tls_store_digest(const struct certificate *pem, unsigned char out[SHA256_DIGEST_LENGTH])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) &&
@@ -229,7 +229,7 @@ static int add(struct tls_store *store, const struct tls_store *before,
 		return 0; /* a CA bundle: not for the side of the clients */
 	memcpy(name, pem->name, pem->name_bytes);
 	name[pem->name_bytes] = '\0';
-	digest_of(pem, digest);
+	tls_store_digest(pem, digest);
 	known = strmap_get(&before->by_name, name);
 	if (known && !memcmp(known->digest, digest, sizeof(digest)))
 		c = certificate_get(known);

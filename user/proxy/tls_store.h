@@ -37,6 +37,9 @@ int tls_store_load(const struct certificates *set, const struct tls_store *befor
  */
 int tls_store_use(const struct tls_store *store, const char *name, SSL *ssl);
 
+/* SHA-256 of what a record holds, to tell whether it has changed. */
+void tls_store_digest(const struct certificate *record, unsigned char out[32]);
+
 /* Newest first; NULL if sluiced sent none. */
 const struct certificates_ticket_key *tls_store_ticket_keys(const struct tls_store *store,
 							    uint32_t *count);

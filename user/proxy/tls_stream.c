@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "proxy/tls.h"
 #include "proxy/tls_internal.h"
-
-struct tls_conn {
-	struct tls *tls; /* borrowed */
-	SSL *ssl;        /* owned, and the BIO with it */
-	bool drained; /* the last read emptied the socket; the next edge says when to try again */
-	bool stuffed; /* likewise for writes */
-};
 
 /* ---- the socket as OpenSSL sees it --------------------------------------------------------------- */
 
@@ -69,16 +64,35 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
 	return command == BIO_CTRL_FLUSH;
 }
 
-BIO_METHOD *tls_stream_bio_method(void)
+int tls_io_new(struct tls_io **out)
 {
-	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "stream");
+	struct tls_io *io = calloc(1, sizeof(*io));
 
-	if (!method)
-		return NULL;
-	BIO_meth_set_read(method, bio_read);
-	BIO_meth_set_write(method, bio_write);
-	BIO_meth_set_ctrl(method, bio_control);
-	return method;
+	if (!io)
+		return -ENOMEM;
+	/* No configuration file, and error texts loaded now: later no file can be opened. */
+	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+				     OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+			     NULL))
+		io->bio_method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "stream");
+	if (!io->bio_method) {
+		free(io);
+		return -ENOMEM;
+	}
+	BIO_meth_set_read(io->bio_method, bio_read);
+	BIO_meth_set_write(io->bio_method, bio_write);
+	BIO_meth_set_ctrl(io->bio_method, bio_control);
+	*out = io;
+	return 0;
+}
+
+void tls_io_free(struct tls_io *io)
+{
+	if (!io)
+		return;
+	BIO_meth_free(io->bio_method);
+	OPENSSL_cleanse(io->record, sizeof(io->record));
+	free(io);
 }
 
 /* ---- the stream --------------------------------------------------------------------------------- */
@@ -125,7 +139,7 @@ static ssize_t secure_read(struct stream *stream, void *data, size_t bytes)
 }
 
 /* Several small pieces become one record. Return: bytes in it; *data where they are. */
-static size_t gather(struct tls *tls, const struct iovec *iov, int count, const void **data)
+static size_t gather(struct tls_io *io, const struct iovec *iov, int count, const void **data)
 {
 	size_t used = 0;
 
@@ -133,15 +147,15 @@ static size_t gather(struct tls *tls, const struct iovec *iov, int count, const 
 		*data = iov->iov_base;
 		return iov->iov_len;
 	}
-	for (int i = 0; i < count && used < sizeof(tls->record); i++) {
-		size_t bytes = sizeof(tls->record) - used;
+	for (int i = 0; i < count && used < sizeof(io->record); i++) {
+		size_t bytes = sizeof(io->record) - used;
 
 		if (bytes > iov[i].iov_len)
 			bytes = iov[i].iov_len;
-		memcpy(tls->record + used, iov[i].iov_base, bytes);
+		memcpy(io->record + used, iov[i].iov_base, bytes);
 		used += bytes;
 	}
-	*data = tls->record;
+	*data = io->record;
 	return used;
 }
 
@@ -154,7 +168,7 @@ static ssize_t secure_write(struct stream *stream, const struct iovec *iov, int 
 
 	if (!stream->writable)
 		return -EAGAIN;
-	bytes = gather(conn->tls, iov, count, &data);
+	bytes = gather(conn->io, iov, count, &data);
 	ERR_clear_error();
 	result = SSL_write_ex(conn->ssl, data, bytes, &sent);
 	if (result == 1)
@@ -181,8 +195,15 @@ static void secure_close(struct stream *stream)
 {
 	struct tls_conn *conn = stream->tls;
 
+	/* To a backend the end is said, and the session stays good for the next connection. */
+	if (conn->profile && conn->ready && !stream->broken) {
+		ERR_clear_error();
+		SSL_shutdown(conn->ssl);
+		ERR_clear_error();
+	}
 	stream->tls = NULL;
 	SSL_free(conn->ssl);
+	tls_profile_put(conn->profile);
 	free(conn);
 }
 
@@ -205,16 +226,16 @@ static const struct stream_ops secure_ops = {
 	.edge = secure_edge,
 };
 
-int tls_accept(struct tls *tls, struct stream *stream)
+int tls_stream_begin(struct tls_io *io, SSL_CTX *ctx, struct stream *stream)
 {
 	struct tls_conn *conn = calloc(1, sizeof(*conn));
 	BIO *bio = NULL;
 
 	if (!conn)
 		return -ENOMEM;
-	conn->tls = tls;
-	conn->ssl = SSL_new(tls->ctx);
-	bio = conn->ssl ? BIO_new(tls->bio_method) : NULL;
+	conn->io = io;
+	conn->ssl = SSL_new(ctx);
+	bio = conn->ssl ? BIO_new(io->bio_method) : NULL;
 	if (!bio) {
 		SSL_free(conn->ssl);
 		free(conn);
@@ -223,22 +244,60 @@ int tls_accept(struct tls *tls, struct stream *stream)
 	BIO_set_data(bio, stream);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(conn->ssl, bio, bio);
-	SSL_set_accept_state(conn->ssl);
+	SSL_set_app_data(conn->ssl, conn);
 	stream_become(stream, &secure_ops, conn);
 	return 0;
+}
+
+/* Why a handshake with a backend failed. */
+static const char *reason(const struct tls_conn *conn, unsigned long code, int err)
+{
+	long verdict = SSL_get_verify_result(conn->ssl);
+
+	if (verdict != X509_V_OK && SSL_get_verify_mode(conn->ssl) != SSL_VERIFY_NONE)
+		return X509_verify_cert_error_string(verdict);
+	if (code && ERR_reason_error_string(code))
+		return ERR_reason_error_string(code);
+	return err == -ECONNRESET ? "it closed the connection" : strerror(-err);
 }
 
 int tls_handshake(struct stream *stream)
 {
 	struct tls_conn *conn = stream->tls;
+	unsigned long code;
 	int result, err;
 
+	if (conn->ready)
+		return 0;
 	ERR_clear_error();
 	result = SSL_do_handshake(conn->ssl);
-	if (result == 1)
-		return 0;
+	if (result == 1) {
+		err = conn->profile ? tls_client_check(conn) : 0;
+		if (err)
+			tls_client_failed(conn, "its certificate is of another name");
+		conn->ready = !err;
+		return err;
+	}
+	code = ERR_peek_last_error();
 	err = failure(stream, result);
-	return err ? err : -ECONNRESET;
+	if (err == -EAGAIN)
+		return err;
+	if (!err)
+		err = -ECONNRESET;
+	if (!conn->profile)
+		return err;
+	tls_client_failed(conn, reason(conn, code, err));
+	return SSL_get_verify_result(conn->ssl) != X509_V_OK &&
+			       SSL_get_verify_mode(conn->ssl) != SSL_VERIFY_NONE
+		       ? -EKEYREJECTED
+		       : err;
+}
+
+bool tls_resumed(const struct stream *stream)
+{
+	const struct tls_conn *conn = stream->tls;
+
+	return SSL_session_reused(conn->ssl);
 }
 
 bool tls_speaks_http2(const struct stream *stream)

@@ -157,7 +157,11 @@ static int start(struct worker *worker)
 	if (!err)
 		err = access_log_init(worker);
 	if (!err)
-		err = tls_new(worker->settings, &worker->routing, &worker->tls);
+		err = tls_io_new(&worker->tls_io);
+	if (!err)
+		err = tls_client_new(worker->tls_io, &worker->tls_client);
+	if (!err)
+		err = tls_new(worker->settings, worker->tls_io, &worker->routing, &worker->tls);
 	if (!err)
 		err = worker_timer_room(worker); /* drain_timer */
 	if (!err)
@@ -207,6 +211,8 @@ void worker_free(struct worker *worker)
 		pool_free(worker);
 	access_log_free(worker);
 	tls_free(worker->tls);
+	tls_client_free(worker->tls_client);
+	tls_io_free(worker->tls_io);
 	routing_put(worker->routing);
 	picker_free(&worker->picker);
 	maps_close(&worker->maps);

@@ -72,8 +72,10 @@ struct worker {
 	struct watch control_listen, control;
 	struct timer drain_timer;
 	uint64_t drain_deadline_ms;
-	uint64_t accepted_ms; /* when the last connection was */
-	struct tls *tls;      /* owned */
+	uint64_t accepted_ms;          /* when the last connection was */
+	struct tls_io *tls_io;         /* owned */
+	struct tls *tls;               /* owned; NULL: no HTTPS port */
+	struct tls_client *tls_client; /* owned */
 	bool draining;
 	bool stop;
 };

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/upstream.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "proxy/exchange.h"
+#include "proxy/tls.h"
+#include "proxy/worker.h"
+
+static void on_ready(struct stream *stream)
+{
+	struct upstream_conn *u = (struct upstream_conn *)stream;
+
+	if (u->on_ready)
+		u->on_ready(u);
+	else if (u->exchange)
+		exchange_run(u->exchange);
+	else
+		pool_on_idle(u);
+}
+
+static void begin(struct exchange *x)
+{
+	http1_writer_rewind(&x->request_writer, &x->upstream->stream);
+	x->request_sink = &x->request_writer.sink;
+}
+
+static void let_go(struct upstream_conn *u, bool reuse)
+{
+	if (reuse)
+		pool_put(u);
+	else
+		upstream_close(u);
+}
+
+static const struct upstream_ops http1_ops = { .begin = begin, .let_go = let_go };
+
+/* A socket that connects, TCP_NODELAY set. Return: 0; -errno. */
+static int dial(const struct backend_view *backend, int *out)
+{
+	struct sockaddr_storage name;
+	socklen_t name_bytes = inet_addr_sockaddr(&backend->addr, backend->port_be, &name);
+	int one = 1;
+	int err;
+	int fd;
+
+	fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (connect(fd, (struct sockaddr *)&name, name_bytes) && errno != EINPROGRESS) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	*out = fd;
+	return 0;
+}
+
+int upstream_connect(struct worker *worker, const struct backend_view *backend,
+		     const struct upstream_way *way, struct upstream_conn **out)
+{
+	const struct tls_peer peer = { backend->addr, backend->id, backend->generation };
+	struct upstream_conn *u = slab_get(&worker->upstream_conns);
+	int err;
+	int fd = -1;
+
+	if (!u)
+		return -ENOMEM;
+	worker->stats->upstream_connects++;
+	err = dial(backend, &fd);
+	if (!err)
+		err = stream_open(&u->stream, worker->epoll, fd, on_ready);
+	if (!err && way->tls) {
+		err = tls_connect(way->tls, &peer, &u->stream);
+		if (err)
+			stream_close(&u->stream);
+	}
+	if (err) {
+		slab_put(&worker->upstream_conns, u);
+		return err;
+	}
+	u->worker = worker;
+	u->ops = &http1_ops;
+	u->source = &u->reader.source;
+	u->backend_id = backend->id;
+	u->backend_generation = backend->generation;
+	u->tls = way->tls ? tls_profile_get(way->tls) : NULL;
+	http1_reader_init(&u->reader, &u->stream, &worker->buffers);
+	worker->stats->upstream_conns_open++;
+	*out = u;
+	return 0;
+}
+
+/* Why a socket that connected is broken. */
+static int connect_error(const struct stream *stream)
+{
+	socklen_t bytes = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err, &bytes))
+		err = errno;
+	return err ? -err : -ECONNRESET;
+}
+
+int upstream_open(struct upstream_conn *u)
+{
+	int err;
+
+	if (!u->connected) {
+		if (u->stream.broken)
+			return connect_error(&u->stream);
+		if (!u->stream.writable)
+			return -EAGAIN;
+		u->connected = true;
+	}
+	err = u->tls ? tls_handshake(&u->stream) : 0;
+	if (err && err != -EAGAIN)
+		u->worker->stats->upstream_tls_errors++;
+	return err;
+}
+
+bool upstream_is(const struct upstream_conn *u, const struct upstream_way *way)
+{
+	return u->tls == way->tls;
+}
+
+void upstream_close(struct upstream_conn *u)
+{
+	if (!u)
+		return;
+	http1_reader_release(&u->reader);
+	stream_close(&u->stream);
+	tls_profile_put(u->tls);
+	u->worker->stats->upstream_conns_open--;
+	slab_put(&u->worker->upstream_conns, u);
+}

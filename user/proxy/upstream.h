@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * upstream.h - one connection to a backend
+ *
+ * How a route wants its backends to be spoken to is a way; a connection serves exchanges of its own
+ * way alone. It is connected in steps that upstream_open() goes on with: TCP, TLS.
+ */
+#ifndef SLUICE_PROXY_UPSTREAM_H
+#define SLUICE_PROXY_UPSTREAM_H
+
+#include "proxy/http1_io.h"
+#include "proxy/maps.h"
+#include "proxy/tls_client.h"
+
+struct exchange;
+struct upstream_conn;
+struct worker;
+
+struct upstream_way {
+	struct tls_profile *tls; /* borrowed; NULL: plain */
+};
+
+/* What an exchange asks of the connection to its backend, which may be one stream of many on it. */
+struct upstream_ops {
+	/* The request goes this way from its head on, also when it is repeated: sets
+	 * exchange->request_sink. */
+	void (*begin)(struct exchange *exchange);
+	/* The exchange is done with it. @reuse: request and response both ended as they should. */
+	void (*let_go)(struct upstream_conn *upstream, bool reuse);
+};
+
+struct upstream_conn {
+	struct stream stream;      /* first: the stream's callback gets it */
+	struct worker *worker;     /* borrowed */
+	struct exchange *exchange; /* borrowed; NULL while idle */
+	const struct upstream_ops *ops;
+	struct source *source; /* borrowed: the body of the response */
+	/* Has the events of a connection that is no exchange's own (HTTP/2); else NULL. */
+	void (*on_ready)(struct upstream_conn *upstream);
+	struct http1_reader reader;                  /* of heads; with HTTP/1 of bodies too */
+	struct upstream_conn *newer, *older;         /* idle ones of the same backend */
+	struct upstream_conn *lru_newer, *lru_older; /* all idle ones */
+	struct tls_profile *tls;                     /* one reference; NULL: plain */
+	uint64_t idle_since_ms;
+	uint32_t backend_id, backend_generation;
+	bool connected; /* TCP is */
+	bool reused;    /* has served an exchange before */
+};
+
+/**
+ * upstream_connect - begin to connect
+ * Return: 0 and *out; -errno of socket() or connect(), also of a refusal that is known at once.
+ */
+int upstream_connect(struct worker *worker, const struct backend_view *backend,
+		     const struct upstream_way *way, struct upstream_conn **out);
+
+/**
+ * upstream_open - go on with connecting
+ * Return: 0: a request may be sent; -EAGAIN; -EKEYREJECTED: the backend's certificate is not to be
+ * trusted; -errno.
+ */
+int upstream_open(struct upstream_conn *upstream);
+
+/* True if the connection is of this way. */
+bool upstream_is(const struct upstream_conn *upstream, const struct upstream_way *way);
+
+void upstream_close(struct upstream_conn *upstream); /* takes NULL */
+
+#endif /* SLUICE_PROXY_UPSTREAM_H */
