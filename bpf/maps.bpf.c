@@ -25,6 +25,7 @@ struct affinity6_map affinity6 SEC(".maps");
 struct rates4_map rates4 SEC(".maps");
 struct rates6_map rates6 SEC(".maps");
 struct node_config_map node_config SEC(".maps");
+struct announced_map announced SEC(".maps");
 struct tx_ports_map tx_ports SEC(".maps");
 struct next_hops_map next_hops SEC(".maps");
 struct cpu_state_map cpu_state SEC(".maps");

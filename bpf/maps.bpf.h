@@ -192,6 +192,14 @@ struct node_config_map {
 	__type(value, struct node_config);
 };
 
+struct announced_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_ANNOUNCED_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct announce_key);
+	__type(value, struct announcement);
+};
+
 struct tx_ports_map {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
 	__uint(max_entries, SLUICE_TX_PORTS_MAX);
@@ -307,6 +315,7 @@ extern struct affinity6_map affinity6 SEC(".maps");
 extern struct rates4_map rates4 SEC(".maps");
 extern struct rates6_map rates6 SEC(".maps");
 extern struct node_config_map node_config SEC(".maps");
+extern struct announced_map announced SEC(".maps");
 extern struct tx_ports_map tx_ports SEC(".maps");
 extern struct next_hops_map next_hops SEC(".maps");
 extern struct cpu_state_map cpu_state SEC(".maps");

@@ -6,6 +6,7 @@
  * Packets to an l4 frontend get the address of a backend and go up the stack, those to an http
  * frontend go up as they are, to be steered by sk_lookup.
  */
+#include "announce.bpf.h"
 #include "flow.bpf.h"
 #include "rewrite.bpf.h"
 
@@ -266,8 +267,13 @@ int xdp_ingress(struct xdp_md *ctx)
 
 	if (type == bpf_htons(ETH_P_IP))
 		return ingress4(&pkt);
-	if (type == bpf_htons(ETH_P_IPV6))
-		return ingress6(&pkt);
+	if (type == bpf_htons(ETH_P_IPV6)) {
+		int verdict = announce_nd(ctx, &pkt);
+
+		return verdict < 0 ? ingress6(&pkt) : verdict;
+	}
+	if (type == bpf_htons(ETH_P_ARP))
+		return announce_arp(ctx, &pkt);
 	return XDP_PASS;
 }
 

@@ -31,6 +31,7 @@
  *  rates4          | LRU_HASH         | source4_key -> rate              | xdp     | -
  *  rates6          | LRU_HASH         | source6_key (of the /64) -> rate | xdp     | -
  *  node_config     | ARRAY, mmapable  | 0 -> node_config                 | sluiced | xdp tc
+ *  announced       | HASH             | announce_key -> announcement     | sluiced | xdp
  *  tx_ports        | DEVMAP_HASH      | ifindex -> ifindex               | sluiced | xdp
  *  next_hops       | PERCPU_ARRAY     | slot by hash -> next_hop         | xdp     | -
  *  cpu_state       | PERCPU_ARRAY     | 0 -> cpu_state                   | xdp     | -
@@ -59,6 +60,7 @@
  *  denylist*       | while listed                           | not denied
  *  affinity*       | LRU, and the frontend's affinity_s     | pick by hash of the source
  *  rates*          | LRU                                    | no new flow lately: a full bucket
+ *  announced       | while this node holds the address      | no answer of ours
  *  tx_ports        | while an interface can be sent on by   | the stack sends it (tc_ingress)
  *                  | XDP; goes with the interface           |
  *  next_hops       | NEXT_HOP_LIFE_NS                       | ask the FIB
@@ -101,6 +103,7 @@
 #define SLUICE_AFFINITY_MAX      131072u /* each family */
 #define SLUICE_RATES_MAX         131072u /* each family */
 #define SLUICE_TX_PORTS_MAX      64u
+#define SLUICE_ANNOUNCED_MAX     16384u
 #define SLUICE_NEXT_HOPS         1024u  /* a power of two */
 #define SLUICE_EVENTS_BYTES      65536u /* a power of two, whole pages */
 #define SLUICE_LISTENERS_MAX     1024u
@@ -387,7 +390,23 @@ struct node_config {
 	__be16 gue_port;       /* of tunnels in UDP, to and from */
 	__u16 pad;
 	__u32 new_flows_max; /* entries a CPU makes a second; above it flows go by hash; 0: no limit */
-	__u32 reserved[7];
+	__u32 announce;      /* 1: --announce l2; the map announced says for which addresses */
+	__u32 reserved[6];
+};
+
+/*
+ * An address that this node answers for on one interface. A sluiced that ends without a word leaves
+ * the entry behind: then its time runs out before another node may answer.
+ */
+struct announce_key {
+	__u8 addr[16];
+	__u32 ifindex;
+};
+
+struct announcement {
+	__u64 until_ns; /* CLOCK_MONOTONIC_COARSE; all ones: for ever */
+	__u8 mac[6];    /* of the interface */
+	__u8 pad[2];
 };
 
 /* Answer of the FIB for one destination, asked again after NEXT_HOP_LIFE_NS. */
@@ -461,7 +480,8 @@ enum sluice_stat {
 	STAT_ICMP_SENT = 16,   /* time exceeded, packet too big */
 	STAT_RESETS_SENT = 17, /* TCP whose backend is gone */
 	STAT_AFFINITY_HITS = 18,
-	STAT_MAX = 32, /* room, so that a new counter is no new layout */
+	STAT_ANNOUNCE_REPLIES = 19, /* ARP and neighbour solicitations answered */
+	STAT_MAX = 32,              /* room, so that a new counter is no new layout */
 };
 
 struct traffic {
@@ -586,6 +606,8 @@ SLUICE_ASSERT(sizeof(struct fragment6_key) == 36, "fragment6_key");
 SLUICE_ASSERT(sizeof(struct fragment) == 16, "fragment");
 SLUICE_ASSERT(sizeof(struct node_config) == 64, "node_config");
 SLUICE_ASSERT(sizeof(struct next_hop) == 48, "next_hop");
+SLUICE_ASSERT(sizeof(struct announce_key) == 20, "announce_key");
+SLUICE_ASSERT(sizeof(struct announcement) == 16, "announcement");
 SLUICE_ASSERT(sizeof(struct cpu_state) == 16, "cpu_state");
 SLUICE_ASSERT(sizeof(struct drop_event) == 96, "drop_event");
 SLUICE_ASSERT(sizeof(struct traffic) == 32, "traffic");

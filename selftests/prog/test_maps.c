@@ -63,6 +63,8 @@ static const struct {
 	{ "rates6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct source6_key), sizeof(struct rate),
 	  SLUICE_RATES_MAX, 0 },
 	{ "node_config", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct node_config), 1, MMAPABLE },
+	{ "announced", BPF_MAP_TYPE_HASH, sizeof(struct announce_key), sizeof(struct announcement),
+	  SLUICE_ANNOUNCED_MAX, BPF_F_NO_PREALLOC },
 	{ "tx_ports", BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, SLUICE_TX_PORTS_MAX, BPF_F_RDONLY_PROG },
 	{ "next_hops", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct next_hop), SLUICE_NEXT_HOPS, 0 },
 	{ "cpu_state", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct cpu_state), 1, 0 },

@@ -22,6 +22,7 @@ static const char *const stat_names[STAT_MAX] = {
 	[STAT_ICMP_SENT] = "icmp_sent",
 	[STAT_RESETS_SENT] = "resets_sent",
 	[STAT_AFFINITY_HITS] = "affinity_hits",
+	[STAT_ANNOUNCE_REPLIES] = "announce_replies",
 };
 
 static const struct {
