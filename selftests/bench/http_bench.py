@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP beside Debian's nginx and HAProxy: requests a second and processor time of the proxy.
+
+Alternating rounds, medians; ratios are Sluice against the better of the two. ROUNDS=5 SECONDS=3
+and CASES=text (the cases whose name has it) change the usual run; JSON=FILE keeps all figures.
+"""
+
+import json
+import os
+import re
+import statistics
+import sys
+
+from peers import HOST, NOISY_SPREAD, Candidates, milliseconds, number, rounds, spread
+
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+SECONDS = int(os.environ.get("SECONDS", "3"))
+BULK_BYTES = 1 << 28
+
+
+def wrk(candidates, name, conns, request_path="/", tls=False, close=False):
+    before = candidates.cpu_s(name)
+    more = ["-H", "Connection: close"] if close else []
+    text = candidates.load("wrk", "-t1", f"-c{conns}", f"-d{SECONDS}s", "--latency", "--timeout",
+                           "10s", "-H", f"Host: {HOST}", *more,
+                           candidates.url(name, request_path, tls), timeout=SECONDS + 30)
+    errors = re.search(r"Non-2xx.*|Socket errors.*", text)
+    if errors:
+        raise RuntimeError(f"{name}: {errors[0]}")
+    done = number(text, r"(\d+) requests in")
+    return {"per_s": number(text, r"Requests/sec:\s+([\d.]+)"),
+            "p99_ms": milliseconds(re.search(r"99%\s+(\S+)", text)[1]),
+            "cpu_us": (candidates.cpu_s(name) - before) * 1e6 / done}
+
+
+def h2load(candidates, name, conns, streams, tls=True):
+    before = candidates.cpu_s(name)
+    text = candidates.load("h2load", f"-c{conns}", f"-m{streams}", "-D", SECONDS, "-H",
+                           f":authority: {HOST}", candidates.url(name, "/", tls),
+                           timeout=SECONDS + 30)
+    done = number(text, r"(\d+) succeeded")
+    failed = number(text, r"(\d+) failed")
+    if failed or not done:
+        raise RuntimeError(f"{name}: {failed:.0f} failed of {done:.0f}:\n{text}")
+    return {"per_s": number(text, r", ([\d.]+) req/s"),
+            "cpu_us": (candidates.cpu_s(name) - before) * 1e6 / done}
+
+
+def paced(candidates, name, per_s, conns):
+    """The delay at one rate for all: p99 of every request of h2load's log."""
+    log = candidates.cluster.folder / f"h2load-{name}.log"
+    log.unlink(missing_ok=True)
+    candidates.load("h2load", "--h1", f"-c{conns}", "-n", int(per_s * SECONDS),
+                    f"--rps={per_s / conns:.1f}", f"--log-file={log}", "-H", f"Host: {HOST}",
+                    candidates.url(name), timeout=SECONDS * 10 + 30)
+    delays = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    return {"p50_ms": delays[len(delays) // 2] / 1000,
+            "p99_ms": delays[int(len(delays) * 0.99)] / 1000}
+
+
+def bulk(candidates, name, streams):
+    """Downloads of 256 MB side by side: the rate of all together."""
+    before = candidates.cpu_s(name)
+    curl = (f"curl -s -f -o /dev/null -H 'Host: {HOST}' -w '%{{size_download}} %{{time_total}}\\n' "
+            f"{candidates.url(name, '/files/bulk')}")
+    text = candidates.load("sh", "-c", f"for i in $(seq {streams}); do {curl} & done; wait",
+                           timeout=300)
+    lines = [line.split() for line in text.splitlines()]
+    if len(lines) != streams or any(int(size) != BULK_BYTES for size, _ in lines):
+        raise RuntimeError(f"{name}: a download was cut short: {text}")
+    total = streams * BULK_BYTES
+    return {"per_s": total / max(float(seconds) for _, seconds in lines) / 1e6,
+            "cpu_us": (candidates.cpu_s(name) - before) * 1e6 / (total / 1e6)}
+
+
+def handshakes(candidates, name, reuse):
+    """Full or resumed TLS 1.3 handshakes one after the other, each with a small answer."""
+    before = candidates.cpu_s(name)
+    port = candidates.url(name, tls=True).rsplit(":", 1)[1].rstrip("/")
+    text = candidates.load("openssl", "s_time", "-connect", f"192.0.2.1:{port}", "-time", SECONDS,
+                           "-reuse" if reuse else "-new", "-verify", "0",
+                           timeout=SECONDS + 60)
+    done = number(text, r"(\d+) connections in \d+ real seconds")
+    return {"per_s": done / SECONDS, "cpu_us": (candidates.cpu_s(name) - before) * 1e6 / done}
+
+
+# name, unit, goal (ratio of per_s against the better peer), rounds or None, measure(candidates, name)
+CASES = [
+    ("keep-alive, small answer, 8 conns", "req/s", 1.1, None, lambda c, n: wrk(c, n, 8)),
+    ("keep-alive, small answer, 64 conns", "req/s", 1.1, None, lambda c, n: wrk(c, n, 64)),
+    ("keep-alive, 10 KB, 64 conns", "req/s", 1.1, None,
+     lambda c, n: wrk(c, n, 64, "/files/10240")),
+    ("keep-alive, 64 KB, 64 conns", "req/s", 1.1, None,
+     lambda c, n: wrk(c, n, 64, "/files/65536")),
+    ("TLS keep-alive, small answer, 64 conns", "req/s", 1.1, None,
+     lambda c, n: wrk(c, n, 64, tls=True)),
+    ("TLS handshake each request, 16 conns", "req/s", 1.0, None,
+     lambda c, n: wrk(c, n, 16, tls=True, close=True)),
+    ("HTTP/2 over TLS, 8 conns x 32 streams", "req/s", 1.2, None,
+     lambda c, n: h2load(c, n, 8, 32)),
+    ("1 download of 256 MB", "MB/s", 1.0, 3, lambda c, n: bulk(c, n, 1)),
+    ("16 downloads of 256 MB", "MB/s", 1.0, 3, lambda c, n: bulk(c, n, 16)),
+]
+
+
+def tell(name, unit, goal, results):
+    medians = {candidate: {figure: statistics.median(values) for figure, values in figures.items()}
+               for candidate, figures in results.items()}
+    peers = [candidate for candidate in medians if candidate != "sluice"]
+    best = max(medians[peer]["per_s"] for peer in peers)
+    least = min(medians[peer]["cpu_us"] for peer in peers)
+    noise = max(spread(figures["per_s"]) for figures in results.values())
+    rates = "  ".join(f"{candidate} {figures['per_s']:.0f}" for candidate, figures in medians.items())
+    costs = "  ".join(f"{figures['cpu_us']:.1f}" for figures in medians.values())
+    print(f"  {name:<42} {rates} {unit} | {medians['sluice']['per_s'] / best:.2f}x (goal {goal}x) | "
+          f"proxy CPU us each {costs}: {medians['sluice']['cpu_us'] / least:.2f}x"
+          + (f" | NOISY: rounds differ by {noise:.0%}" if noise > NOISY_SPREAD else ""), flush=True)
+    return {"medians": medians, "noise": noise, "rounds": results}
+
+
+def tell_paced(candidates):
+    """p99 at 70 % of what the slowest can do, for each."""
+    most = min(statistics.median([wrk(candidates, name, 32)["per_s"] for _ in range(3)])
+               for name in candidates.names)
+    results = rounds(candidates, ROUNDS, lambda name: paced(candidates, name, 0.7 * most, 32))
+    p99 = {name: statistics.median(figures["p99_ms"]) for name, figures in results.items()}
+    best = min(value for name, value in p99.items() if name != "sluice")
+    print(f"  p99 at {0.7 * most:.0f} req/s, 32 conns: "
+          + "  ".join(f"{name} {value:.2f}" for name, value in p99.items())
+          + f" ms | {p99['sluice'] / best:.2f}x (goal 1.0x)", flush=True)
+    return {"p99_ms": p99, "rounds": results}
+
+
+def main():
+    wanted = os.environ.get("CASES", "")
+    kept = {}
+    with Candidates() as candidates:
+        for name, unit, goal, turns, measure in CASES:
+            if wanted in name:
+                results = rounds(candidates, turns or ROUNDS,
+                                 lambda candidate, do=measure: do(candidates, candidate))
+                kept[name] = tell(name, unit, goal, results)
+        if wanted in "p99 at equal load":
+            kept["p99"] = tell_paced(candidates)
+    if os.environ.get("JSON"):
+        with open(os.environ["JSON"], "w", encoding="utf-8") as file:
+            json.dump(kept, file, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
