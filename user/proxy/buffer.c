@@ -48,10 +48,19 @@ struct buffer *buffer_get(struct buffer_pool *pool)
 	return buffer;
 }
 
+struct buffer *buffer_get_bulk(struct buffer_pool *pool)
+{
+	struct buffer_pool *bulk = pool->bulk;
+
+	return bulk && bulk->used_count < bulk->used_count_max ? buffer_get(bulk) : NULL;
+}
+
 void buffer_put(struct buffer_pool *pool, struct buffer *buffer)
 {
 	if (!buffer)
 		return;
+	if (pool->bulk && buffer->size == pool->bulk->size)
+		pool = pool->bulk;
 	if (buffer->size == pool->size)
 		pool->used_count--;
 	if (buffer->size != pool->size || pool->free_count >= pool->free_count_max) {

@@ -22,9 +22,11 @@ struct buffer {
 struct buffer_pool {
 	struct buffer *free; /* owned list */
 	size_t free_count;
-	size_t used_count;     /* handed out */
-	uint32_t size;         /* bytes of .data in each */
-	size_t free_count_max; /* more go back to the allocator */
+	size_t used_count;        /* handed out */
+	uint32_t size;            /* bytes of .data in each */
+	size_t free_count_max;    /* more go back to the allocator */
+	struct buffer_pool *bulk; /* borrowed; NULL: none. Larger ones for long bodies: see below */
+	size_t used_count_max;    /* of a bulk pool: then there is no other to be had */
 };
 
 void buffer_pool_init(struct buffer_pool *pool, uint32_t size, size_t free_count_max);
@@ -33,7 +35,11 @@ void buffer_pool_free(struct buffer_pool *pool);
 /* Return: an empty buffer; NULL if there is no memory. */
 struct buffer *buffer_get(struct buffer_pool *pool);
 
-/* Takes NULL. A buffer of another size than the pool's is simply freed. */
+/* A large buffer for a body that is longer than one of the pool's own; NULL: none is to be had, which
+ * costs speed alone. Ended by buffer_put(pool). */
+struct buffer *buffer_get_bulk(struct buffer_pool *pool);
+
+/* Takes NULL. A buffer that is neither of the pool's size nor of its bulk pool's is simply freed. */
 void buffer_put(struct buffer_pool *pool, struct buffer *buffer);
 
 /* A buffer of a size of its own, for what outgrew the pool's; ended by buffer_put(). */

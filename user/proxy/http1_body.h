@@ -67,6 +67,14 @@ void http1_body_begin(struct http1_body *body, enum http1_framing framing, uint6
 int http1_body_next(struct http1_body *body, char *buf, size_t bytes, size_t *consumed_bytes,
 		    struct http_slice *payload, struct http_fields *trailers);
 
+/* Payload that is known to follow: of the body, or of its chunk; unbounded until the end. 0: none. */
+static inline uint64_t http1_body_left(const struct http1_body *body)
+{
+	if (body->done)
+		return 0;
+	return body->framing == HTTP1_FRAMING_CLOSE ? UINT64_MAX : body->left_bytes;
+}
+
 /**
  * http1_body_skip - count payload that went another way (spliced) past the reader
  * Only for HTTP1_FRAMING_LENGTH and HTTP1_FRAMING_CLOSE. Return: 0; -EINVAL if it is more than the

@@ -33,7 +33,10 @@ ssize_t http1_reader_fill(struct http1_reader *reader, uint32_t bytes_max)
 	if (!reader->stream->readable)
 		return -EAGAIN;
 	if (!buffer) {
-		buffer = buffer_get(reader->pool);
+		if (http1_body_left(&reader->body) > reader->pool->size)
+			buffer = buffer_get_bulk(reader->pool);
+		if (!buffer)
+			buffer = buffer_get(reader->pool);
 		if (!buffer)
 			return -ENOMEM;
 		reader->buffer = buffer;

@@ -52,6 +52,7 @@ struct worker {
 	struct task tasks; /* head of a ring */
 
 	struct buffer_pool buffers;        /* for what is read, and heads */
+	struct buffer_pool bulk_buffers;   /* for bodies that are longer than those */
 	struct buffer_pool response_heads; /* struct response_head */
 	struct slab conns, exchanges, upstream_conns;
 	size_t timers_used; /* objects that hold room in .timers */
