@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing of the Debian packages that building, testing and the demo need.
+# Installs what is missing of the Debian packages that building, testing and the demo need; with
+# the word vm those that the tests on other kernels need besides.
 set -eu
 
 build='make gcc libc6-dev pkg-config clang llvm bpftool libbpf-dev libxdp-dev libelf-dev zlib1g-dev
@@ -9,12 +10,14 @@ build='make gcc libc6-dev pkg-config clang llvm bpftool libbpf-dev libxdp-dev li
 test='libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck mandoc python3 nginx-light libnginx-mod-stream curl
 	iproute2 ethtool iptables iputils-ping procps socat jq openssl nghttp2-proxy'
 bench='wrk haproxy nghttp2-client iperf3'
+vm='qemu-system-x86 busybox-static xdp-tools'
 
 # Any kubectl will do; Debian's is 1.20.
 command -v kubectl >/dev/null || test="$test kubernetes-client"
 
+[ "${1:-}" = vm ] || vm=
 missing=
-for package in $build $test $bench; do
+for package in $build $test $bench $vm; do
 	if [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" != installed ]; then
 		missing="$missing $package"
 	fi

@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 RUN_NETNS = pathlib.Path("/run/netns")
 CLONE_NEWNET = 0x40000000
+SLOWNESS = float(os.environ.get("SLUICE_SLOWNESS", "1"))  # of this machine: an emulated one is slow
 
 _libc = ctypes.CDLL(None, use_errno=True)
 LABS = []  # alive ones, for log output on failure and for the last clean-up
@@ -43,7 +44,7 @@ def run(argv, check=True, timeout=30, **more):
 
 def wait_until(condition, what, timeout=10.0, interval=0.02):
     """Calls condition until it returns something true, and returns that."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * SLOWNESS
     while True:
         result = condition()
         if result:

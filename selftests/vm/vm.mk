@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# The selftests on other kernels, each in a small virtual machine. VM_KERNELS="6.1 6.12", VM_SUITE=
+# the words of selftests/vm/suite. Needs no privilege but for what is missing (make deps-vm).
+
+VM_KERNELS ?= 6.1 6.12
+VM_SUITE   ?= verifier prog guest netns
+
+vm_bpf := $(patsubst selftests/vm/%.bpf.c,$T/vm/%.bpf.o,$(wildcard selftests/vm/*.bpf.c))
+
+$T/vm/%.bpf.o: selftests/vm/%.bpf.c
+	$(say) BPF $@
+	$Q mkdir -p $(@D)
+	$Q $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$T/vm/verifier_report: selftests/vm/verifier_report.c
+	$(say) TEST $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< -lbpf -lelf -lz
+
+deps-vm: deps ## install what the virtual machines need
+	$Q selftests/lib/deps.sh vm
+
+test-vm: deps-vm ## the selftests on Linux 6.1 and 6.12, in virtual machines (VM_KERNELS, VM_SUITE)
+	$Q $(MAKE) --no-print-directory all $(prog_bins) $(vm_bpf) $T/vm/verifier_report
+	$Q selftests/vm/matrix.sh "$(VM_KERNELS)" "$(VM_SUITE)"
+
+verifier-report: $(B)/bpf/sluice.o $T/vm/verifier_report ## what each BPF program costs this kernel's verifier (root)
+	$Q $T/vm/verifier_report $<
+
+-include $(wildcard $T/vm/*.d)
+
+.PHONY: deps-vm test-vm verifier-report
