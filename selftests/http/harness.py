@@ -61,7 +61,7 @@ def read_head(conn, data=b""):
 
 def field(head, name):
     found = re.search(rb"(?im)^%s:[ \t]*(.*?)[ \t]*\r$" % re.escape(name.encode()), head)
-    return found and found.group(1).decode()
+    return found and found.group(1).decode("latin-1")
 
 
 def read_body(conn, head, rest, trailers=None):

@@ -15,6 +15,9 @@ $T/worker-host: selftests/http/worker_host.c $(http_archives)
 http: $(B)/sluice-proxy $T/worker-host ## HTTP rules with raw sockets (no root needed). K=text as for netns
 	$Q selftests/lib/run_tests.py $(if $(K),-k $(K)) selftests/http
 
-.PHONY: http
+differential: $(B)/sluice-proxy $T/worker-host ## odd requests to Sluice, nginx and HAProxy. ARGS=--all, ARGS='--all K=text'
+	$Q selftests/http/differential.py $(ARGS)
+
+.PHONY: http differential
 
 test_suites += http

@@ -123,14 +123,14 @@ static void options__of_the_helper_are_handed_on_as_it_reads_them(void **state)
 	static const char *const wanted[] = {
 		"--connect-timeout=500", "--max-body=1048576", "--trust=10.0.0.0/8",
 		"--trust=2001:db8::/32", "--max-conns=7",      "--allow-underscores",
-		"--https-port=443",      "--log-format=json",
+		"--max-conns-source=9",  "--https-port=443",   "--log-format=json",
 	};
 	struct parsed p;
 
 	(void)state;
 	parse(&p,
 	      "--connect-timeout 500ms --max-body=1m --trust 10.0.0.0/8,2001:db8::/32 "
-	      "--max-conns 7 --allow-underscores --log-format json",
+	      "--max-conns 7 --allow-underscores --max-conns-source 9 --log-format json",
 	      "");
 	assert_int_equal(p.err, 0);
 	assert_int_equal(p.options.proxy_args_count, sizeof(wanted) / sizeof(wanted[0]));

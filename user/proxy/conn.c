@@ -9,6 +9,7 @@
 
 #define LINGER_MS         5000u /* for the client to read the answer and close */
 #define LINGER_TURN_BYTES (256u * 1024)
+#define REFUSED_HEAD_MS   5000u
 #define DISCARD_MS        5000u
 #define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
 
@@ -40,6 +41,8 @@ void conn_close(struct conn *conn)
 	struct worker *worker = conn->worker;
 
 	count_bytes(conn);
+	if (conn->counted)
+		sources_remove(&worker->sources, &conn->source);
 	if (conn->exchange)
 		exchange_discard(conn->exchange);
 	conn->exchange = NULL;
@@ -61,6 +64,13 @@ static struct buffer *head_buffer(struct conn *conn, size_t bytes)
 	return bytes <= pool->size ? buffer_get(pool) : buffer_new((uint32_t)bytes);
 }
 
+static bool is_last_request(const struct conn *conn)
+{
+	uint32_t most = conn->worker->settings->requests_conn_max;
+
+	return most && conn->requests >= most;
+}
+
 static int respond(struct exchange *x, const struct http1_response *response)
 {
 	struct conn *conn = conn_of(x);
@@ -71,7 +81,8 @@ static int respond(struct exchange *x, const struct http1_response *response)
 		/* Who still waits for a 100 may send the body after this answer, or the next
 		 * request. */
 		.client_keep_alive = (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
-				     !conn->worker->draining && !exchange_awaits_continue(x),
+				     !conn->worker->draining && !is_last_request(conn) &&
+				     !exchange_awaits_continue(x),
 		.request_flags = x->request.flags,
 		.request_version_minor = x->request.version_minor,
 		.request_method_id = x->method_id,
@@ -107,21 +118,23 @@ static int respond(struct exchange *x, const struct http1_response *response)
 	return 0;
 }
 
-static int reply(struct exchange *x, const struct http1_reply *reply)
+static int reply(struct exchange *x, const struct http1_reply *asked)
 {
 	struct conn *conn = conn_of(x);
-	struct buffer *whole = head_buffer(conn, HTTP1_REPLY_MAX + reply->location.bytes);
+	struct buffer *whole = head_buffer(conn, HTTP1_REPLY_MAX + asked->location.bytes);
+	struct http1_reply reply = *asked;
 	int bytes;
 
 	if (!whole)
 		return -ENOMEM;
-	bytes = http1_reply_build(reply, whole->data, whole->size);
+	reply.keep_alive &= !is_last_request(conn);
+	bytes = http1_reply_build(&reply, whole->data, whole->size);
 	if (bytes < 0) {
 		buffer_put(&conn->worker->buffers, whole);
 		return bytes;
 	}
 	whole->end = (uint32_t)bytes;
-	conn->keep_alive = reply->keep_alive;
+	conn->keep_alive = reply.keep_alive;
 	return http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, whole,
 				  HTTP1_FRAMING_NONE);
 }
@@ -212,8 +225,20 @@ static struct exchange *begin(struct conn *conn)
 	return x;
 }
 
+/* Which limit the request breaks by coming now. */
+static enum http1_fault_reason limit_reached(const struct conn *conn)
+{
+	uint32_t most = conn->worker->settings->buffers_max;
+
+	if (conn->over_limit)
+		return conn->over_limit;
+	return most && conn->worker->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
+							       : HTTP1_FAULT_NONE;
+}
+
 static void take_request(struct conn *conn, bool refused)
 {
+	struct http1_fault over = { .reason = limit_reached(conn) };
 	struct exchange *x = conn->exchange;
 	uint8_t framing = x->request.framing;
 	uint64_t length_bytes = x->request.content_length_bytes;
@@ -222,9 +247,9 @@ static void take_request(struct conn *conn, bool refused)
 	timer_disarm(&conn->timer);
 	conn->state = CONN_EXCHANGE;
 	conn->keep_alive = false;
-	if (refused || conn->over_limit) {
-		exchange_refuse(x, refused ? &x->request.fault
-					   : &(struct http1_fault){ .reason = conn->over_limit });
+	conn->requests++;
+	if (refused || over.reason) {
+		exchange_refuse(x, refused ? &x->request.fault : &over);
 		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
 	} else {
 		exchange_begin(x);
@@ -374,6 +399,16 @@ static void on_timer(struct timer *timer)
 	}
 }
 
+static void count_source(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	if (!worker->settings->conns_source_max || conn->peer.trusted)
+		return;
+	conn->source = conn->peer.addr;
+	conn->counted = sources_add(&worker->sources, &conn->source) > 0;
+}
+
 int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
 	     enum http1_fault_reason over_limit)
 {
@@ -410,6 +445,10 @@ int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
 	conn->writer.pool = &worker->buffers;
 	worker->stats->conns_open++;
 	worker->stats->conns_accepted++;
-	arm(conn, worker->settings->client_head_timeout_ms);
+	count_source(conn);
+	/* Who is only to be told 503 gets less time to ask. */
+	arm(conn, over_limit && worker->settings->client_head_timeout_ms > REFUSED_HEAD_MS
+			  ? REFUSED_HEAD_MS
+			  : worker->settings->client_head_timeout_ms);
 	return 0;
 }

@@ -24,12 +24,15 @@ struct conn {
 	struct http1_reader reader;
 	struct http1_writer writer;
 	struct exchange_peer peer;
+	struct inet_addr source; /* counted in worker.sources, if .counted */
+	uint32_t requests;       /* answered on it */
 	struct timer timer;
 	struct task next; /* goes on with pipelined bytes in another turn */
 	uint64_t discarded_bytes;
 	uint64_t counted_in, counted_out; /* bytes already added to worker_stats */
 	uint8_t state;                    /* enum conn_state */
 	bool keep_alive;                  /* after the exchange that runs */
+	bool counted;
 	uint8_t over_limit; /* enum http1_fault_reason: accepted to be told 503, and closed */
 };
 

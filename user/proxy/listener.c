@@ -38,11 +38,32 @@ static void on_pause_over(struct timer *timer)
 			false);
 }
 
+/* Above which limit this conn is. */
+static enum http1_fault_reason over_limit(const struct worker *worker,
+					  const struct exchange_peer *peer)
+{
+	uint32_t of_source = worker->settings->conns_source_max;
+
+	if (worker->stats->conns_open >= worker->settings->conns_max)
+		return HTTP1_FAULT_CONNS;
+	if (of_source && !peer->trusted &&
+	    sources_conns(&worker->sources, &peer->addr) >= of_source)
+		return HTTP1_FAULT_CONNS_SOURCE;
+	return HTTP1_FAULT_NONE;
+}
+
+/* Who comes again and again is not even told so. */
+static bool is_hopeless(const struct worker *worker, const struct exchange_peer *peer)
+{
+	return sources_conns(&worker->sources, &peer->addr) / 2 >=
+	       worker->settings->conns_source_max;
+}
+
 /* Return: false if no more can be taken now. */
 static bool take(struct worker *worker, int fd, const struct sockaddr_storage *client)
 {
 	const struct settings *settings = worker->settings;
-	uint64_t held = worker->stats->conns_open;
+	enum http1_fault_reason over;
 	struct sockaddr_storage local;
 	socklen_t local_bytes = sizeof(local);
 	struct exchange_peer peer = { 0 };
@@ -62,8 +83,13 @@ static bool take(struct worker *worker, int fd, const struct sockaddr_storage *c
 	peer.tls = settings_is_https_port(settings, peer.local_port);
 	peer.trusted = settings_trusts(settings, &peer.addr);
 	worker->accepted_ms = worker->now_ms;
-	return conn_new(worker, fd, &peer,
-			held >= settings->conns_max ? HTTP1_FAULT_CONNS : HTTP1_FAULT_NONE) == 0;
+	over = over_limit(worker, &peer);
+	if (over == HTTP1_FAULT_CONNS_SOURCE && is_hopeless(worker, &peer)) {
+		fault_log_request(worker, &peer.addr, &(struct http1_fault){ .reason = over });
+		close(fd);
+		return true;
+	}
+	return conn_new(worker, fd, &peer, over) == 0;
 }
 
 static bool full(const struct worker *worker)

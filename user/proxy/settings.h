@@ -40,6 +40,9 @@ struct settings {
 	uint32_t fields_max;
 	uint64_t body_bytes_max; /* 0: unlimited */
 	uint32_t conns_max;
+	uint32_t conns_source_max;          /* of one address; 0: unlimited */
+	uint32_t requests_conn_max;         /* on one conn; 0: unlimited */
+	uint32_t buffers_max;               /* handed out; 0: unlimited */
 	uint32_t upstream_idle_max;         /* idle connections kept, in all */
 	uint32_t upstream_idle_backend_max; /* to one backend */
 

@@ -196,6 +196,7 @@ int worker_new(const struct settings *settings, struct worker **out)
 	slab_init(&worker->exchanges, exchange_bytes(settings->fields_max));
 	slab_init(&worker->upstream_conns, sizeof(struct upstream_conn));
 	http1_id_seed(&worker->ids);
+	sources_init(&worker->sources, worker->ids.state[1]);
 	read_clock(worker);
 	err = start(worker);
 	if (err) {
@@ -231,6 +232,7 @@ void worker_free(struct worker *worker)
 	buffer_pool_free(&worker->bulk_buffers);
 	buffer_pool_free(&worker->response_heads);
 	timers_free(&worker->timers);
+	sources_free(&worker->sources);
 	if (worker->epoll >= 0)
 		close(worker->epoll);
 	free(worker);

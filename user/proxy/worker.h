@@ -23,6 +23,7 @@
 #include "proxy/routing.h"
 #include "proxy/settings.h"
 #include "proxy/slab.h"
+#include "proxy/sources.h"
 #include "proxy/stream.h"
 #include "proxy/timers.h"
 
@@ -67,6 +68,7 @@ struct worker {
 	struct http1_id_source ids;
 	struct access_log log;
 	struct fault_log faults;
+	struct sources sources; /* of conns; used if their number is limited */
 
 	struct watch listen[2]; /* IPv4, IPv6; .fd -1: absent */
 	struct timer listen_pause;
