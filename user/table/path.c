@@ -38,9 +38,16 @@ static bool has_dot_segment(const char *path)
 	return false;
 }
 
+/* What no request can hold as it stands: whoever asks for it writes it as an escape. */
+static bool needs_escape(char c)
+{
+	return c == ' ' || (unsigned char)c >= 0x80;
+}
+
 const char *path_normalise(const char *path, char **out)
 {
-	char *normal = malloc(strlen(path) + 1);
+	static const char digits[] = "0123456789ABCDEF";
+	char *normal = malloc(3 * strlen(path) + 1);
 	const char *fault = NULL;
 	size_t bytes = 0;
 
@@ -52,7 +59,11 @@ const char *path_normalise(const char *path, char **out)
 		int low = *c == '%' && high >= 0 ? hex_digit(c[2]) : 0;
 		int decoded = high * 16 + low;
 
-		if (*c != '%') {
+		if (needs_escape(*c)) {
+			normal[bytes++] = '%';
+			normal[bytes++] = digits[(unsigned char)*c >> 4];
+			normal[bytes++] = digits[*c & 15];
+		} else if (*c != '%') {
 			normal[bytes++] = *c;
 		} else if (high < 0 || low < 0 || !decoded) {
 			fault = "holds a broken escape";
