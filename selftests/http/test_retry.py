@@ -19,7 +19,8 @@ class Retry(unittest.TestCase):
         backend = Backend(echo("one"))
         self.addCleanup(backend.close)
         worker = Worker(service("s", [backend], down=[("127.0.0.1", 1)]) +
-                        [ingress("i", {"/": "s"}, host="a.test")])
+                        [ingress("i", {"/": "s"}, host="a.test",
+                                 annotations={"sluice.dev/eject-after": "0"})])
         self.addCleanup(worker.close)
         for name, request in BODIES:
             for number in range(ROUNDS):

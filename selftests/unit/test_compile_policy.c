@@ -51,6 +51,14 @@ static const struct policy_case cases[] = {
 	{ "proxy-protocol=v2", F(proxy_protocol_out), 2 },
 	{ "backend-tls-verify=false", F(flags), ROUTE_F_BACKEND_TLS_INSECURE },
 	{ "backend-tls-verify=true", F(flags), 0 },
+	{ "slow-start=30s", F(slow_start_ms), 30000 },
+	{ "eject-after=5", F(eject_after), 5 },
+	{ "eject-after=0", F(flags), ROUTE_F_NEVER_EJECT },
+	{ "eject-time=1m", F(eject_time_ms), 60000 },
+	{ "health-check-path=/healthz;health-check-interval=3", F(check_interval_ms), 3000 },
+	{ "health-check-path=/healthz?x=1;health-check-timeout=500ms", F(check_timeout_ms), 500 },
+	{ "health-check-path=/healthz;health-check-healthy=1", F(check_healthy), 1 },
+	{ "health-check-path=/healthz;health-check-unhealthy=1000", F(check_unhealthy), 1000 },
 };
 
 /* "a=b;c=d" -> "note sluice.dev/a=b; note sluice.dev/c=d". */
@@ -196,6 +204,17 @@ static const char *const bad[] = {
 	"backend-server-name=-a",
 	"backend-ca=a/b",
 	"backend-tls-verify=no",
+	"slow-start=0",
+	"eject-after=-1",
+	"eject-after=1001",
+	"eject-after=3x",
+	"eject-time=soon",
+	"health-check-path=healthz",
+	"health-check-path=/a#b",
+	"health-check-interval=0",
+	"health-check-timeout=fast",
+	"health-check-healthy=0",
+	"health-check-unhealthy=two",
 };
 
 static void policy__bad_values_are_told_and_the_default_stays(void **state)

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "build_id.h"
+#include "daemon/machine.h"
 
 /* Sooner, a second SIGINT is the same one: some senders signal process and group. */
 #define END_AGAIN_MS 250
@@ -184,6 +185,8 @@ static int open_table(struct daemon *d)
 	struct table_ids ids = {};
 	int err;
 
+	if (o->manifests)
+		machine_secret(MACHINE_ID_PATH, options.affinity_secret);
 	err = dataplane_read_ids(d->dataplane, &ids);
 	if (err) {
 		log_error("dataplane: read what the maps hold: %s", strerror(-err));

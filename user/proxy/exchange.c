@@ -156,6 +156,7 @@ static void forward(struct exchange *x, struct http_slice path)
 		exchange_refuse(x, &(struct http1_fault){ .reason = HTTP1_FAULT_BODY_LONG });
 		return;
 	}
+	exchange_read_balance(x);
 	err = build_head(x, path);
 	if (err) {
 		exchange_fail(x, 500, "no memory for a request head");
@@ -383,6 +384,12 @@ bool exchange_awaits_continue(const struct exchange *x)
 	       !x->request_done && !x->up.moved_bytes;
 }
 
+static void no_answer(struct exchange *x)
+{
+	exchange_backend_failed(x, FAILURE_ANSWER);
+	exchange_fail(x, 504, "no response in time");
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct exchange *x = (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
@@ -399,7 +406,7 @@ static void on_timer(struct timer *timer)
 			exchange_refuse(x,
 					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
 		else
-			exchange_fail(x, 504, "no response in time");
+			no_answer(x);
 		break;
 	default:
 		x->worker->stats->timeouts++;

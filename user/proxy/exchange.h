@@ -12,6 +12,7 @@
  *   exchange_upstream.c picking, connecting, retries, failures
  *   exchange_relay.c    request out, response in, tunnels
  *   exchange_added.c    fields that the route adds to a response
+ *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
  */
 #ifndef SLUICE_PROXY_EXCHANGE_H
 #define SLUICE_PROXY_EXCHANGE_H
@@ -25,8 +26,9 @@
 #include "proxy/relay.h"
 #include "proxy/worker.h"
 
-#define EXCHANGE_ADDED_MAX 4u
-#define EXCHANGE_HSTS_MAX  24u /* "max-age=" and 10 digits */
+#define EXCHANGE_ADDED_MAX  4u
+#define EXCHANGE_HSTS_MAX   24u  /* "max-age=" and 10 digits */
+#define EXCHANGE_COOKIE_MAX 192u /* a name of 64, 16 digits, all attributes */
 
 /* What an exchange asks of its client side. */
 struct exchange_client {
@@ -74,6 +76,9 @@ struct exchange {
 	struct upstream_conn *upstream; /* owned while in use */
 	struct tls_profile *tls;        /* one reference: how the backends are spoken to */
 	struct picker_tried tried;
+	uint64_t balance_key;      /* what the route hashes of the request; 0: nothing is there */
+	uint64_t affinity_tag;     /* what the client's cookie says; 0: nothing of ours */
+	uint64_t affinity_new_tag; /* what it is to say from now on; 0: it stays */
 	struct http1_writer request_writer; /* to an HTTP/1 backend; holds the head for any */
 	struct sink *request_sink;          /* borrowed from what .upstream is */
 	struct buffer *response_buffer;     /* owned; holds a struct response_head while parsed */
@@ -145,6 +150,7 @@ struct exchange_added {
 	uint32_t count;
 	uint32_t bytes; /* that they take in a head, at most */
 	char hsts[EXCHANGE_HSTS_MAX];
+	char cookie[EXCHANGE_COOKIE_MAX];
 };
 
 void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
@@ -159,6 +165,18 @@ void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
 void exchange_connect(struct exchange *exchange);
 void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
 void exchange_let_go(struct exchange *exchange, bool reuse);
+
+/* Reads from the request what the route balances by, while its slices are good. */
+void exchange_read_balance(struct exchange *exchange);
+
+/* The next backend to try. Return: 0; -ENOENT. */
+int exchange_pick(struct exchange *exchange, struct backend_view *backend);
+
+/* Of the backend of .upstream: it serves the exchange; no more; how it went. */
+void exchange_backend_taken(struct exchange *exchange);
+void exchange_backend_left(struct exchange *exchange);
+void exchange_backend_failed(struct exchange *exchange, enum backend_failure failure);
+void exchange_backend_answered(struct exchange *exchange, unsigned int status);
 
 extern const uint32_t exchange_response_head_bytes; /* size of a buffer of worker.response_heads */
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "proxy/exchange.h"
@@ -24,9 +25,32 @@ static void add_hsts(const struct exchange *x, struct exchange_added *added)
 	    (struct http_slice){ added->hsts, (uint32_t)bytes });
 }
 
+/* Path=/: the same Service may be behind other paths of the host, and then the same pod is. */
+static void add_affinity(const struct exchange *x, struct exchange_added *added)
+{
+	static const char *const same_site[] = { "", "; SameSite=Lax", "; SameSite=Strict",
+						 "; SameSite=None" };
+	char max_age[32] = "";
+	int bytes;
+
+	if (!x->affinity_new_tag)
+		return;
+	if (x->route->cookie_max_age_s)
+		snprintf(max_age, sizeof(max_age), "; Max-Age=%u", x->route->cookie_max_age_s);
+	bytes = snprintf(added->cookie, sizeof(added->cookie),
+			 "%s=%016" PRIx64 "; Path=/; HttpOnly%s%s%s",
+			 snapshot_text(routing_snapshot(x->routing), x->route->balance_key),
+			 x->affinity_new_tag, max_age, same_site[x->route->cookie_same_site & 3],
+			 x->route->flags & ROUTE_F_COOKIE_SECURE ? "; Secure" : "");
+	if (bytes > 0 && (size_t)bytes < sizeof(added->cookie))
+		add(added, HTTP_SLICE("Set-Cookie"),
+		    (struct http_slice){ added->cookie, (uint32_t)bytes });
+}
+
 void exchange_added_fields(const struct exchange *x, struct exchange_added *out)
 {
 	out->count = 0;
 	out->bytes = 0;
 	add_hsts(x, out);
+	add_affinity(x, out);
 }

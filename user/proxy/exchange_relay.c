@@ -137,6 +137,7 @@ static void take_final(struct exchange *x, const struct http1_response *response
 	uint64_t length_bytes = response->content_length_bytes;
 
 	x->status = response->status;
+	exchange_backend_answered(x, response->status);
 	x->upstream_us = x->worker->now_us;
 	x->response_reusable = response->flags & HTTP1_RESPONSE_F_REUSABLE;
 	if (x->client->respond(x, response)) {

@@ -10,9 +10,11 @@ void exchange_let_go(struct exchange *x, bool reuse)
 {
 	struct upstream_conn *u = x->upstream;
 
+	if (!u)
+		return;
+	exchange_backend_left(x);
 	x->upstream = NULL;
-	if (u)
-		u->ops->let_go(u, reuse);
+	u->ops->let_go(u, reuse);
 }
 
 static unsigned int status_of(int err)
@@ -25,6 +27,7 @@ static void attach(struct exchange *x, struct upstream_conn *u)
 	x->upstream = u;
 	x->attached = true;
 	u->exchange = x;
+	exchange_backend_taken(x);
 	u->ops->begin(x);
 	x->up = (struct relay){ 0 };
 	x->request_done = false;
@@ -64,6 +67,15 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 	return err;
 }
 
+/* The kernel said at once that the backend is not to be reached; not that we lack something. */
+static void connect_refused(struct exchange *x, const struct backend_view *backend, int err)
+{
+	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -EADDRNOTAVAIL)
+		return;
+	backend_note_failed(backend_note(&x->worker->picker.notes, backend), x->route,
+			    FAILURE_CONNECT, x->worker->now_ms);
+}
+
 void exchange_connect(struct exchange *x)
 {
 	struct worker *worker = x->worker;
@@ -79,7 +91,7 @@ void exchange_connect(struct exchange *x)
 		struct upstream_conn *u = NULL;
 		struct backend_view backend;
 
-		if (picker_round_robin(&worker->picker, x->route->upstream_id, &x->tried, &backend))
+		if (exchange_pick(x, &backend))
 			break;
 		if (!x->fresh_only)
 			u = pool_get(worker, &backend, &way);
@@ -90,6 +102,7 @@ void exchange_connect(struct exchange *x)
 			return;
 		}
 		worker->stats->upstream_connect_errors++;
+		connect_refused(x, &backend, err);
 		note_tried(x, backend.id);
 		log_debug("proxy: connect to a backend of %s: %s; next one",
 			  snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
@@ -109,6 +122,12 @@ static bool may_repeat(const struct exchange *x)
 	return !x->response_begun && x->up.moved_bytes == 0 && (unsent || x->idempotent);
 }
 
+static void note_failure(struct exchange *x)
+{
+	note_tried(x, x->upstream->backend_id);
+	exchange_backend_failed(x, x->phase == EXCHANGE_CONNECT ? FAILURE_CONNECT : FAILURE_ANSWER);
+}
+
 void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 {
 	bool was_reused = x->upstream && x->upstream->reused;
@@ -125,7 +144,7 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 		x->fresh_only =
 			true; /* it may have been closed for being idle: the backend lives */
 	else if (x->upstream)
-		note_tried(x, x->upstream->backend_id);
+		note_failure(x);
 	exchange_let_go(x, false);
 	if (!repeat) {
 		exchange_fail(x, status_of(err), doing);

@@ -5,6 +5,7 @@
  * Offsets of texts in routes and in .tls count from the block here; snapshot_write.c moves them when
  * it knows where the block will lie.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +72,49 @@ static struct snapshot_host *header_of(struct writer *writer)
 
 /* ---- routes ----------------------------------------------------------------------------------- */
 
+/* 64 bits of each pair of hex digits in @text, 16 bytes in all; false: it is no UUID. */
+static bool read_uuid(const char *text, uint64_t out[2])
+{
+	unsigned int digits = 0;
+
+	out[0] = out[1] = 0;
+	for (; *text; text++) {
+		const char *hex = "0123456789abcdef", *at;
+
+		if (*text == '-')
+			continue;
+		at = strchr(hex, tolower((unsigned char)*text));
+		if (!at || digits == 32)
+			return false;
+		out[digits / 16] = out[digits / 16] << 4 | (uint64_t)(at - hex);
+		digits++;
+	}
+	return digits == 32;
+}
+
+/*
+ * Nobody outside knows the uid of a Service, and every node does. Where there is none (files) the
+ * secret of this machine stands in, told apart by the name of the Service.
+ */
+static void put_affinity_key(const struct writer *writer, const struct service_entry *service,
+			     struct route *route)
+{
+	const uint64_t *secret = writer->table->options.affinity_secret;
+	uint64_t name = 0xcbf29ce484222325u; /* FNV-1a, 64 bit */
+
+	if (!read_uuid(service->uid, route->affinity_key)) {
+		for (const char *c = service->key; *c; c++)
+			name = (name ^ (uint8_t)*c) * 0x100000001b3u;
+		route->affinity_key[0] = name;
+		route->affinity_key[1] = ~name;
+	}
+	route->affinity_key[0] ^= secret[0];
+	route->affinity_key[1] ^= secret[1];
+}
+
 /* Cookie affinity before any other way to choose. */
-static void put_balance(struct writer *writer, const struct policy *policy, struct route *route)
+static void put_balance(struct writer *writer, const struct policy *policy,
+			const struct service_entry *service, struct route *route)
 {
 	route->balance = (uint8_t)policy->balance;
 	if (policy->affinity) {
@@ -83,10 +125,25 @@ static void put_balance(struct writer *writer, const struct policy *policy, stru
 		route->cookie_same_site = (uint8_t)policy->same_site;
 		if (policy->cookie_secure)
 			route->flags |= ROUTE_F_COOKIE_SECURE;
+		put_affinity_key(writer, service, route);
 	} else if (policy->balance == BALANCE_HASH_HEADER ||
 		   policy->balance == BALANCE_HASH_COOKIE) {
 		route->balance_key = put_text(writer, policy->balance_key);
 	}
+}
+
+static void put_upkeep(struct writer *writer, const struct policy *policy, struct route *route)
+{
+	route->slow_start_ms = policy->slow_start_ms;
+	route->eject_after = policy->eject_after;
+	route->eject_time_ms = policy->eject_time_ms;
+	if (policy->given & POLICY_EJECT_AFTER && !policy->eject_after)
+		route->flags |= ROUTE_F_NEVER_EJECT;
+	route->check_path = put_text(writer, policy->check_path);
+	route->check_interval_ms = policy->check_interval_ms;
+	route->check_timeout_ms = policy->check_timeout_ms;
+	route->check_healthy = (uint16_t)policy->check_healthy;
+	route->check_unhealthy = (uint16_t)policy->check_unhealthy;
 }
 
 static void put_redirect(const struct writer *writer, const struct host_entry *host,
@@ -154,7 +211,8 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 	if (!(policy.given & POLICY_PROTOCOL) && upstream)
 		policy.protocol = upstream->app_protocol;
 	put_policy(writer, &policy, service->namespace, &route);
-	put_balance(writer, &policy, &route);
+	put_balance(writer, &policy, service, &route);
+	put_upkeep(writer, &policy, &route);
 	put_redirect(writer, host, &policy, &route);
 	if (!writer->err)
 		memcpy(writer->bytes + offset, &route, sizeof(route));

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define SECONDS_PER_YEAR 31536000u
+#define COUNT_MAX        1000u
 
 struct annotation;
 
@@ -174,6 +175,18 @@ static int parse_size(const struct annotation *annotation, const char *text, voi
 	return 0;
 }
 
+/* A count of up to 1000; whether 0 makes sense is said by @annotation->bit. */
+static int parse_count(const struct annotation *annotation, const char *text, void *field)
+{
+	uint64_t number;
+
+	if (read_number(&text, &number) || *text || number > COUNT_MAX ||
+	    (number == 0 && annotation->bit != POLICY_EJECT_AFTER))
+		return -EINVAL;
+	*(uint32_t *)field = (uint32_t)number;
+	return 0;
+}
+
 static int keep_text(const char *text, void *field)
 {
 	char *copy = strdup(text);
@@ -197,15 +210,21 @@ static int parse_token(const struct annotation *annotation, const char *text, vo
 	return keep_text(text, field);
 }
 
-static int parse_rewrite(const struct annotation *annotation, const char *text, void *field)
+/* A path, and a query if it is to have one. */
+static int parse_target(const struct annotation *annotation, const char *text, void *field)
 {
 	(void)annotation;
 	if (text[0] != '/' || strlen(text) > 2048)
 		return -EINVAL;
 	for (const char *c = text; *c; c++)
-		if (*c <= ' ' || *c == 0x7f || *c == '?' || *c == '#')
-			return -EINVAL; /* signed char: bytes over 0x7f are refused, too */
+		if (*c <= ' ' || *c >= 0x7f || *c == '#')
+			return -EINVAL; /* signed char or not: bytes over 0x7f are refused, too */
 	return keep_text(text, field);
+}
+
+static int parse_rewrite(const struct annotation *annotation, const char *text, void *field)
+{
+	return strchr(text, '?') ? -EINVAL : parse_target(annotation, text, field);
 }
 
 /* A DNS name (of a server, or of a Secret: the same form). */
@@ -227,6 +246,7 @@ static int parse_name(const struct annotation *annotation, const char *text, voi
 #define DURATION  "a time above 0 such as 5s, 1500ms or 1m30s"
 #define TRUTH     "\"true\" or \"false\""
 #define A_TOKEN   "a name of letters, digits and -_., at most 64"
+#define A_COUNT   "a number from 1 to 1000"
 #define PROTOCOLS "http, https, h2c, h2, grpc or grpcs"
 #define BALANCES  "round-robin, least-requests, hash-source, hash-header or hash-cookie"
 
@@ -267,6 +287,20 @@ static const struct annotation annotations[] = {
 	  NULL },
 	{ "backend-ca", POLICY_CA, parse_name, FIELD(ca),
 	  "the name of a Secret in the same namespace", NULL },
+	{ "slow-start", POLICY_SLOW_START, parse_timeout, FIELD(slow_start_ms), DURATION, NULL },
+	{ "eject-after", POLICY_EJECT_AFTER, parse_count, FIELD(eject_after),
+	  "a number of failures from 0 to 1000", NULL },
+	{ "eject-time", POLICY_EJECT_TIME, parse_timeout, FIELD(eject_time_ms), DURATION, NULL },
+	{ "health-check-path", POLICY_CHECK_PATH, parse_target, FIELD(check_path),
+	  "a path that begins with / and holds no space or #", NULL },
+	{ "health-check-interval", POLICY_CHECK_INTERVAL, parse_timeout, FIELD(check_interval_ms),
+	  DURATION, NULL },
+	{ "health-check-timeout", POLICY_CHECK_TIMEOUT, parse_timeout, FIELD(check_timeout_ms),
+	  DURATION, NULL },
+	{ "health-check-healthy", POLICY_CHECK_HEALTHY, parse_count, FIELD(check_healthy), A_COUNT,
+	  NULL },
+	{ "health-check-unhealthy", POLICY_CHECK_UNHEALTHY, parse_count, FIELD(check_unhealthy),
+	  A_COUNT, NULL },
 	{ "backend-tls-verify", POLICY_TLS_VERIFY, parse_bool, FIELD(tls_verify), TRUTH, NULL },
 };
 
@@ -343,6 +377,7 @@ void policy_clear(struct policy *policy)
 	free(policy->rewrite_target);
 	free(policy->server_name);
 	free(policy->ca);
+	free(policy->check_path);
 	memset(policy, 0, sizeof(*policy));
 }
 
@@ -380,4 +415,12 @@ void policy_merge(const struct policy *first, const struct policy *second, struc
 	TAKE(POLICY_SERVER_NAME, server_name);
 	TAKE(POLICY_CA, ca);
 	TAKE(POLICY_TLS_VERIFY, tls_verify);
+	TAKE(POLICY_SLOW_START, slow_start_ms);
+	TAKE(POLICY_EJECT_AFTER, eject_after);
+	TAKE(POLICY_EJECT_TIME, eject_time_ms);
+	TAKE(POLICY_CHECK_PATH, check_path);
+	TAKE(POLICY_CHECK_INTERVAL, check_interval_ms);
+	TAKE(POLICY_CHECK_TIMEOUT, check_timeout_ms);
+	TAKE(POLICY_CHECK_HEALTHY, check_healthy);
+	TAKE(POLICY_CHECK_UNHEALTHY, check_unhealthy);
 }

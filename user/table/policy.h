@@ -37,6 +37,14 @@ enum policy_field {
 	POLICY_SERVER_NAME = 1 << 19,
 	POLICY_CA = 1 << 20,
 	POLICY_TLS_VERIFY = 1 << 21,
+	POLICY_SLOW_START = 1 << 22,
+	POLICY_EJECT_AFTER = 1 << 23,
+	POLICY_EJECT_TIME = 1 << 24,
+	POLICY_CHECK_PATH = 1 << 25,
+	POLICY_CHECK_INTERVAL = 1 << 26,
+	POLICY_CHECK_TIMEOUT = 1 << 27,
+	POLICY_CHECK_HEALTHY = 1 << 28,
+	POLICY_CHECK_UNHEALTHY = 1 << 29,
 };
 
 struct policy {
@@ -44,9 +52,12 @@ struct policy {
 	uint32_t protocol, balance, affinity, same_site, proxy_protocol;
 	uint32_t cookie_max_age_s, hsts_max_age_s;
 	uint32_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms, tunnel_idle_timeout_ms;
+	uint32_t slow_start_ms, eject_after, eject_time_ms;
+	uint32_t check_interval_ms, check_timeout_ms, check_healthy, check_unhealthy;
 	uint64_t body_bytes;
 	bool cookie_secure, ssl_redirect, use_regex, tls_passthrough, tls_verify;
-	char *balance_key, *cookie_name, *rewrite_target, *server_name, *ca; /* owned or NULL */
+	char *balance_key, *cookie_name, *rewrite_target, *server_name, *ca, *check_path;
+	/* owned or NULL */
 };
 
 /**

@@ -245,6 +245,33 @@ const struct route *snapshot_match(const struct snapshot *snapshot, const char *
 	return header->default_route ? at(snapshot, header->default_route) : NULL;
 }
 
+static void each_check(const struct snapshot_host *host, snapshot_route_fn *fn, void *ctx)
+{
+	const struct route *routes = in_block(host, host->routes);
+
+	for (uint32_t i = 0; i < host->routes_count; i++)
+		if (routes[i].check_path)
+			fn(ctx, &routes[i]);
+}
+
+void snapshot_each_check(const struct snapshot *snapshot, snapshot_route_fn *fn, void *ctx)
+{
+	const struct snapshot_header *header = snapshot->header;
+	const struct snapshot_slot *slots = at(snapshot, header->slots);
+	const struct route *last =
+		header->default_route ? at(snapshot, header->default_route) : NULL;
+
+	if (!header->checks_count)
+		return;
+	for (uint32_t i = 0; i < header->slots_count; i++)
+		if (slots[i].host)
+			each_check(at(snapshot, slots[i].host), fn, ctx);
+	if (header->any_host)
+		each_check(at(snapshot, header->any_host), fn, ctx);
+	if (last && last->check_path)
+		fn(ctx, last);
+}
+
 const struct snapshot_tls *snapshot_tls_of(const struct snapshot *snapshot, const char *host,
 					   size_t host_bytes)
 {

@@ -24,6 +24,7 @@ enum route_flag {
 	ROUTE_F_BACKEND_TLS_INSECURE = 1 << 5, /* do not verify the backend's certificate */
 	ROUTE_F_NO_SSL_REDIRECT = 1 << 6,      /* never redirect, whatever TLS the host has */
 	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
+	ROUTE_F_NEVER_EJECT = 1 << 16,   /* eject-after "0" */
 };
 
 enum route_protocol { /* sluice.dev/backend-protocol */
@@ -67,7 +68,17 @@ struct route {
 	uint32_t rewrite_target; /* text or 0: sluice.dev/rewrite-target */
 	uint32_t server_name;    /* text or 0: SNI and name checked for HTTPS backends */
 	uint32_t ca_name;        /* text "ns/secret" or 0 */
-	uint32_t reserved[8];
+
+	/* How its backends are watched; what is 0 has the helper's own default. */
+	uint32_t slow_start_ms; /* 0: none */
+	uint32_t eject_after;   /* failures in a row; 0: failed connects alone count */
+	uint32_t eject_time_ms;
+	uint32_t check_path; /* text; 0: no checks */
+	uint32_t check_interval_ms, check_timeout_ms;
+	uint16_t check_healthy, check_unhealthy; /* in a row, to become so */
+	/* Secret by which cookies name backends: of the Service, the same on every node. */
+	uint64_t affinity_key[2];
+	uint32_t reserved[4];
 };
 
 /* Runs one regular expression; supplied by the helper (PCRE2). Return: true if it matches. */
@@ -101,6 +112,10 @@ const struct route *snapshot_match(const struct snapshot *snapshot, const char *
 				   snapshot_regex_fn *regex, void *ctx);
 
 const char *snapshot_text(const struct snapshot *snapshot, uint32_t offset);
+
+/* Calls @fn for each route that has a .check_path; several may have the same upstream. */
+typedef void snapshot_route_fn(void *ctx, const struct route *route);
+void snapshot_each_check(const struct snapshot *snapshot, snapshot_route_fn *fn, void *ctx);
 
 /* TLS settings of a server name (SNI or Host): exact, then wildcard, then those of rules without a
  * host. */

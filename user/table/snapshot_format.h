@@ -35,6 +35,8 @@ struct snapshot_header {
 	uint32_t regexes, regexes_count; /* uint32_t[]: text offsets */
 	uint32_t hosts_count;
 	uint32_t hash_seed;
+	uint32_t checks_count; /* routes that have a .check_path */
+	uint32_t pad;
 };
 
 struct snapshot_slot {

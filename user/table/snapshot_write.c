@@ -60,7 +60,7 @@ static void move_text(uint32_t *offset, uint32_t by)
 }
 
 /* Texts count from the start of the snapshot, see snapshot_format.h. */
-static void move_texts(struct snapshot_host *host, uint32_t by)
+static void move_texts(struct image *image, struct snapshot_host *host, uint32_t by)
 {
 	struct route *routes = (void *)((char *)host + host->routes);
 
@@ -72,6 +72,8 @@ static void move_texts(struct snapshot_host *host, uint32_t by)
 		move_text(&routes[i].rewrite_target, by);
 		move_text(&routes[i].server_name, by);
 		move_text(&routes[i].ca_name, by);
+		move_text(&routes[i].check_path, by);
+		header_of(image)->checks_count += routes[i].check_path != 0;
 	}
 	move_text(&host->tls.secret_name, by);
 	move_text(&host->tls.upstream_name, by);
@@ -112,7 +114,7 @@ static void put_host(struct image *image, const struct host_entry *entry)
 
 	memcpy(host, block, block->bytes);
 	image->next += block->bytes;
-	move_texts(host, offset);
+	move_texts(image, host, offset);
 	put_regexes(image, host);
 	if (strcmp(entry->name, DEFAULT_HOST) == 0)
 		header_of(image)->default_route =

@@ -35,6 +35,7 @@ struct table_options {
 	const struct inet_addr *addresses; /* --address: where HTTP is served; none: wildcard */
 	size_t addresses_count;
 	uint16_t http_port, https_port; /* host order; 0: not served */
+	uint64_t affinity_secret[2];    /* of this machine; 0 where Services have a uid */
 };
 
 /* A frontend as the maps will hold it. */

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exchange_balance.c - what of a request decides which backend takes it, and what came of that
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/exchange.h"
+#include "proxy/hash64.h"
+#include "proxy/http_cookie.h"
+
+static uint64_t key_of(const void *data, size_t bytes)
+{
+	return hash64_end(hash64_more(HASH64_SEED, data, bytes)) | 1; /* 0 is no key */
+}
+
+static bool find_cookie(const struct exchange *x, struct http_slice *value)
+{
+	const char *name = snapshot_text(routing_snapshot(x->routing), x->route->balance_key);
+
+	return http_cookie_find(&x->request.fields, name, strlen(name), value);
+}
+
+static uint64_t key_of_header(const struct exchange *x)
+{
+	const char *name = snapshot_text(routing_snapshot(x->routing), x->route->balance_key);
+	size_t bytes = strlen(name);
+	const struct http_field *field;
+
+	/* Host is no field of ours to find: the authority may have come with the target. */
+	if (http_text_is(name, bytes, "host", 4))
+		return x->request.authority.bytes
+			       ? key_of(x->request.host.name, x->request.host.name_bytes)
+			       : 0;
+	field = http_fields_find_name(&x->request.fields, name, bytes);
+	return field && field->value_bytes ? key_of(field->value, field->value_bytes) : 0;
+}
+
+/* "0123456789abcdef"; anything else was not made here: 0. */
+static uint64_t read_tag(struct http_slice text)
+{
+	uint64_t tag = 0;
+
+	if (text.bytes != PICKER_TAG_DIGITS)
+		return 0;
+	for (uint32_t i = 0; i < text.bytes; i++) {
+		const char *hex = "0123456789abcdef";
+		const char *at = text.data[i] ? strchr(hex, text.data[i]) : NULL;
+
+		if (!at)
+			return 0;
+		tag = tag << 4 | (uint64_t)(at - hex);
+	}
+	return tag;
+}
+
+void exchange_read_balance(struct exchange *x)
+{
+	struct http_slice value;
+
+	switch (x->route->balance) {
+	case BALANCE_HASH_SOURCE:
+		x->balance_key = key_of(x->peer->addr.bytes, sizeof(x->peer->addr.bytes));
+		break;
+	case BALANCE_HASH_HEADER:
+		x->balance_key = key_of_header(x);
+		break;
+	case BALANCE_HASH_COOKIE:
+		if (find_cookie(x, &value) && value.bytes)
+			x->balance_key = key_of(value.data, value.bytes);
+		break;
+	case BALANCE_COOKIE_AFFINITY:
+		if (find_cookie(x, &value))
+			x->affinity_tag = read_tag(value);
+		break;
+	default:
+		break;
+	}
+}
+
+int exchange_pick(struct exchange *x, struct backend_view *backend)
+{
+	struct picker *picker = &x->worker->picker;
+	const struct picker_ask ask = {
+		.route = x->route,
+		.key = x->balance_key,
+		.tag = x->affinity_tag,
+		.tried = &x->tried,
+		.now_ms = x->worker->now_ms,
+	};
+	uint64_t tag;
+	int err = picker_pick(picker, &ask, backend);
+
+	if (err || x->route->balance != BALANCE_COOKIE_AFFINITY)
+		return err;
+	tag = picker_tag(picker, x->route, backend);
+	x->affinity_new_tag = tag != x->affinity_tag ? tag : 0;
+	return 0;
+}
+
+static struct backend_note *note_of(const struct exchange *x)
+{
+	const struct upstream_conn *u = x->upstream;
+
+	return u ? backend_note_find(&x->worker->picker.notes, u->backend_id, u->backend_generation)
+		 : NULL;
+}
+
+void exchange_backend_taken(struct exchange *x)
+{
+	struct backend_note *note = note_of(x);
+
+	if (note)
+		note->active++;
+}
+
+void exchange_backend_left(struct exchange *x)
+{
+	struct backend_note *note = note_of(x);
+
+	if (note && note->active)
+		note->active--;
+}
+
+void exchange_backend_failed(struct exchange *x, enum backend_failure failure)
+{
+	struct backend_note *note = note_of(x);
+
+	if (note)
+		backend_note_failed(note, x->route, failure, x->worker->now_ms);
+}
+
+void exchange_backend_answered(struct exchange *x, unsigned int status)
+{
+	struct backend_note *note = note_of(x);
+
+	if (!note)
+		return;
+	if (status >= 502 && status <= 504)
+		backend_note_failed(note, x->route, FAILURE_ANSWER, x->worker->now_ms);
+	else
+		backend_note_succeeded(note, x->worker->now_ms);
+}
