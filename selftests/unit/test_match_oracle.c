@@ -25,7 +25,7 @@ struct rule {
 
 struct ingress_case {
 	char key[32], fallback[16]; /* "": none */
-	long created;              /* 0: none */
+	long created;               /* 0: none */
 	struct rule rules[RULES_MAX];
 	int rules_count;
 };
