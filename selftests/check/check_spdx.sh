@@ -16,7 +16,8 @@ while read -r file; do
 	esac
 	[ -s "$file" ] || continue
 	count=$((count + 1))
-	if ! head -n 4 "$file" | grep -q "SPDX-License-Identifier: $want"; then
+	mapfile -t -n 4 lines <"$file"
+	if [[ "${lines[*]}" != *"SPDX-License-Identifier: $want"* ]]; then
 		echo "$file: no 'SPDX-License-Identifier: $want' in its first four lines"
 		bad=1
 	fi
