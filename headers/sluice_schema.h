@@ -270,7 +270,8 @@ struct backend {
 	__u8 flags; /* enum sluice_backend_flag */
 	__u32 upstream_id;
 	__u32 generation; /* raised when the id gets another meaning; flows carry it */
-	__u32 pad;
+	__u16 weight;     /* share of new flows in proportion to the others', from 1; in the ring */
+	__u16 pad;
 	__u8 node_addr[16]; /* of the node it runs on; zero when local or not known */
 	__u8 reserved[16];
 };

@@ -8,9 +8,10 @@
  *              default web:80; tls secret a.com,b.com; note sluice.dev/use-regex=true; class other;
  *              resource prefix /bucket; nohttp b.com"
  *   service:  "port 80; port http 8080; udp 53; lb 192.0.2.1; external 192.0.2.2; type ExternalName x.com;
- *              local; notready; class x; dual; ranges 10.0.0.0/8; note k=v; app 80 kubernetes.io/h2c"
+ *              local; notready; class x; dual; ranges 10.0.0.0/8,10.0.0.0/8; affinity
+ *              30; check 31000; note k=v; app 80 kubernetes.io/h2c"
  *   slice:    "of web; port 8080; port http 8081; udp 53; up 10.0.0.1; down 10.0.0.2; term 10.0.0.3;
- *              on node1 10.0.0.4"
+ *              on node1 10.0.0.4; note k=v"
  */
 #ifndef SELFTESTS_TABLE_FIXTURE_H
 #define SELFTESTS_TABLE_FIXTURE_H
@@ -351,6 +352,21 @@ static inline bool fixture_is_port(const char *word)
 	return strcmp(word, "port") == 0 || strcmp(word, "udp") == 0 || strcmp(word, "sctp") == 0;
 }
 
+/* @words: parted by commas; closes the bracket that @begin opens. */
+static inline void fixture_say_list(struct fixture_text *out, const char *begin, const char *words)
+{
+	char *copy = strdup(words), *rest = copy, *word;
+	const char *comma = "";
+
+	fixture_say(out, "%s", begin);
+	while ((word = strsep(&rest, ","))) {
+		fixture_say(out, "%s\"%s\"", comma, word);
+		comma = ",";
+	}
+	fixture_say(out, "]");
+	free(copy);
+}
+
 static inline void fixture_service(struct fixture *f, const char *key, long created,
 				   const char *line)
 {
@@ -379,7 +395,14 @@ static inline void fixture_service(struct fixture *f, const char *key, long crea
 		else if (strcmp(words[0], "dual") == 0)
 			fixture_say(more, ",\"ipFamilies\":[\"IPv4\",\"IPv6\"]");
 		else if (strcmp(words[0], "ranges") == 0)
-			fixture_say(more, ",\"loadBalancerSourceRanges\":[\"%s\"]", words[1]);
+			fixture_say_list(more, ",\"loadBalancerSourceRanges\":[", words[1]);
+		else if (strcmp(words[0], "affinity") == 0)
+			fixture_say(more,
+				    ",\"sessionAffinity\":\"ClientIP\",\"sessionAffinityConfig\":"
+				    "{\"clientIP\":{\"timeoutSeconds\":%s}}",
+				    words[1]);
+		else if (strcmp(words[0], "check") == 0)
+			fixture_say(more, ",\"healthCheckNodePort\":%s", words[1]);
 		else if (strcmp(words[0], "class") == 0)
 			class = words[1];
 	}
@@ -402,7 +425,7 @@ static inline void fixture_service(struct fixture *f, const char *key, long crea
 static inline void fixture_slice(struct fixture *f, const char *key, const char *line)
 {
 	struct fixture_text *out = calloc(1, sizeof(*out)), *ends = calloc(1, sizeof(*ends));
-	struct fixture_text *ports = calloc(1, sizeof(*ports));
+	struct fixture_text *ports = calloc(1, sizeof(*ports)), *notes = calloc(1, sizeof(*notes));
 	char *copy = strdup(line), *rest = copy, *part, *words[3], service[64] = "";
 	bool v6 = false;
 
@@ -415,7 +438,8 @@ static inline void fixture_slice(struct fixture *f, const char *key, const char 
 			snprintf(service, sizeof(service), "%s", words[1]);
 		else if (fixture_is_port(words[0]))
 			fixture_port(ports, "", words, "port");
-		if (fixture_is_port(words[0]) || strcmp(words[0], "of") == 0 || !words[0][0])
+		if (fixture_is_port(words[0]) || strcmp(words[0], "of") == 0 || !words[0][0] ||
+		    strcmp(words[0], "note") == 0)
 			continue;
 		if (strcmp(words[0], "down") == 0)
 			state = "\"ready\":false,\"serving\":false,\"terminating\":false";
@@ -429,7 +453,8 @@ static inline void fixture_slice(struct fixture *f, const char *key, const char 
 		v6 = strchr(addr, ':') != NULL;
 		fixture_say(ends, "\"addresses\":[\"%s\"],\"conditions\":{%s}}", addr, state);
 	}
-	fixture_say_meta(out, "EndpointSlice", "discovery.k8s.io/v1", key, 0, "");
+	fixture_notes(line, notes);
+	fixture_say_meta(out, "EndpointSlice", "discovery.k8s.io/v1", key, 0, notes->text);
 	fixture_say(out,
 		    ",\"labels\":{\"kubernetes.io/service-name\":\"%s\"}},\"addressType\":"
 		    "\"%s\",\"ports\":[%s],\"endpoints\":[%s]}",
@@ -438,6 +463,7 @@ static inline void fixture_slice(struct fixture *f, const char *key, const char 
 	free(copy);
 	free(ends);
 	free(ports);
+	free(notes);
 	free(out);
 }
 

@@ -11,6 +11,11 @@
  *   backends UPSTREAM = "10.0.0.1:80 10.0.0.2:80~"   ~: draining; !: of them those that are members;
  *                                                    "none": no such upstream
  *   frontend ADDRESS PORT PROTO = http|http tls|UPSTREAM|pass|drop|none
+ *   l4 ADDRESS PORT PROTO = "local affinity 30 rate 5 ranges 10.0.0.0/8" or "plain"
+ *   ways UPSTREAM = "10.0.0.1 local 10.0.0.2 snat 10.0.0.3 dsr 192.0.2.3 10.0.0.4 gue 192.0.2.4 w3"
+ *   denylist WORDS                       put the ConfigMap: WORDS become its only value, | a new line
+ *   denied = "192.0.2.0/24 2001:db8::/32" or "nobody"
+ *   checks = "31000 default/web 2" or "none"
  *   problem KEY REASON [FIELD]           no-problem KEY REASON      problems COUNT
  *   owns KEY = yes|no                    routes = yes|no            secrets = LIST
  *
@@ -49,9 +54,10 @@ static inline enum object_kind script_kind(const char *word)
 		const char *word;
 		enum object_kind kind;
 	} kinds[] = {
-		{ "ingress", OBJECT_INGRESS }, { "class", OBJECT_INGRESS_CLASS },
-		{ "service", OBJECT_SERVICE }, { "slice", OBJECT_ENDPOINT_SLICE },
-		{ "secret", OBJECT_SECRET },   { "node", OBJECT_NODE },
+		{ "ingress", OBJECT_INGRESS },      { "class", OBJECT_INGRESS_CLASS },
+		{ "service", OBJECT_SERVICE },      { "slice", OBJECT_ENDPOINT_SLICE },
+		{ "secret", OBJECT_SECRET },        { "node", OBJECT_NODE },
+		{ "configmap", OBJECT_CONFIG_MAP },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -69,6 +75,27 @@ static inline void script_node(struct fixture *f, const char *name, const char *
 		 "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"%s\"},"
 		 "\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":\"%s\"}]}}",
 		 name, address);
+	fixture_put_json(f, json);
+}
+
+static inline void script_denylist(struct fixture *f, const char *words)
+{
+	char json[1024], value[512];
+	size_t n = 0;
+
+	for (const char *c = words; *c && n < sizeof(value) - 3; c++) {
+		if (*c == '|') {
+			value[n++] = '\\';
+			value[n++] = 'n';
+		} else {
+			value[n++] = *c;
+		}
+	}
+	value[n] = '\0';
+	snprintf(json, sizeof(json),
+		 "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+		 "\"sluice-denylist\"},\"data\":{\"networks\":\"%s\"}}",
+		 value);
 	fixture_put_json(f, json);
 }
 
@@ -95,6 +122,8 @@ static inline bool script_put(struct script *script, const char *verb, char *res
 		fixture_secret(f, words[0], words[1], "\"ca.crt\":\"" FIXTURE_CRT "\"");
 	else if (strcmp(verb, "node") == 0)
 		script_node(f, words[0], words[1]);
+	else if (strcmp(verb, "denylist") == 0)
+		script_denylist(f, rest);
 	else if (strcmp(verb, "delete") == 0)
 		fixture_delete(f, script_kind(words[0]), words[1]);
 	else if (strcmp(verb, "later") == 0)
@@ -175,6 +204,93 @@ static inline void script_frontend(const struct script *script, char *words[3], 
 	}
 }
 
+static inline const struct frontend_entry *script_find_frontend(const struct script *script,
+								char *words[3])
+{
+	char key[FRONTEND_KEY_MAX];
+	struct inet_addr addr;
+
+	assert_int_equal(inet_addr_parse(words[0], &addr), 0);
+	frontend_key(&addr, (uint16_t)atoi(words[1]),
+		     strcmp(words[2], "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP, key);
+	return strmap_get(&script->f.table->frontends, key);
+}
+
+static inline void script_l4(const struct script *script, char *words[3], char answer[256])
+{
+	const struct frontend_entry *entry = script_find_frontend(script, words);
+	const struct table_frontend *f = entry ? &entry->public : NULL;
+	char text[INET_NETWORK_TEXT_MAX];
+	int n = 0;
+
+	strcpy(answer, f ? "plain" : "none");
+	if (!f)
+		return;
+	if (f->flags & FRONTEND_F_LOCAL_ONLY)
+		n += sprintf(answer + n, " local");
+	if (f->flags & FRONTEND_F_AFFINITY)
+		n += sprintf(answer + n, " affinity %u", f->affinity_s);
+	if (f->rate_per_s)
+		n += sprintf(answer + n, " rate %u", f->rate_per_s);
+	if (f->flags & FRONTEND_F_SOURCE_RANGES) {
+		assert_int_equal(f->ranges_id, f->id);
+		n += sprintf(answer + n, " ranges");
+	}
+	for (size_t i = 0; i < f->ranges_count; i++)
+		n += sprintf(answer + n, " %s", inet_network_format(&f->ranges[i], text));
+	if (n)
+		memmove(answer, answer + 1, (size_t)n);
+}
+
+static inline void script_ways(const struct script *script, const char *name, char answer[256])
+{
+	const struct upstream_entry *upstream = strmap_get(&script->f.table->upstreams, name);
+	char addr[INET_ADDR_TEXT_MAX], node[INET_ADDR_TEXT_MAX];
+	int n = 0;
+
+	strcpy(answer, upstream ? "" : "none");
+	for (size_t i = 0; upstream && i < upstream->backends_count; i++) {
+		const struct table_backend *backend = &upstream->backends[i];
+		bool dsr = backend->flags & BACKEND_F_DSR;
+
+		n += snprintf(answer + n, 256 - (size_t)n, "%s%s %s", n ? " " : "",
+			      inet_addr_format(&backend->addr, addr),
+			      backend->flags & BACKEND_F_LOCAL ? "local"
+			      : backend->flags & BACKEND_F_GUE ? "gue"
+			      : dsr                            ? "dsr"
+							       : "snat");
+		if (dsr)
+			n += snprintf(answer + n, 256 - (size_t)n, " %s",
+				      inet_addr_format(&backend->node_addr, node));
+		if (backend->weight != 1)
+			n += snprintf(answer + n, 256 - (size_t)n, " w%u", backend->weight);
+	}
+}
+
+static inline void script_denied(const struct script *script, char answer[256])
+{
+	char text[INET_NETWORK_TEXT_MAX];
+	const struct inet_network *list;
+	size_t count;
+	int n = 0;
+
+	list = table_denylist(script->f.table, &count);
+	strcpy(answer, count ? "" : "nobody");
+	for (size_t i = 0; i < count; i++)
+		n += snprintf(answer + n, 256 - (size_t)n, "%s%s", n ? " " : "",
+			      inet_network_format(&list[i], text));
+}
+
+static inline int script_check(void *ctx, const struct table_health_check *check)
+{
+	char *answer = ctx;
+
+	snprintf(answer + strlen(answer), 256 - strlen(answer), "%s%u %s/%s %u",
+		 answer[0] ? " " : "", check->port, check->namespace, check->name,
+		 check->local_endpoints);
+	return 0;
+}
+
 static inline int script_secret(void *ctx, enum table_secret_use use, const char *namespace,
 				const char *name)
 {
@@ -217,6 +333,16 @@ static inline bool script_question(struct script *script, const char *verb, char
 		strcpy(answer, table_owns_ingress(f->table, namespace, slash + 1) ? "yes" : "no");
 	} else if (strcmp(verb, "routes") == 0) {
 		strcpy(answer, script->routes ? "yes" : "no");
+	} else if (strcmp(verb, "l4") == 0) {
+		script_l4(script, words, answer);
+	} else if (strcmp(verb, "ways") == 0) {
+		script_ways(script, words[0], answer);
+	} else if (strcmp(verb, "denied") == 0) {
+		script_denied(script, answer);
+	} else if (strcmp(verb, "checks") == 0) {
+		table_each_health_check(f->table, &f->model, script_check, answer);
+		if (!answer[0])
+			strcpy(answer, "none");
 	} else if (strcmp(verb, "secrets") == 0) {
 		table_each_secret(f->table, script_secret, answer);
 	} else {

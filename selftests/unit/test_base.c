@@ -135,9 +135,43 @@ static void loop__watch_and_timer_may_end_in_their_callbacks(void **state)
 	close(ends[1]);
 }
 
+static void inet_network__is_read_and_written(void **state)
+{
+	static const struct {
+		const char *text, *wanted; /* NULL: refused */
+	} cases[] = {
+		{ "10.1.2.3/8", "10.0.0.0/8" },
+		{ "10.1.2.3", "10.1.2.3/32" },
+		{ "10.255.255.255/9", "10.128.0.0/9" },
+		{ "0.0.0.0/0", "0.0.0.0/0" },
+		{ "2001:db8::1/33", "2001:db8::/33" },
+		{ "2001:db8::1", "2001:db8::1/128" },
+		{ "::/0", "::/0" },
+		{ "10.0.0.0/33", NULL },
+		{ "10.0.0.0/", NULL },
+		{ "10.0.0.0/08", NULL },
+		{ "10.0.0.0/8x", NULL },
+		{ "2001:db8::/129", NULL },
+		{ "", NULL },
+		{ "/8", NULL },
+		{ "ten/8", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[INET_NETWORK_TEXT_MAX] = "";
+		struct inet_network network;
+
+		if (!inet_network_parse(cases[i].text, &network))
+			inet_network_format(&network, text);
+		assert_string_equal(text, cases[i].wanted ? cases[i].wanted : "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(inet_network__is_read_and_written),
 		cmocka_unit_test(inet__v4_round_trip),
 		cmocka_unit_test(inet__v6_is_written_as_rfc5952),
 		cmocka_unit_test(inet__nonsense_is_refused),

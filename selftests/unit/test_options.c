@@ -70,6 +70,13 @@ static void options__have_the_documented_defaults(void **state)
 	assert_string_equal(p.options.node_name, "");
 	assert_int_equal(p.options.interfaces_count, 0);
 	assert_int_equal(p.options.addresses_count, 0);
+	assert_int_equal(p.options.l4.mode, TABLE_L4_SNAT);
+	assert_int_equal(p.options.l4.encapsulation, TABLE_L4_IPIP);
+	assert_int_equal(p.options.l4.source_port_min, 61000);
+	assert_int_equal(p.options.l4.source_port_max, 65535);
+	assert_int_equal(p.options.l4.gue_port, 6080);
+	assert_int_equal(p.options.l4.new_flows_max, 125000);
+	assert_false(p.options.l4.pass_unknown_ports);
 	assert_true(options_workers(&p.options) >= 1);
 	parsed_free(&p);
 }
@@ -189,6 +196,7 @@ static void options__splice_has_no_on(void **state)
 }
 
 /* Each error names the flag (or variable) and the value. */
+/* size: a table of cases */
 static void options__errors_name_flag_and_value(void **state)
 {
 	static const struct {
@@ -227,6 +235,15 @@ static void options__errors_name_flag_and_value(void **state)
 		{ "--connect-timeout 0s", "", "--connect-timeout", "'0s'" },
 		{ "--connect-timeout 2h", "", "--connect-timeout", "'2h'" },
 		{ "--flows-max 0", "", "--flows-max", "'0'" },
+		{ "--l4-mode nat", "", "--l4-mode", "'nat'" },
+		{ "--l4-encapsulation vxlan", "", "--l4-encapsulation", "'vxlan'" },
+		{ "--snat-ports 1000-2000", "", "--snat-ports", "'1000-2000'" },
+		{ "--snat-ports 2000-1999", "", "--snat-ports", "'2000-1999'" },
+		{ "--snat-ports 2000", "", "--snat-ports", "'2000'" },
+		{ "--snat-ports 2000-65536", "", "--snat-ports", "'2000-65536'" },
+		{ "--node-address ::", "", "--node-address", "'::'" },
+		{ "--return-interface a/b", "", "--return-interface", "'a/b'" },
+		{ "--l4-rate-limit -1", "", "--l4-rate-limit", "'-1'" },
 		{ "--takeover=perhaps", "", "--takeover", "'perhaps'" },
 		{ "--node-name A_b", "", "--node-name", "'A_b'" },
 		{ "--no-such 1", "", "--no-such", "no such flag" },
@@ -266,6 +283,12 @@ static void options__good_values_pass(void **state)
 		"--drain-timeout 2h",
 		"--xdp-mode generic",
 		"--flows-max 65536",
+		"--l4-mode dsr --l4-encapsulation gue --gue-port 6081",
+		"--snat-ports 20000-29999",
+		"--node-address 192.0.2.1 --node-address 2001:db8::1",
+		"--node-address 192.0.2.1,2001:db8::1",
+		"--return-interface flannel.1 --return-interface cilium_vxlan",
+		"--new-flows-max 0 --l4-rate-limit 50 --pass-unknown-ports",
 	};
 
 	(void)state;

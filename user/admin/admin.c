@@ -26,6 +26,7 @@
 #define IDLE_TIMEOUT_S 30u
 #define MEMORY_BYTES   8192u /* of one connection: head of a request */
 #define BACKLOG        64
+#define DENYLIST_PATH  "/denylist/"
 
 struct endpoint {
 	struct admin *admin;    /* borrowed */
@@ -137,12 +138,80 @@ static enum MHD_Result serve(const struct endpoint *endpoint, struct MHD_Connect
 	return err ? MHD_NO : reply(connection, status, page->type, text, bytes);
 }
 
+/* ---- records of dropped packets, denylist ---------------------------------------------------------------- */
+
+static enum MHD_Result serve_drops(const struct endpoint *endpoint,
+				   struct MHD_Connection *connection)
+{
+	const struct admin_options *options = &endpoint->admin->options;
+	const char *from = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "from");
+	struct json_text out = {};
+	char *text;
+	size_t bytes;
+
+	if (!options->drop_log)
+		return refuse(connection, MHD_HTTP_NOT_FOUND, "no such page\n");
+	drop_log_write(options->drop_log(options->l4_ctx), from ? strtoull(from, NULL, 10) : 0,
+		       &out);
+	if (json_text_finish(&out, &text, &bytes))
+		return MHD_NO;
+	return reply(connection, MHD_HTTP_OK, "application/json", text, bytes);
+}
+
+static enum MHD_Result take_deny(const struct endpoint *endpoint, struct MHD_Connection *connection,
+				 const char *network_text, bool deny)
+{
+	const struct admin_options *options = &endpoint->admin->options;
+	struct inet_network network;
+
+	if (inet_network_parse(network_text, &network))
+		return refuse(connection, MHD_HTTP_BAD_REQUEST,
+			      "no address or network such as 203.0.113.0/24\n");
+	if (network.prefix_bits == 0)
+		return refuse(connection, MHD_HTTP_BAD_REQUEST, "that would deny everybody\n");
+	switch (options->deny(options->l4_ctx, &network, deny)) {
+	case 0:
+		return refuse(connection, MHD_HTTP_OK, "ok\n");
+	case -EEXIST:
+		return refuse(connection, MHD_HTTP_CONFLICT, "it is denied by command already\n");
+	case -ENOENT:
+		return refuse(connection, MHD_HTTP_NOT_FOUND, "it is not denied\n");
+	case -EPERM:
+		return refuse(connection, MHD_HTTP_FORBIDDEN,
+			      "a ConfigMap " CONFIG_MAP_DENYLIST " denies it: change that\n");
+	case -ENOSPC:
+		return refuse(connection, MHD_HTTP_INSUFFICIENT_STORAGE, "the denylist is full\n");
+	default:
+		return refuse(connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			      "the map cannot be written; see the log of sluiced\n");
+	}
+}
+
+/* What only the trusted socket takes beside pages. Return: false if it is none of that. */
+static bool take_trusted(const struct endpoint *endpoint, struct MHD_Connection *connection,
+			 const char *url, const char *method, enum MHD_Result *result)
+{
+	bool put = strcmp(method, "PUT") == 0, delete = strcmp(method, "DELETE") == 0;
+
+	if (!endpoint->trusted)
+		return false;
+	if (strcmp(url, "/drops") == 0 && strcmp(method, "GET") == 0)
+		*result = serve_drops(endpoint, connection);
+	else if (strncmp(url, DENYLIST_PATH, sizeof(DENYLIST_PATH) - 1) == 0 && (put || delete) &&
+		 endpoint->admin->options.deny)
+		*result = take_deny(endpoint, connection, url + sizeof(DENYLIST_PATH) - 1, put);
+	else
+		return false;
+	return true;
+}
+
 static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection, const char *url,
 				    const char *method, const char *version, const char *upload,
 				    size_t *upload_bytes, void **request_state)
 {
 	static const char head_seen;
 	const struct endpoint *endpoint = ctx;
+	enum MHD_Result result;
 
 	(void)version;
 	(void)upload;
@@ -158,6 +227,8 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 	if (endpoint->trusted && !is_trusted_peer(connection))
 		return refuse(connection, MHD_HTTP_FORBIDDEN,
 			      "only root and the user of sluiced may ask\n");
+	if (take_trusted(endpoint, connection, url, method, &result))
+		return result;
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		if (strcmp(pages[i].path, url) != 0)
 			continue;

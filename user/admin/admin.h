@@ -6,13 +6,16 @@
  *   ----------------------------+----------------------+---------------------------------------------
  *   TCP address of --admin      | whoever reaches it   | /healthz /readyz /metrics
  *   abstract unix socket, see   | uid 0 and our own    | the same, and /status /routes /problems
- *   name.h                      | (SO_PEERCRED)        | (JSON)
+ *   name.h                      | (SO_PEERCRED)        | /drops?from=N (JSON); PUT and DELETE of
+ *                               |                      | /denylist/ADDRESS/BITS
  *
  * Hosts, paths and names of all tenants are not for whoever reaches a port, so they stay off TCP.
  */
 #ifndef SLUICE_ADMIN_ADMIN_H
 #define SLUICE_ADMIN_ADMIN_H
 
+#include "admin/drop_log.h"
+#include "base/inet.h"
 #include "base/loop.h"
 #include "dataplane/dataplane.h"
 #include "table/table.h"
@@ -32,6 +35,11 @@ struct admin_options {
 	 * NULL. */
 	void (*source_problems)(void *source_ctx, admin_problem_fn *fn, void *ctx);
 	void *source_ctx;
+	/* The last records of dropped packets. May be NULL, as the next. */
+	const struct drop_log *(*drop_log)(const void *l4_ctx);
+	/* As dataplane_deny(). */
+	int (*deny)(void *l4_ctx, const struct inet_network *network, bool deny);
+	void *l4_ctx;
 };
 
 /* Return: 0; -EADDRINUSE and others with a log line that names the address. */

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "admin/pages.h"
 
@@ -84,6 +85,14 @@ static int put_packets(const struct admin_options *admin, struct json_text *out)
 	    stats[STAT_FLOWS_NOT_INSERTED]);
 	one(out, "flows_repicked_total", "counter",
 	    "L4 flows that got another backend, as theirs was gone.", stats[STAT_FLOWS_REPICKED]);
+	for (unsigned int i = STAT_STEERED + 1; i < STAT_MAX; i++) {
+		char name[64];
+
+		if (!dataplane_stat_name(i))
+			continue;
+		snprintf(name, sizeof(name), "%s_total", dataplane_stat_name(i));
+		one(out, name, "counter", dataplane_stat_text(i), stats[i]);
+	}
 	one(out, "conns_steered_total", "counter", "HTTP connections steered to a worker.",
 	    stats[STAT_STEERED]);
 	head(out, "drops_total", "counter", "Packets dropped, by reason.");
@@ -229,7 +238,10 @@ static void put_helper(const struct admin_options *admin, struct json_text *out)
 
 int page_metrics(const struct admin_options *admin, struct json_text *out)
 {
+	int err;
+
 	put_daemon(admin, out);
 	put_helper(admin, out);
-	return put_packets(admin, out);
+	err = put_packets(admin, out);
+	return err ? err : put_l4_traffic(admin, out);
 }

@@ -11,6 +11,9 @@
 /* Prometheus text format 0.0.4; the series are listed in docs/metrics.md. Return: 0; -errno. */
 int page_metrics(const struct admin_options *admin, struct json_text *out);
 
+/* The part of it that names l4 frontends and backends. Return: 0; -errno. */
+int put_l4_traffic(const struct admin_options *admin, struct json_text *out);
+
 /**
  * page_status - the daemon, its interfaces, counts
  * @problems: in force; the entry in the maps does not know those of the source

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -105,4 +107,52 @@ int inet_addr_from_sockaddr(const struct sockaddr *name, struct inet_addr *addr,
 		return 0;
 	}
 	return -EAFNOSUPPORT;
+}
+
+int inet_network_parse(const char *text, struct inet_network *out)
+{
+	const char *slash = strchr(text, '/');
+	size_t bytes = slash ? (size_t)(slash - text) : strlen(text);
+	char addr_text[INET_ADDR_TEXT_MAX];
+	struct inet_network range;
+	unsigned int bits, most, mapped;
+
+	if (bytes >= sizeof(addr_text))
+		return -EINVAL;
+	memcpy(addr_text, text, bytes);
+	addr_text[bytes] = '\0';
+	if (inet_addr_parse(addr_text, &range.addr))
+		return -EINVAL;
+	mapped = inet_addr_is_v4(&range.addr) ? 96 : 0;
+	bits = most = 128 - mapped;
+	if (slash) {
+		size_t digits = strspn(slash + 1, "0123456789");
+
+		if (!digits || digits > 3 || slash[1 + digits] || (digits > 1 && slash[1] == '0'))
+			return -EINVAL;
+		bits = (unsigned int)strtoul(slash + 1, NULL, 10);
+	}
+	if (bits > most)
+		return -EINVAL;
+	for (unsigned int bit = mapped + bits; bit < 128; bit++)
+		range.addr.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+	range.prefix_bits = (uint8_t)bits;
+	*out = range;
+	return 0;
+}
+
+const char *inet_network_format(const struct inet_network *range, char text[INET_NETWORK_TEXT_MAX])
+{
+	char addr[INET_ADDR_TEXT_MAX];
+
+	snprintf(text, INET_NETWORK_TEXT_MAX, "%s/%u", inet_addr_format(&range->addr, addr),
+		 range->prefix_bits);
+	return text;
+}
+
+int inet_network_compare(const struct inet_network *a, const struct inet_network *b)
+{
+	int order = inet_addr_compare(&a->addr, &b->addr);
+
+	return order ? order : (int)a->prefix_bits - (int)b->prefix_bits;
 }

@@ -35,28 +35,13 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-static int result_of(CURL *curl, CURLcode code, const struct answer *answer)
+/* @method: NULL for GET. @status: out. Return: 0; -errno. */
+static int perform(const struct cli *cli, const char *method, const char *path,
+		   struct answer *answer, long *status)
 {
-	long status = 0;
-
-	if (answer->failed)
-		return -ENOMEM;
-	if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT)
-		return -ECONNREFUSED;
-	if (code)
-		return -EPROTO;
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status == 403)
-		return -EACCES;
-	return status == 200 && answer->bytes ? 0 : -EPROTO;
-}
-
-int cli_ask(const struct cli *cli, const char *path, char **body)
-{
-	char name[ADMIN_NAME_MAX], folder[PATH_MAX_BYTES], url[128];
-	struct answer answer = {};
+	char name[ADMIN_NAME_MAX], folder[PATH_MAX_BYTES], url[256];
 	CURL *curl = curl_easy_init();
-	int err;
+	CURLcode code;
 
 	if (!curl)
 		return -ENOMEM;
@@ -65,19 +50,51 @@ int cli_ask(const struct cli *cli, const char *path, char **body)
 	snprintf(url, sizeof(url), "http://sluiced%s", path);
 	curl_easy_setopt(curl, CURLOPT_ABSTRACT_UNIX_SOCKET, name);
 	curl_easy_setopt(curl, CURLOPT_URL, url);
+	if (method)
+		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-	err = result_of(curl, curl_easy_perform(curl), &answer);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	code = curl_easy_perform(curl);
+	*status = 0;
+	if (!code)
+		curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
 	curl_easy_cleanup(curl);
+	if (answer->failed)
+		return -ENOMEM;
+	if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT)
+		return -ECONNREFUSED;
+	return code ? -EPROTO : 0;
+}
+
+int cli_ask(const struct cli *cli, const char *path, char **body)
+{
+	struct answer answer = {};
+	long status;
+	int err = perform(cli, NULL, path, &answer, &status);
+
+	if (!err && status == 403)
+		err = -EACCES;
+	else if (!err && (status != 200 || !answer.bytes))
+		err = -EPROTO;
 	if (err)
 		free(answer.bytes);
 	else
 		*body = answer.bytes;
 	return err;
+}
+
+int cli_tell(const struct cli *cli, const char *method, const char *path, char **body)
+{
+	struct answer answer = {};
+	long status;
+	int err = perform(cli, method, path, &answer, &status);
+
+	*body = answer.bytes;
+	return err ? err : (int)status;
 }
 
 int cli_explain(const struct cli *cli, int err)

@@ -2,12 +2,14 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "cli/active.h"
 #include "cli/cli.h"
 #include "cli/names.h"
 
 struct backends {
 	const struct cli *cli; /* borrowed */
 	struct names names;
+	struct active active;
 	struct columns table;
 	struct json_text json;
 };
@@ -18,6 +20,16 @@ static struct inet_addr addr_of(const __u8 bytes[16])
 
 	memcpy(addr.bytes, bytes, sizeof(addr.bytes));
 	return addr;
+}
+
+/* How L4 packets reach it. */
+static const char *where(const struct backend *backend)
+{
+	if (backend->flags & BACKEND_F_LOCAL)
+		return "local";
+	if (!(backend->flags & BACKEND_F_DSR))
+		return "snat";
+	return backend->flags & BACKEND_F_GUE ? "dsr gue" : "dsr ipip";
 }
 
 static int put_json(void *ctx, const struct backend_view *backend)
@@ -39,6 +51,8 @@ static int put_json(void *ctx, const struct backend_view *backend)
 	json_text_number(&b->json, "port", ntohs(backend->value.port));
 	json_text_string(&b->json, "state", names_backend_state(backend->value.state));
 	json_text_bool(&b->json, "local", backend->value.flags & BACKEND_F_LOCAL);
+	json_text_string(&b->json, "way", where(&backend->value));
+	json_text_number(&b->json, "weight", backend->value.weight);
 	json_text_string(&b->json, "node_address",
 			 has_node ? inet_addr_format(&node_addr, text) : NULL);
 	json_text_number(&b->json, "upstream_id", backend->value.upstream_id);
@@ -48,6 +62,7 @@ static int put_json(void *ctx, const struct backend_view *backend)
 	json_text_number(&b->json, "packets", traffic.packets);
 	json_text_number(&b->json, "bytes", traffic.bytes);
 	json_text_number(&b->json, "flows", traffic.flows);
+	json_text_number(&b->json, "flows_active", active_of(&b->active.backends, backend->id));
 	json_text_end(&b->json, '}');
 	return 0;
 }
@@ -63,10 +78,10 @@ static int put_row(void *ctx, const struct backend_view *backend)
 	columns_add(&b->table, "%s", names_upstream(&b->names, backend->value.upstream_id));
 	columns_add(&b->table, "%s", names_backend(&b->names, backend->id));
 	columns_add(&b->table, "%s", names_backend_state(backend->value.state));
-	columns_add(&b->table, "%s",
-		    backend->value.flags & BACKEND_F_LOCAL ? "this node" : "remote");
+	columns_add(&b->table, "%s", where(&backend->value));
 	columns_add(&b->table, "%u", backend->id);
 	columns_add(&b->table, "%llu", (unsigned long long)traffic.flows);
+	columns_add(&b->table, "%u", active_of(&b->active.backends, backend->id));
 	columns_add(&b->table, "%llu", (unsigned long long)traffic.packets);
 	columns_add(&b->table, "%llu", (unsigned long long)traffic.bytes);
 	return 0;
@@ -77,6 +92,8 @@ int verb_backends(const struct cli *cli)
 	struct backends b = { .cli = cli };
 	int err = names_read(cli->view, &b.names);
 
+	if (!err)
+		err = active_read(cli->view, &b.active);
 	if (cli->json) {
 		json_text_begin(&b.json, NULL, '{');
 		json_text_begin(&b.json, "backends", '[');
@@ -87,12 +104,13 @@ int verb_backends(const struct cli *cli)
 		err = cli_print_json(&b.json, err);
 	} else {
 		columns_begin(&b.table,
-			      "UPSTREAM|BACKEND|STATE|WHERE|ID|L4 FLOWS|L4 PACKETS|L4 BYTES");
+			      "UPSTREAM|BACKEND|STATE|WAY|ID|L4 FLOWS|ACTIVE|L4 PACKETS|L4 BYTES");
 		if (!err)
 			err = dataplane_view_backends(cli->view, put_row, &b);
 		columns_sort(&b.table);
 		err = cli_finish_table(&b.table, "backends", err);
 	}
 	names_free(&b.names);
+	active_clear(&b.active);
 	return err;
 }

@@ -4,7 +4,8 @@
  *
  *   main.c      flags, the table of verbs          columns.c   tables for people
  *   ask.c       the daemon's socket                names.c     names of what the maps hold by id
- *   output.c    the ends of all verbs
+ *   output.c    the ends of all verbs             flow_filter.c  which flows are asked for
+ *   active.c    flows that are there, counted
  *   <verb>.c    one verb each
  */
 #ifndef SLUICE_CLI_CLI_H
@@ -15,6 +16,7 @@
 
 #include "base/json_text.h"
 #include "cli/columns.h"
+#include "cli/flow_filter.h"
 #include "dataplane/dataplane.h"
 
 enum cli_exit {
@@ -28,6 +30,12 @@ struct cli {
 	const char *bpffs;           /* borrowed */
 	bool json;                   /* -o json */
 	struct dataplane_view *view; /* borrowed; NULL for verbs that need no maps */
+	char *const *words;          /* borrowed: what follows the verb */
+	int words_count;
+	struct flow_filter filter;
+	bool follow;
+	uint32_t interval_ms;
+	uint32_t rounds; /* of `top`; 0: until interrupted */
 };
 
 /* Each verb prints to standard output. Return: enum cli_exit, reasons said on standard error. */
@@ -39,6 +47,8 @@ int verb_backends(const struct cli *cli);
 int verb_flows(const struct cli *cli);
 int verb_drops(const struct cli *cli);
 int verb_problems(const struct cli *cli);
+int verb_top(const struct cli *cli);
+int verb_deny(const struct cli *cli);
 
 /**
  * cli_ask - GET of the daemon's own socket
@@ -47,6 +57,14 @@ int verb_problems(const struct cli *cli);
  * it answered something else; -ENOMEM.
  */
 int cli_ask(const struct cli *cli, const char *path, char **body);
+
+/**
+ * cli_tell - a request of the daemon's own socket that changes something
+ * @method: "PUT", "DELETE"
+ * @body: out, owned by the caller: what it says, also of a refusal; NULL if nothing answered
+ * Return: the status, 200 if it is done; -errno as of cli_ask().
+ */
+int cli_tell(const struct cli *cli, const char *method, const char *path, char **body);
 
 /* Says on standard error why cli_ask() failed and what to do. Return: the exit code. */
 int cli_explain(const struct cli *cli, int err);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -6,6 +7,7 @@
 #include "cli/names.h"
 
 struct flows {
+	struct flow_filter filter;
 	struct names names;
 	struct columns table;
 	struct json_text json;
@@ -24,6 +26,8 @@ static int put_json(void *ctx, const struct flow_view *flow)
 	struct flows *f = ctx;
 	char text[INET_ADDR_TEXT_MAX];
 
+	if (!flow_filter_matches(&f->filter, flow))
+		return 0;
 	json_text_begin(&f->json, NULL, '{');
 	json_text_string(&f->json, "protocol", names_protocol(flow->proto));
 	json_text_string(&f->json, "client_address", inet_addr_format(&flow->saddr, text));
@@ -33,6 +37,7 @@ static int put_json(void *ctx, const struct flow_view *flow)
 	json_text_number(&f->json, "frontend_id", flow->value.frontend_id);
 	json_text_number(&f->json, "backend_id", flow->value.backend_id);
 	json_text_string(&f->json, "backend", names_backend(&f->names, flow->value.backend_id));
+	json_text_number(&f->json, "source_port", ntohs(flow->value.source_port));
 	json_text_string(&f->json, "state", names_flow_state(flow->value.state));
 	json_text_number(&f->json, "idle_ms", idle_ms(f, flow));
 	json_text_end(&f->json, '}');
@@ -44,6 +49,8 @@ static int put_row(void *ctx, const struct flow_view *flow)
 	struct flows *f = ctx;
 	char text[NAMES_ENDPOINT_MAX];
 
+	if (!flow_filter_matches(&f->filter, flow))
+		return 0;
 	columns_add(&f->table, "%s", names_protocol(flow->proto));
 	columns_add(&f->table, "%s", names_endpoint(&flow->saddr, flow->sport, text));
 	columns_add(&f->table, "%s", names_endpoint(&flow->daddr, flow->dport, text));
@@ -56,8 +63,11 @@ static int put_row(void *ctx, const struct flow_view *flow)
 int verb_flows(const struct cli *cli)
 {
 	struct timespec now;
-	struct flows f = {};
+	struct flows f = { .filter = cli->filter };
 	int err = names_read(cli->view, &f.names);
+
+	if (!err)
+		err = flow_filter_prepare(&f.filter, cli->view);
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
 	f.now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
@@ -77,5 +87,6 @@ int verb_flows(const struct cli *cli)
 		err = cli_finish_table(&f.table, "flows", err);
 	}
 	names_free(&f.names);
+	flow_filter_clear(&f.filter);
 	return err;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 
+#include "cli/active.h"
 #include "cli/cli.h"
 #include "cli/columns.h"
 #include "cli/names.h"
@@ -8,6 +9,7 @@
 struct frontends {
 	const struct cli *cli; /* borrowed */
 	struct names names;
+	struct active active;
 	struct columns table;
 	struct json_text json;
 };
@@ -37,6 +39,8 @@ static int put_json(void *ctx, const struct frontend_view *frontend)
 	json_text_number(&f->json, "packets", traffic.packets);
 	json_text_number(&f->json, "bytes", traffic.bytes);
 	json_text_number(&f->json, "flows", traffic.flows);
+	json_text_number(&f->json, "flows_active",
+			 active_of(&f->active.frontends, frontend->value.frontend_id));
 	json_text_end(&f->json, '}');
 	return 0;
 }
@@ -62,6 +66,7 @@ static int put_row(void *ctx, const struct frontend_view *frontend)
 	columns_add(&f->table, "%s",
 		    is_l4 ? names_upstream(&f->names, frontend->value.upstream_id) : "by route");
 	columns_add(&f->table, "%llu", (unsigned long long)traffic.flows);
+	columns_add(&f->table, "%u", active_of(&f->active.frontends, frontend->value.frontend_id));
 	columns_add(&f->table, "%llu", (unsigned long long)traffic.packets);
 	columns_add(&f->table, "%llu", (unsigned long long)traffic.bytes);
 	return 0;
@@ -72,6 +77,8 @@ int verb_frontends(const struct cli *cli)
 	struct frontends f = { .cli = cli };
 	int err = names_read(cli->view, &f.names);
 
+	if (!err)
+		err = active_read(cli->view, &f.active);
 	if (cli->json) {
 		json_text_begin(&f.json, NULL, '{');
 		json_text_begin(&f.json, "frontends", '[');
@@ -81,12 +88,14 @@ int verb_frontends(const struct cli *cli)
 		json_text_end(&f.json, '}');
 		err = cli_print_json(&f.json, err);
 	} else {
-		columns_begin(&f.table, "FRONTEND|PROTOCOL|KIND|UPSTREAM|FLOWS|PACKETS|BYTES");
+		columns_begin(&f.table,
+			      "FRONTEND|PROTOCOL|KIND|UPSTREAM|FLOWS|ACTIVE|PACKETS|BYTES");
 		if (!err)
 			err = dataplane_view_frontends(cli->view, put_row, &f);
 		columns_sort(&f.table);
 		err = cli_finish_table(&f.table, "frontends", err);
 	}
 	names_free(&f.names);
+	active_clear(&f.active);
 	return err;
 }

@@ -14,35 +14,53 @@
 
 #define BPFFS_DEFAULT "/sys/fs/bpf"
 
+enum verb_flag {
+	VERB_MAPS = 1 << 0,   /* reads the maps */
+	VERB_WORDS = 1 << 1,  /* takes words behind its name */
+	VERB_FILTER = 1 << 2, /* takes the flags of struct flow_filter */
+	VERB_FOLLOW = 1 << 3, /* takes --follow and --interval */
+	VERB_ROUNDS = 1 << 4, /* takes --count and --interval */
+};
+
 static const struct verb {
 	const char *name;
 	int (*run)(const struct cli *cli);
-	bool needs_maps;
+	unsigned int flags; /* enum verb_flag */
 	const char *help;
 } verbs[] = {
-	{ "status", verb_status, true, "the daemon, its interfaces, how much there is of what" },
-	{ "frontends", verb_frontends, true, "addresses and ports that clients dial" },
-	{ "routes", verb_routes, false, "hosts and paths, in order of precedence" },
-	{ "upstreams", verb_upstreams, true, "sets of backends" },
-	{ "backends", verb_backends, true, "pod addresses with their state" },
-	{ "flows", verb_flows, true, "L4 connections that are known" },
-	{ "drops", verb_drops, true, "packets dropped, by reason" },
-	{ "problems", verb_problems, false, "objects and files that are not served as written" },
+	{ "status", verb_status, VERB_MAPS,
+	  "the daemon, its interfaces, how much there is of what" },
+	{ "frontends", verb_frontends, VERB_MAPS, "addresses and ports that clients dial" },
+	{ "routes", verb_routes, 0, "hosts and paths, in order of precedence" },
+	{ "upstreams", verb_upstreams, VERB_MAPS, "sets of backends" },
+	{ "backends", verb_backends, VERB_MAPS, "pod addresses with their state" },
+	{ "flows", verb_flows, VERB_MAPS | VERB_FILTER, "L4 connections that are known" },
+	{ "top", verb_top, VERB_MAPS | VERB_ROUNDS, "packets, bits and new flows a second" },
+	{ "drops", verb_drops, VERB_MAPS | VERB_FOLLOW, "packets dropped, by reason" },
+	{ "deny", verb_deny, VERB_MAPS | VERB_WORDS,
+	  "list, add NETWORK..., del NETWORK...: sources whose packets are dropped" },
+	{ "problems", verb_problems, 0, "objects and files that are not served as written" },
 };
 
 #define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static void print_help(FILE *out)
 {
-	fprintf(out, "usage: sluicectl VERB [-o json] [--bpffs DIR]\n\n");
+	fprintf(out, "usage: sluicectl VERB [-o json] [--bpffs DIR] [flags of the verb]\n\n");
 	for (size_t i = 0; i < VERBS_COUNT; i++)
 		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-	fprintf(out, "\n"
-		     "  -o, --output json|table   for programs or for people (table)\n"
-		     "      --bpffs DIR           where sluiced has its pins (" BPFFS_DEFAULT ")\n"
-		     "      --help, --version\n\n"
-		     "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no daemon or pins there.\n"
-		     "See sluicectl(8).\n");
+	fprintf(out,
+		"\n"
+		"  -o, --output json|table   for programs or for people (table)\n"
+		"      --bpffs DIR           where sluiced has its pins (" BPFFS_DEFAULT ")\n"
+		"      --frontend, --backend, --client  ADDRESS[/BITS], ADDRESS:PORT or :PORT\n"
+		"      --protocol tcp|udp, --state new|established|closing   (flows)\n"
+		"  -f, --follow              records of dropped packets as they come (drops)\n"
+		"      --count N             readings, then end; 0: never (top: 0)\n"
+		"      --interval TIME       between readings, such as 500ms or 2s (1s)\n"
+		"      --help, --version\n\n"
+		"Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 no daemon or pins there.\n"
+		"See sluicectl(8).\n");
 }
 
 static int usage(const char *format, const char *what)
@@ -87,7 +105,7 @@ static int run(const struct verb *verb, struct cli *cli)
 	char error[DATAPLANE_ERROR_MAX] = "";
 	int err;
 
-	if (verb->needs_maps) {
+	if (verb->flags & VERB_MAPS) {
 		err = dataplane_view_open(cli->bpffs, &cli->view, error);
 		if (err)
 			return explain_view(cli, err, error);
@@ -99,47 +117,178 @@ static int run(const struct verb *verb, struct cli *cli)
 	return err;
 }
 
+/* ---- flags -------------------------------------------------------------------------------------- */
+
+enum flag {
+	FLAG_BPFFS = 256,
+	FLAG_FRONTEND,
+	FLAG_BACKEND,
+	FLAG_CLIENT,
+	FLAG_PROTOCOL,
+	FLAG_STATE,
+	FLAG_INTERVAL,
+	FLAG_COUNT,
+	FLAG_HELP,
+	FLAG_VERSION,
+};
+
+static const struct option flags[] = {
+	{ "output", required_argument, NULL, 'o' },
+	{ "bpffs", required_argument, NULL, FLAG_BPFFS },
+	{ "frontend", required_argument, NULL, FLAG_FRONTEND },
+	{ "backend", required_argument, NULL, FLAG_BACKEND },
+	{ "client", required_argument, NULL, FLAG_CLIENT },
+	{ "protocol", required_argument, NULL, FLAG_PROTOCOL },
+	{ "proto", required_argument, NULL, FLAG_PROTOCOL },
+	{ "state", required_argument, NULL, FLAG_STATE },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "interval", required_argument, NULL, FLAG_INTERVAL },
+	{ "count", required_argument, NULL, FLAG_COUNT },
+	{ "help", no_argument, NULL, FLAG_HELP },
+	{ "version", no_argument, NULL, FLAG_VERSION },
+	{},
+};
+
+/* What has been asked for: needs of the verb, and what to do instead of it. */
+struct asked {
+	unsigned int verb_flags; /* enum verb_flag: one of them must be the verb's */
+	const char *flag;        /* that asked for it */
+	bool help, version;
+};
+
+/* "500ms", "2s", "2" */
+static int parse_interval(const char *text, uint32_t *out_ms)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned long number = digits && digits < 7 ? strtoul(text, NULL, 10) : 0;
+	const char *unit = text + digits;
+
+	if (strcmp(unit, "s") == 0 || !*unit)
+		number *= 1000;
+	else if (strcmp(unit, "ms") != 0)
+		return -EINVAL;
+	if (number < 10 || number > 3600000)
+		return -EINVAL;
+	*out_ms = (uint32_t)number;
+	return 0;
+}
+
+static int parse_count(const char *text, uint32_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (!digits || digits > 6 || text[digits])
+		return -EINVAL;
+	*out = (uint32_t)strtoul(text, NULL, 10);
+	return 0;
+}
+
+/* Flags that only some verbs take. Return: 0; CLI_USAGE. */
+static int take_verb_flag(int flag, const char *value, struct cli *cli, struct asked *asked)
+{
+	int err = 0;
+
+	asked->verb_flags = flag == 'f'             ? VERB_FOLLOW
+			    : flag == FLAG_COUNT    ? VERB_ROUNDS
+			    : flag == FLAG_INTERVAL ? VERB_FOLLOW | VERB_ROUNDS
+						    : VERB_FILTER;
+	for (const struct option *o = flags; o->name; o++)
+		if (o->val == flag)
+			asked->flag = o->name;
+	switch (flag) {
+	case FLAG_FRONTEND:
+		err = endpoint_filter_parse(value, &cli->filter.frontend);
+		break;
+	case FLAG_BACKEND:
+		err = endpoint_filter_parse(value, &cli->filter.backend);
+		break;
+	case FLAG_CLIENT:
+		err = endpoint_filter_parse(value, &cli->filter.client);
+		break;
+	case FLAG_PROTOCOL:
+		err = flow_filter_protocol(value, &cli->filter);
+		break;
+	case FLAG_STATE:
+		err = flow_filter_state(value, &cli->filter);
+		break;
+	case FLAG_INTERVAL:
+		err = parse_interval(value, &cli->interval_ms);
+		break;
+	case FLAG_COUNT:
+		err = parse_count(value, &cli->rounds);
+		break;
+	default:
+		cli->follow = true;
+	}
+	if (!err)
+		return 0;
+	fprintf(stderr, "sluicectl: --%s: '%s' cannot be read; see sluicectl --help\n", asked->flag,
+		value);
+	return CLI_USAGE;
+}
+
+static int take_flag(int flag, const char *value, struct cli *cli, struct asked *asked)
+{
+	switch (flag) {
+	case 'o':
+		if (strcmp(value, "json") != 0 && strcmp(value, "table") != 0)
+			return usage("-o takes json or table, not '%s'", value);
+		cli->json = strcmp(value, "json") == 0;
+		return 0;
+	case FLAG_BPFFS:
+		cli->bpffs = value;
+		return 0;
+	case 'h':
+	case FLAG_HELP:
+		asked->help = true;
+		return 0;
+	case FLAG_VERSION:
+		asked->version = true;
+		return 0;
+	case '?':
+		return CLI_USAGE; /* getopt_long() has said it */
+	default:
+		return take_verb_flag(flag, value, cli, asked);
+	}
+}
+
+static int run_words(struct cli *cli, char **words, int count, const struct asked *asked)
+{
+	const struct verb *verb;
+
+	if (!count)
+		return usage("%s", "a verb is missing");
+	verb = find_verb(words[0]);
+	if (!verb)
+		return usage("no verb '%s'", words[0]);
+	if (count > 1 && !(verb->flags & VERB_WORDS))
+		return usage("one verb at a time, not also '%s'", words[1]);
+	if (asked->verb_flags && !(asked->verb_flags & verb->flags)) {
+		fprintf(stderr, "sluicectl: %s does not take --%s; see sluicectl --help\n",
+			verb->name, asked->flag);
+		return CLI_USAGE;
+	}
+	cli->words = words + 1;
+	cli->words_count = count - 1;
+	return run(verb, cli);
+}
+
 int main(int argc, char **argv)
 {
-	enum { FLAG_BPFFS = 256, FLAG_HELP, FLAG_VERSION };
-	static const struct option flags[] = {
-		{ "output", required_argument, NULL, 'o' },
-		{ "bpffs", required_argument, NULL, FLAG_BPFFS },
-		{ "help", no_argument, NULL, FLAG_HELP },
-		{ "version", no_argument, NULL, FLAG_VERSION },
-		{},
-	};
-	struct cli cli = { .bpffs = BPFFS_DEFAULT };
-	const struct verb *verb;
-	int flag;
+	struct cli cli = { .bpffs = BPFFS_DEFAULT, .interval_ms = 1000 };
+	struct asked asked = {};
+	int flag, err;
 
-	while ((flag = getopt_long(argc, argv, "o:h", flags, NULL)) != -1) {
-		switch (flag) {
-		case 'o':
-			if (strcmp(optarg, "json") != 0 && strcmp(optarg, "table") != 0)
-				return usage("-o takes json or table, not '%s'", optarg);
-			cli.json = strcmp(optarg, "json") == 0;
-			break;
-		case FLAG_BPFFS:
-			cli.bpffs = optarg;
-			break;
-		case 'h':
-		case FLAG_HELP:
-			print_help(stdout);
-			return CLI_OK;
-		case FLAG_VERSION:
-			printf("sluicectl %s\n", SLUICE_VERSION);
-			return CLI_OK;
-		default:
-			return CLI_USAGE; /* getopt_long() has said it */
-		}
+	while ((flag = getopt_long(argc, argv, "o:fh", flags, NULL)) != -1) {
+		err = take_flag(flag, optarg, &cli, &asked);
+		if (err)
+			return err;
 	}
-	if (optind == argc)
-		return usage("%s", "a verb is missing");
-	if (optind + 1 < argc)
-		return usage("one verb at a time, not also '%s'", argv[optind + 1]);
-	verb = find_verb(argv[optind]);
-	if (!verb)
-		return usage("no verb '%s'", argv[optind]);
-	return run(verb, &cli);
+	if (asked.help)
+		print_help(stdout);
+	if (asked.version && !asked.help)
+		printf("sluicectl %s\n", SLUICE_VERSION);
+	if (asked.help || asked.version)
+		return CLI_OK;
+	return run_words(&cli, argv + optind, argc - optind, &asked);
 }

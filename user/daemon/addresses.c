@@ -25,7 +25,8 @@ struct addresses {
 	size_t interfaces_count;
 	unsigned int indexes[SLUICE_INTERFACES_MAX]; /* of the interfaces; 0: not there */
 	struct address_list of_interfaces, of_node;
-	int netlink; /* owned */
+	struct inet_addr primary[2]; /* IPv4, IPv6; zero: none */
+	int netlink;                 /* owned */
 	struct loop_watch *watch;
 	struct loop_timer *timer;
 	void (*changed)(void *ctx);
@@ -66,12 +67,48 @@ static bool is_link_local(const struct inet_addr *addr)
 	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80; /* RFC 4291, 2.4 */
 }
 
-static bool is_ours(const struct addresses *a, const char *interface)
+/* Place in the list of the interface; their number if it is none of them. */
+static size_t place_of(const struct addresses *a, const char *interface)
 {
-	for (size_t i = 0; i < a->interfaces_count; i++)
-		if (strcmp(a->interfaces[i], interface) == 0)
-			return true;
-	return false;
+	size_t i = 0;
+
+	while (i < a->interfaces_count && strcmp(a->interfaces[i], interface) != 0)
+		i++;
+	return i;
+}
+
+/* The kernel lists the addresses of a device in the order of their rank. */
+static bool read_primary(struct addresses *a, const struct ifaddrs *all)
+{
+	struct inet_addr primary[2] = {}, addr;
+	size_t best[2] = { a->interfaces_count, a->interfaces_count };
+	uint16_t port_be;
+	bool differs;
+
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		size_t place = place_of(a, i->ifa_name);
+		bool v6;
+
+		if (!i->ifa_addr || inet_addr_from_sockaddr(i->ifa_addr, &addr, &port_be) ||
+		    is_link_local(&addr))
+			continue;
+		v6 = !inet_addr_is_v4(&addr);
+		if (place >= best[v6])
+			continue;
+		best[v6] = place;
+		primary[v6] = addr;
+	}
+	differs = memcmp(primary, a->primary, sizeof(primary)) != 0;
+	memcpy(a->primary, primary, sizeof(primary));
+	return differs;
+}
+
+bool addresses_primary(const struct addresses *a, bool v6, struct inet_addr *out)
+{
+	static const struct inet_addr unset;
+
+	*out = a->primary[v6];
+	return inet_addr_compare(out, &unset) != 0;
 }
 
 /* Replaces @old by @new if they differ. Return: true if they did. */
@@ -124,16 +161,17 @@ static int read_addresses(struct addresses *a)
 		    inet_addr_from_sockaddr(i->ifa_addr, &addr, &port_be))
 			continue;
 		err = add(&of_node, &addr);
-		if (!err && is_ours(a, i->ifa_name) && !is_link_local(&addr))
+		if (!err && place_of(a, i->ifa_name) < a->interfaces_count && !is_link_local(&addr))
 			err = add(&of_interfaces, &addr);
 	}
+	differs = read_primary(a, all);
 	freeifaddrs(all);
 	if (err) {
 		free(of_interfaces.items);
 		free(of_node.items);
 		return err;
 	}
-	differs = replace(&a->of_interfaces, &of_interfaces);
+	differs = replace(&a->of_interfaces, &of_interfaces) || differs;
 	differs = replace(&a->of_node, &of_node) || differs;
 	return read_indexes(a) || differs;
 }

@@ -34,6 +34,9 @@ const struct address_list *addresses_of_interfaces(const struct addresses *addre
 /* Those of all devices but loopback. Borrowed likewise. */
 const struct address_list *addresses_of_node(const struct addresses *addresses);
 
+/* The first of the first interface that has one of that family; false: none has. */
+bool addresses_primary(const struct addresses *addresses, bool v6, struct inet_addr *out);
+
 /**
  * addresses_default_interfaces - devices of the default routes, IPv4 and IPv6
  * Return: how many names were stored; 0 if there is no default route.

@@ -40,7 +40,7 @@ struct apply {
 	char last_error[DATAPLANE_ERROR_MAX];
 
 	uint64_t generation; /* of the table */
-	bool snapshot_wanted, certificates_wanted;
+	bool snapshot_wanted, certificates_wanted, denylist_wanted;
 	uint64_t snapshot_next_ms;    /* none before */
 	uint64_t snapshot_generation; /* the last one handed to the workers, 0: none yet */
 	uint64_t snapshot_first;
@@ -134,6 +134,19 @@ static void note_success(struct apply *apply)
 	apply->state->synced_unix_s = (uint64_t)time(NULL);
 }
 
+static int write_denylist(struct apply *apply, char error[DATAPLANE_ERROR_MAX])
+{
+	const struct inet_network *networks;
+	size_t count;
+	int err;
+
+	networks = table_denylist(apply->options.table, &count);
+	err = dataplane_denylist_set(apply->options.dataplane, networks, count, error);
+	if (!err)
+		apply->denylist_wanted = false;
+	return err;
+}
+
 static int write_maps(struct apply *apply, const struct table_delta *delta)
 {
 	struct dataplane *dp = apply->options.dataplane;
@@ -141,6 +154,8 @@ static int write_maps(struct apply *apply, const struct table_delta *delta)
 	int err;
 
 	err = dataplane_apply(dp, delta, error);
+	if (!err && apply->denylist_wanted)
+		err = write_denylist(apply, error);
 	if (err)
 		note_failure(apply, error, err);
 	else
@@ -330,6 +345,8 @@ static void update(void *ctx)
 		apply->snapshot_wanted = true;
 	if (delta->certificates_changed || !apply->snapshot_first)
 		apply->certificates_wanted = true;
+	if (delta->denylist_changed)
+		apply->denylist_wanted = true;
 	trace(delta, begin_ms);
 	hold_removals(apply, delta);
 	write_maps(apply, delta);

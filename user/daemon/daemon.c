@@ -42,6 +42,7 @@ static void table_was_compiled(void *ctx)
 {
 	struct daemon *d = ctx;
 
+	l4_table_changed(d->l4);
 	source_compiled(d->source);
 }
 
@@ -92,6 +93,7 @@ static void addresses_have_changed(void *ctx)
 	if (err)
 		log_error("dataplane: %s (%s)", error, strerror(-err));
 	set_addresses(d);
+	l4_addresses_changed(d->l4);
 	dataplane_describe_interfaces(d->dataplane, d->state);
 	apply_changed(d->apply);
 }
@@ -128,6 +130,8 @@ static int open_dataplane(struct daemon *d)
 		.bpffs = d->options.bpffs,
 		.interfaces = d->interfaces,
 		.interfaces_count = d->interfaces_count,
+		.return_interfaces = d->options.l4.return_interfaces,
+		.return_interfaces_count = d->options.l4.return_interfaces_count,
 		.flows_max = d->options.flows_max,
 		.force_generic = d->options.force_generic,
 	};
@@ -181,6 +185,9 @@ static int open_table(struct daemon *d)
 		.addresses_count = o->addresses_count,
 		.http_port = o->http_port,
 		.https_port = o->https_port,
+		.l4_mode = o->l4.mode,
+		.l4_encapsulation = o->l4.encapsulation,
+		.l4_rate_per_s = o->l4.rate_per_s,
 	};
 	struct table_ids ids = {};
 	int err;
@@ -211,6 +218,34 @@ static void source_says_problems(void *source_ctx, admin_problem_fn *fn, void *c
 	source_each_problem(d->source, fn, ctx);
 }
 
+static const struct drop_log *ask_drop_log(const void *ctx)
+{
+	const struct daemon *d = ctx;
+
+	return l4_drop_log(d->l4);
+}
+
+static int take_deny(void *ctx, const struct inet_network *network, bool deny)
+{
+	struct daemon *d = ctx;
+
+	return l4_deny(d->l4, network, deny);
+}
+
+static int start_l4(struct daemon *d)
+{
+	struct l4_options options = {
+		.loop = d->loop,
+		.options = &d->options,
+		.dataplane = d->dataplane,
+		.model = &d->model,
+		.table = d->table,
+		.addresses = d->addresses,
+	};
+
+	return l4_start(&options, &d->l4);
+}
+
 static int start_admin(struct daemon *d)
 {
 	struct admin_options options = {
@@ -221,6 +256,9 @@ static int start_admin(struct daemon *d)
 		.table = &d->table,
 		.source_problems = source_says_problems,
 		.source_ctx = d,
+		.drop_log = ask_drop_log,
+		.deny = take_deny,
+		.l4_ctx = d,
 	};
 
 	return admin_start(&options, &d->admin);
@@ -313,6 +351,8 @@ int daemon_start(struct daemon *d)
 	}
 	err = open_table(d);
 	if (!err)
+		err = start_l4(d);
+	if (!err)
 		err = start_admin(d);
 	if (!err)
 		err = start_workers(d);
@@ -347,6 +387,7 @@ void daemon_close(struct daemon *d)
 	apply_free(d->apply);
 	supervisor_free(d->supervisor);
 	admin_stop(d->admin);
+	l4_stop(d->l4);
 	table_free(d->table);
 	addresses_stop(d->addresses);
 	model_free(&d->model);

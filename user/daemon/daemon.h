@@ -13,6 +13,7 @@
 #include "daemon/apply.h"
 #include "daemon/helper.h"
 #include "daemon/instance.h"
+#include "daemon/l4.h"
 #include "daemon/options.h"
 #include "daemon/source.h"
 #include "daemon/supervisor.h"
@@ -37,6 +38,7 @@ struct daemon {
 	struct addresses *addresses;
 	struct table *table;
 	struct admin *admin;
+	struct l4 *l4;
 	struct supervisor *supervisor;
 	struct apply *apply;
 	struct source *source;

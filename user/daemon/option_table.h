@@ -31,7 +31,7 @@ struct option_spec {
 #define OPTION_F_FOR_HELPER (OPTION_F_FORWARD | OPTION_F_FORWARD_MS | OPTION_F_FORWARD_BYTES)
 
 /* In the order of --help. */
-#define OPTION_SPECS_COUNT 59
+#define OPTION_SPECS_COUNT 68
 extern const struct option_spec option_specs[OPTION_SPECS_COUNT];
 
 #endif /* SLUICE_DAEMON_OPTION_TABLE_H */

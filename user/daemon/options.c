@@ -114,6 +114,13 @@ static void set_defaults(struct options *options)
 		.ingress_class = "sluice",
 		.controller = "sluice.dev/ingress",
 		.drain_timeout_ms = 30000,
+		/* Above the ports that Linux gives to its own connections (32768-60999) and
+		 * Kubernetes to nodePorts (30000-32767). */
+		.l4.source_port_min = 61000,
+		.l4.source_port_max = 65535,
+		.l4.gue_port = 6080, /* IANA: gue */
+		/* So many a core and second that established flows keep half of it: Katran. */
+		.l4.new_flows_max = 125000,
 		.admin = "127.0.0.1:9901",
 		.bpffs = "/sys/fs/bpf",
 		.log_format = LOG_TEXT,
@@ -268,6 +275,7 @@ void options_free(struct options *options)
 	for (size_t i = 0; i < options->proxy_args_count; i++)
 		free(options->proxy_args[i]);
 	free(options->proxy_args);
+	free(options->l4.return_interfaces);
 	free(options->interfaces);
 	free(options->addresses);
 	*options = (struct options){};

@@ -12,6 +12,7 @@
 
 #include "base/inet.h"
 #include "base/log.h"
+#include "table/table.h"
 
 #define OPTIONS_ERROR_MAX 512
 
@@ -58,6 +59,20 @@ struct options {
 	/* "--name=value" for the helper, in the order of the option table. */
 	char **proxy_args; /* owned array of owned strings */
 	size_t proxy_args_count;
+
+	/* Packets of L4 frontends. */
+	struct {
+		enum table_l4_mode mode; /* of Services that do not say */
+		enum table_l4_encapsulation encapsulation;
+		uint32_t rate_per_s;            /* new flows of one source; 0: any number */
+		const char **return_interfaces; /* owned array */
+		size_t return_interfaces_count;
+		struct inet_addr node_address4, node_address6; /* zero: found out */
+		uint16_t source_port_min, source_port_max;     /* inclusive, of source NAT */
+		uint16_t gue_port;
+		uint32_t new_flows_max; /* entries a CPU makes a second; 0: no limit */
+		bool pass_unknown_ports;
+	} l4;
 
 	const char *admin;
 	const char *bpffs;

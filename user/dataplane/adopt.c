@@ -39,7 +39,11 @@ int adopt_notes(struct dataplane *dp)
 {
 	int err = walk_frontends(dp->maps, note_frontend, dp);
 
-	return err ? err : walk_upstreams(dp->maps, note_upstream, dp);
+	if (!err)
+		err = walk_upstreams(dp->maps, note_upstream, dp);
+	if (!err)
+		err = ranges_adopt(&dp->ranges, dp->maps);
+	return err ? err : denylist_adopt(&dp->denylist, dp->maps);
 }
 
 /* ---- ids for the table ------------------------------------------------------------------------ */
@@ -223,6 +227,22 @@ static int leftover_remove(struct dataplane *dp, const struct change *change)
 	}
 }
 
+/* Ranges of frontends that do not have any, or are not there. */
+static int ranges_reconcile(struct dataplane *dp, const struct table_delta *first)
+{
+	uint8_t *named = calloc(SLUICE_FRONTENDS_MAX, 1);
+	int err = named ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < first->frontends_set_count; i++)
+		if (first->frontends_set[i].ranges_count)
+			named[first->frontends_set[i].id] = 1;
+	for (uint32_t id = 0; !err && id < dp->ranges.count; id++)
+		if (!named[id] && dp->ranges.sets[id].count)
+			err = ranges_trim(&dp->ranges, dp->maps, id, NULL, 0);
+	free(named);
+	return err;
+}
+
 int dataplane_reconcile(struct dataplane *dp, const struct table_delta *first,
 			char error[DATAPLANE_ERROR_MAX])
 {
@@ -238,6 +258,8 @@ int dataplane_reconcile(struct dataplane *dp, const struct table_delta *first,
 		err = walk_backends(dp->maps, check_backend, &l);
 	for (size_t i = 0; !err && i < l.count; i++)
 		err = leftover_remove(dp, &l.changes[i]);
+	if (!err)
+		err = ranges_reconcile(dp, first);
 	if (!err)
 		err = addresses_reconcile(&dp->addresses, &dp->filter);
 	if (err)

@@ -19,6 +19,9 @@ struct interface {
 	uint32_t ifindex;
 	enum sluice_attach_mode xdp_mode, tc_mode;
 	bool dispatcher;
+	bool xdp_sends;         /* listed in tx_ports */
+	uint32_t sends_ifindex; /* under which that is so */
+	bool replies_only; /* --return-interface: no XDP, only replies of remote pods come in */
 };
 
 /* What attaching needs to know. All borrowed. */
@@ -26,6 +29,7 @@ struct attach_context {
 	const char *bpffs;
 	const int *maps; /* MAPS_COUNT descriptors */
 	int xdp_prog, tc_prog, sk_lookup_prog;
+	int tc_ingress_prog; /* -1: none */
 	bool force_generic;
 };
 

@@ -14,11 +14,20 @@
 #include "dataplane/error.h"
 
 /* Values of enum bpf_attach_type that the headers of libbpf 1.1 do not have (Linux 6.6). */
-#define ATTACH_TYPE_TCX_EGRESS 47
+#define ATTACH_TYPE_TCX_INGRESS 46
+#define ATTACH_TYPE_TCX_EGRESS  47
 
 /* Our place among clsact filters, before Linux 6.6. */
 #define CLSACT_PRIORITY 49777
 #define CLSACT_HANDLE   1
+
+/* Where a TC program goes; the name is that of its pinned link. */
+static const struct tc_point {
+	const char *name;
+	int tcx_type;
+	enum bpf_tc_attach_point clsact;
+} egress = { "tc_egress", ATTACH_TYPE_TCX_EGRESS, BPF_TC_EGRESS },
+  ingress = { "tc_ingress", ATTACH_TYPE_TCX_INGRESS, BPF_TC_INGRESS };
 
 static int link_path(char path[PIN_PATH_MAX], const char *bpffs, const char *prefix,
 		     uint32_t ifindex)
@@ -77,11 +86,11 @@ static int link_new(const char *path, int prog_fd, int target_fd, int attach_typ
 	return err;
 }
 
-static int attach_clsact(const struct attach_context *context, uint32_t ifindex)
+static int attach_clsact(const struct tc_point *point, int prog_fd, uint32_t ifindex)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point->clsact);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY,
-		    .prog_fd = context->tc_prog, .flags = BPF_TC_F_REPLACE);
+		    .prog_fd = prog_fd, .flags = BPF_TC_F_REPLACE);
 	int err = bpf_tc_hook_create(&hook);
 
 	if (err && err != -EEXIST)
@@ -89,34 +98,47 @@ static int attach_clsact(const struct attach_context *context, uint32_t ifindex)
 	return bpf_tc_attach(&hook, &options);
 }
 
-int attach_tc(const struct attach_context *context, struct interface *interface, char *error)
+static int attach_point(const struct attach_context *context, const struct tc_point *point,
+			int prog_fd, struct interface *interface, char *error)
 {
 	char path[PIN_PATH_MAX];
 	int err;
 
-	err = link_path(path, context->bpffs, "tc_egress", interface->ifindex);
+	err = link_path(path, context->bpffs, point->name, interface->ifindex);
 	if (err)
 		return error_set(error, err, "path too long below %s", context->bpffs);
-	err = link_replace(path, context->tc_prog, interface->ifindex);
+	err = link_replace(path, prog_fd, interface->ifindex);
 	if (err == -ENOENT)
-		err = link_new(path, context->tc_prog, (int)interface->ifindex,
-			       ATTACH_TYPE_TCX_EGRESS);
+		err = link_new(path, prog_fd, (int)interface->ifindex, point->tcx_type);
 	interface->tc_mode = ATTACH_TCX;
 	if (err == -EINVAL || err == -EOPNOTSUPP) {
-		err = attach_clsact(context, interface->ifindex);
+		err = attach_clsact(point, prog_fd, interface->ifindex);
 		interface->tc_mode = ATTACH_CLSACT;
 	}
 	if (err) {
 		interface->tc_mode = ATTACH_NONE;
-		return error_set(error, err, "interface %s: attach tc_egress: %s", interface->name,
-				 strerror(-err));
+		return error_set(error, err, "interface %s: attach %s: %s", interface->name,
+				 point->name, strerror(-err));
 	}
 	return 0;
 }
 
-static int detach_clsact(const struct attach_context *context, uint32_t ifindex)
+int attach_tc(const struct attach_context *context, struct interface *interface, char *error)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	int err = 0;
+
+	/* Where packets of a tunnel come in; elsewhere XDP sees them first. */
+	if (context->tc_ingress_prog >= 0)
+		err = attach_point(context, &ingress, context->tc_ingress_prog, interface, error);
+	if (!err && !interface->replies_only)
+		err = attach_point(context, &egress, context->tc_prog, interface, error);
+	return err;
+}
+
+static int detach_clsact(const struct attach_context *context, const struct tc_point *point,
+			 uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point->clsact);
 	LIBBPF_OPTS(bpf_tc_opts, found, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = CLSACT_HANDLE, .priority = CLSACT_PRIORITY);
 	int fd, err;
@@ -131,17 +153,25 @@ static int detach_clsact(const struct attach_context *context, uint32_t ifindex)
 	return err;
 }
 
-int detach_tc(const struct attach_context *context, uint32_t ifindex)
+static int detach_point(const struct attach_context *context, const struct tc_point *point,
+			uint32_t ifindex)
 {
 	char path[PIN_PATH_MAX];
 	int err;
 
-	err = link_path(path, context->bpffs, "tc_egress", ifindex);
+	err = link_path(path, context->bpffs, point->name, ifindex);
 	if (err)
 		return err;
 	if (unlink(path) == 0)
 		return 0;
-	return errno == ENOENT ? detach_clsact(context, ifindex) : -errno;
+	return errno == ENOENT ? detach_clsact(context, point, ifindex) : -errno;
+}
+
+int detach_tc(const struct attach_context *context, uint32_t ifindex)
+{
+	int err = detach_point(context, &egress, ifindex);
+
+	return err ? err : detach_point(context, &ingress, ifindex);
 }
 
 int attach_sk_lookup(const struct attach_context *context, char *error)

@@ -73,32 +73,46 @@ static struct attach_context attach_context_of(const struct dataplane *dp, bool 
 		.xdp_prog = dp->xdp_prog,
 		.tc_prog = dp->tc_prog,
 		.sk_lookup_prog = dp->sk_lookup_prog,
+		.tc_ingress_prog = dp->tc_ingress_prog,
 		.force_generic = force_generic,
 	};
 }
 
+static void interface_add(struct dataplane *dp, const char *name, bool replies_only)
+{
+	struct interface *interface = &dp->interfaces[dp->interfaces_count++];
+
+	interface->ifindex = if_nametoindex(name);
+	interface->replies_only = replies_only;
+	snprintf(interface->name, sizeof(interface->name), "%s", name);
+	if (!interface->ifindex)
+		log_warn("dataplane: interface %s is not there; it is served when it comes", name);
+}
+
+/* Some may come later; if none is there, a name is wrong. */
 static int interfaces_find(struct dataplane *dp, const struct dataplane_options *options,
 			   char *error)
 {
-	if (options->interfaces_count > SLUICE_INTERFACES_MAX)
+	size_t count = options->interfaces_count + options->return_interfaces_count;
+	bool any = !options->interfaces_count;
+
+	if (count > SLUICE_INTERFACES_MAX)
 		return error_set(error, -EINVAL, "%zu interfaces named, at most %u are served",
-				 options->interfaces_count, SLUICE_INTERFACES_MAX);
-	dp->interfaces = calloc(options->interfaces_count + 1, sizeof(*dp->interfaces));
+				 count, SLUICE_INTERFACES_MAX);
+	dp->interfaces = calloc(count + 1, sizeof(*dp->interfaces));
 	if (!dp->interfaces)
 		return error_set(error, -ENOMEM, "no memory");
-	for (size_t i = 0; i < options->interfaces_count; i++) {
-		struct interface *interface = &dp->interfaces[i];
-		const char *name = options->interfaces[i];
-
-		interface->ifindex = if_nametoindex(name);
-		if (!interface->ifindex)
-			return error_set(error, -ENODEV,
-					 "--interface %s: there is no such interface here "
-					 "(`ip link` lists them)",
-					 name);
-		snprintf(interface->name, sizeof(interface->name), "%s", name);
-		dp->interfaces_count++;
-	}
+	for (size_t i = 0; i < options->interfaces_count; i++)
+		any = any || if_nametoindex(options->interfaces[i]);
+	if (!any)
+		return error_set(error, -ENODEV,
+				 "--interface %s: there is no such interface here "
+				 "(`ip link` lists them)",
+				 options->interfaces[0]);
+	for (size_t i = 0; i < options->interfaces_count; i++)
+		interface_add(dp, options->interfaces[i], false);
+	for (size_t i = 0; i < options->return_interfaces_count; i++)
+		interface_add(dp, options->return_interfaces[i], true);
 	return 0;
 }
 
@@ -127,6 +141,11 @@ static void interfaces_leave(struct dataplane *dp, const struct attach_context *
 	}
 }
 
+static bool interface_has_xdp(const struct interface *interface)
+{
+	return interface->ifindex && !interface->replies_only;
+}
+
 static int attach_all(struct dataplane *dp, bool force_generic, char *error)
 {
 	struct attach_context context = attach_context_of(dp, force_generic);
@@ -135,13 +154,16 @@ static int attach_all(struct dataplane *dp, bool force_generic, char *error)
 	/* First what could refuse, so that a refusal leaves nothing behind; then replies before
 	 * requests. */
 	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
-		err = attach_xdp_check(&context, &dp->interfaces[i], error);
+		if (interface_has_xdp(&dp->interfaces[i]))
+			err = attach_xdp_check(&context, &dp->interfaces[i], error);
 	if (!err)
 		err = attach_sk_lookup(&context, error);
 	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
-		err = attach_tc(&context, &dp->interfaces[i], error);
+		if (dp->interfaces[i].ifindex)
+			err = attach_tc(&context, &dp->interfaces[i], error);
 	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
-		err = attach_xdp(&context, &dp->interfaces[i], error);
+		if (interface_has_xdp(&dp->interfaces[i]))
+			err = attach_xdp(&context, &dp->interfaces[i], error);
 	if (!err) {
 		interfaces_leave(dp, &context);
 		dataplane_describe_interfaces(dp, mapped_array_at(&dp->daemon_state, 0));
@@ -198,6 +220,7 @@ static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
 	dp->xdp_prog = object_program(object, "xdp_ingress");
 	dp->tc_prog = object_program(object, "tc_egress");
 	dp->sk_lookup_prog = object_program(object, "sk_lookup_steer");
+	dp->tc_ingress_prog = object_program(object, "tc_ingress");
 	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
 	bpf_object__close(object);
 	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0)
@@ -211,7 +234,7 @@ static struct dataplane *dataplane_new(const char *bpffs)
 
 	if (!dp)
 		return NULL;
-	dp->xdp_prog = dp->tc_prog = dp->sk_lookup_prog = -1;
+	dp->xdp_prog = dp->tc_prog = dp->sk_lookup_prog = dp->tc_ingress_prog = -1;
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		dp->maps[id] = -1;
 	dp->bpffs = strdup(bpffs);
@@ -252,6 +275,11 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 	}
 	if (!err)
 		err = attach_all(dp, options->force_generic, error);
+	if (!err) {
+		err = dataplane_update_ports(dp);
+		if (err)
+			error_set(error, err, "map tx_ports: %s", strerror(-err));
+	}
 	if (err)
 		goto out;
 	/* Loading read the kernel's type information: megabytes, free again, that malloc keeps. */
@@ -294,6 +322,12 @@ void dataplane_close(struct dataplane *dp)
 	fd_close(dp->xdp_prog);
 	fd_close(dp->tc_prog);
 	fd_close(dp->sk_lookup_prog);
+	fd_close(dp->tc_ingress_prog);
+	drains_free(&dp->drains);
+	ranges_free(&dp->ranges);
+	denylist_free(&dp->denylist);
+	free(dp->stale_rings);
+	events_close(dp->events);
 	free(dp->interfaces);
 	free(dp->bpffs);
 	free(dp);

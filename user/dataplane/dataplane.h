@@ -22,6 +22,8 @@ struct dataplane_options {
 	const char *bpffs;             /* mount point, "/sys/fs/bpf" */
 	const char *const *interfaces; /* names to attach to */
 	size_t interfaces_count;
+	const char *const *return_interfaces; /* where only replies of remote pods come in */
+	size_t return_interfaces_count;
 	uint32_t flows_max; /* 0: SLUICE_FLOWS_MAX */
 	bool force_generic; /* --xdp-mode generic */
 };
@@ -74,7 +76,48 @@ struct dataplane_worker_maps {
 };
 void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_maps *out);
 
-/* What the programs know of this node, mapped: written by the caller in place. Borrowed. */
+/* What the programs have to know of this node. */
+struct dataplane_node {
+	struct inet_addr addr4,
+		addr6; /* our own; zero: none, nothing is sent to remote pods by it */
+	uint16_t source_port_min, source_port_max; /* host order, inclusive: for source NAT */
+	uint16_t gue_port;                         /* host order */
+	bool pass_unknown_ports;
+	uint32_t new_flows_max; /* entries of flows a CPU makes a second; 0: no limit */
+};
+void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node);
+
+/* Networks (ascending) that the manifests deny; those of commands stay. Return: 0; -ENOSPC; -errno,
+ * with @error filled. */
+int dataplane_denylist_set(struct dataplane *dp, const struct inet_network *networks, size_t count,
+			   char error[DATAPLANE_ERROR_MAX]);
+
+/**
+ * dataplane_deny - a command adds or takes back a denied network
+ * Return: 0; -EEXIST it has been added; -ENOENT it is not denied; -EPERM a manifest denies it;
+ * -ENOSPC; -errno.
+ */
+int dataplane_deny(struct dataplane *dp, const struct inet_network *network, bool deny);
+
+/**
+ * dataplane_expire_drains - end the flows of backends that have drained for @timeout_ms
+ * Return: ms until the next one is due; UINT64_MAX if none drains.
+ */
+uint64_t dataplane_expire_drains(struct dataplane *dp, uint64_t timeout_ms);
+
+/* Finds out by which interfaces XDP can send now. Return: 0; -errno. */
+int dataplane_update_ports(struct dataplane *dp);
+
+/**
+ * dataplane_events_open - begin to read records of dropped packets
+ * @fd: out; readable when there are some. Borrowed
+ */
+typedef void dataplane_event_fn(void *ctx, const struct drop_event *event);
+int dataplane_events_open(struct dataplane *dp, dataplane_event_fn *fn, void *ctx, int *fd);
+/* Hands all records that are there to @fn. */
+void dataplane_events_read(struct dataplane *dp);
+
+/* What the programs know of this node, mapped. Borrowed. */
 struct node_config *dataplane_node_config(struct dataplane *dp);
 
 /* The daemon's own entry, mapped: written by the caller in place. Borrowed. */
@@ -138,6 +181,11 @@ struct flow_view {
 	struct flow value;
 };
 
+struct deny_view {
+	struct inet_network network;
+	struct deny value;
+};
+
 /* Each calls @fn for every entry in use; stops at non-zero and returns it; -errno on failure. */
 int dataplane_view_frontends(const struct dataplane_view *view,
 			     int (*fn)(void *ctx, const struct frontend_view *), void *ctx);
@@ -145,11 +193,14 @@ int dataplane_view_upstreams(const struct dataplane_view *view,
 			     int (*fn)(void *ctx, const struct upstream_view *), void *ctx);
 int dataplane_view_backends(const struct dataplane_view *view,
 			    int (*fn)(void *ctx, const struct backend_view *), void *ctx);
+int dataplane_view_denylist(const struct dataplane_view *view,
+			    int (*fn)(void *ctx, const struct deny_view *), void *ctx);
 int dataplane_view_flows(const struct dataplane_view *view,
 			 int (*fn)(void *ctx, const struct flow_view *), void *ctx);
 
 /* Metric name and meaning of a stat or drop number; NULL if it has none. */
 const char *dataplane_stat_name(unsigned int stat);
+const char *dataplane_stat_text(unsigned int stat);
 const char *dataplane_drop_name(unsigned int drop);
 const char *dataplane_drop_text(unsigned int drop);
 

@@ -29,8 +29,17 @@ int pending_add(struct pending *pending, const struct change *change)
 			memcpy(members, change->upstream.members, bytes);
 		copy.upstream.members = members;
 	}
-	if (copy.kind == CHANGE_FRONTEND_SET || copy.kind == CHANGE_FRONTEND_REMOVE)
+	if (copy.kind == CHANGE_FRONTEND_SET || copy.kind == CHANGE_FRONTEND_REMOVE) {
+		size_t bytes = copy.frontend.ranges_count * sizeof(*copy.frontend.ranges);
+		struct inet_network *ranges = malloc(bytes ? bytes : 1);
+
+		if (!ranges)
+			return -ENOMEM;
+		if (bytes)
+			memcpy(ranges, change->frontend.ranges, bytes);
+		copy.frontend.ranges = ranges;
 		copy.frontend.owner = NULL; /* the table's, and not needed to write */
+	}
 	pending->changes[pending->count++] = copy;
 	return 0;
 }
@@ -39,6 +48,8 @@ void change_free(struct change *change)
 {
 	if (change->kind == CHANGE_UPSTREAM_SET)
 		free((void *)(uintptr_t)change->upstream.members);
+	if (change->kind == CHANGE_FRONTEND_SET || change->kind == CHANGE_FRONTEND_REMOVE)
+		free((void *)(uintptr_t)change->frontend.ranges);
 }
 
 void pending_free(struct pending *pending)

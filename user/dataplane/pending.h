@@ -30,7 +30,7 @@ struct change {
 };
 
 struct pending {
-	struct change *changes; /* owned, with the member lists of upstreams; oldest first */
+	struct change *changes; /* owned, with member lists and ranges; oldest first */
 	size_t count, capacity;
 };
 

@@ -16,10 +16,13 @@ static int attach_one(struct dataplane *dp, struct interface *interface, char *e
 		.xdp_prog = dp->xdp_prog,
 		.tc_prog = dp->tc_prog,
 		.sk_lookup_prog = dp->sk_lookup_prog,
+		.tc_ingress_prog = dp->tc_ingress_prog,
 		.force_generic = dp->force_generic,
 	};
 	int err;
 
+	if (interface->replies_only)
+		return attach_tc(&context, interface, error);
 	err = attach_xdp_check(&context, interface, error);
 	if (!err)
 		err = attach_tc(&context, interface, error); /* replies before requests */
@@ -58,6 +61,11 @@ int dataplane_reattach(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX])
 		interface->ifindex = 0; /* the next call tries again */
 		if (!first_err)
 			first_err = error_set(error, err, "%s", why);
+	}
+	if (!first_err) {
+		first_err = dataplane_update_ports(dp);
+		if (first_err)
+			error_set(error, first_err, "map tx_ports: %s", strerror(-first_err));
 	}
 	return first_err;
 }

@@ -31,6 +31,7 @@ static int members_read(struct mapped_array *backends, const uint32_t *ids, size
 			return -EINVAL;
 		out[i].id = ids[i];
 		out[i].port = ntohs(backend->port);
+		out[i].weight = backend->weight;
 		memcpy(out[i].addr.bytes, backend->addr, sizeof(out[i].addr.bytes));
 	}
 	qsort(out, count, sizeof(*out), member_compare);

@@ -11,7 +11,12 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/extents.h"
 #include "dataplane/maps.h"
+#include "dataplane/denylist.h"
+#include "dataplane/drains.h"
 #include "dataplane/pending.h"
+#include "dataplane/ranges.h"
+
+struct events;
 
 struct dataplane {
 	char *bpffs;                           /* owned */
@@ -19,6 +24,7 @@ struct dataplane {
 	bool force_generic;                    /* as asked at opening */
 	int maps[MAPS_COUNT];                  /* owned */
 	int xdp_prog, tc_prog, sk_lookup_prog; /* owned */
+	int tc_ingress_prog;                   /* owned */
 	struct interface *interfaces;          /* owned array */
 	size_t interfaces_count;
 
@@ -27,6 +33,15 @@ struct dataplane {
 	struct addresses addresses;
 	struct extents member_extents; /* which part of members is in use */
 	struct pending pending;        /* writes that failed, to be tried again */
+	struct drains drains;
+	struct ranges ranges;     /* what source_ranges* hold */
+	struct denylist denylist; /* what denylist* hold */
+	__u32 node_flags;         /* of node_config, those of the denylist left out */
+	uint32_t *stale_rings; /* owned: upstreams whose backends' weights changed, rings to make */
+	size_t stale_rings_count;
+	struct events *events; /* owned; NULL until somebody reads them */
 };
+
+void events_close(struct events *events); /* takes NULL */
 
 #endif /* SLUICE_DATAPLANE_STATE_H */

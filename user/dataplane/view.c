@@ -224,6 +224,22 @@ int dataplane_view_backends(const struct dataplane_view *view,
 	return walk_backends(view->maps, fn, ctx);
 }
 
+int dataplane_view_denylist(const struct dataplane_view *view,
+			    int (*fn)(void *ctx, const struct deny_view *), void *ctx)
+{
+	struct denylist list = {};
+	int result = denylist_adopt(&list, view->maps);
+
+	for (size_t i = 0; i < list.count && !result; i++) {
+		struct deny_view entry = { .network = list.items[i].network,
+					   .value = list.items[i].value };
+
+		result = fn(ctx, &entry);
+	}
+	denylist_free(&list);
+	return result;
+}
+
 int dataplane_view_flows(const struct dataplane_view *view,
 			 int (*fn)(void *ctx, const struct flow_view *), void *ctx)
 {

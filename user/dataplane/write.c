@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <bpf/bpf.h>
@@ -12,6 +13,40 @@
 #include "dataplane/state.h"
 
 #define store(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
+
+/* ---- rings of other weights --------------------------------------------------------------------- */
+
+static bool ring_is_stale(const struct dataplane *dp, uint32_t upstream_id)
+{
+	for (size_t i = 0; i < dp->stale_rings_count; i++)
+		if (dp->stale_rings[i] == upstream_id)
+			return true;
+	return false;
+}
+
+/* Without memory for the note the ring keeps the weights it has until its members change. */
+static void ring_mark_stale(struct dataplane *dp, uint32_t upstream_id)
+{
+	uint32_t *grown;
+
+	if (ring_is_stale(dp, upstream_id))
+		return;
+	grown = reallocarray(dp->stale_rings, dp->stale_rings_count + 1, sizeof(*grown));
+	if (!grown)
+		return;
+	grown[dp->stale_rings_count++] = upstream_id;
+	dp->stale_rings = grown;
+}
+
+static void ring_clear_stale(struct dataplane *dp, uint32_t upstream_id)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < dp->stale_rings_count; i++)
+		if (dp->stale_rings[i] != upstream_id)
+			dp->stale_rings[kept++] = dp->stale_rings[i];
+	dp->stale_rings_count = kept;
+}
 
 /* ---- backends --------------------------------------------------------------------------------- */
 
@@ -25,13 +60,19 @@ int backend_write(struct dataplane *dp, const struct table_backend *backend)
 		/* Another meaning: nobody may use the entry while it is changing. */
 		store(entry->state, BACKEND_FREE);
 		store(entry->generation, backend->generation);
+	} else if (entry->weight != backend->weight) {
+		ring_mark_stale(dp, backend->upstream_id);
 	}
+	entry->weight = backend->weight;
 	memcpy(entry->addr, backend->addr.bytes, sizeof(entry->addr));
 	memcpy(entry->node_addr, backend->node_addr.bytes, sizeof(entry->node_addr));
 	entry->port = htons(backend->port);
 	entry->upstream_id = backend->upstream_id;
 	entry->flags = backend->flags;
 	store(entry->state, backend->state);
+	if (backend->terminating)
+		return drains_begin(&dp->drains, backend->id, loop_now_ms());
+	drains_end(&dp->drains, backend->id);
 	return 0;
 }
 
@@ -42,6 +83,7 @@ int backend_remove(struct dataplane *dp, uint32_t id)
 	if (!entry)
 		return -ENOSPC;
 	store(entry->state, BACKEND_DOWN);
+	drains_end(&dp->drains, id);
 	return 0;
 }
 
@@ -131,10 +173,12 @@ int upstream_write(struct dataplane *dp, const struct table_upstream *upstream)
 		return err;
 	old = word = entry->members;
 	same = members_equal(dp, old, upstream);
-	if (!same || upstream->wants_ring != ring_is_there(dp, upstream->id)) {
+	if (!same || upstream->wants_ring != ring_is_there(dp, upstream->id) ||
+	    ring_is_stale(dp, upstream->id)) {
 		err = ring_write(dp, upstream);
 		if (err)
 			return err;
+		ring_clear_stale(dp, upstream->id);
 	}
 	if (!same) {
 		err = members_write(dp, upstream, &word);
@@ -214,6 +258,10 @@ int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 
 	if (frontend->id >= SLUICE_FRONTENDS_MAX)
 		return -ENOSPC;
+	err = ranges_add(&dp->ranges, dp->maps, frontend->id, frontend->ranges,
+			 frontend->ranges_count);
+	if (err)
+		return err;
 	if (is_new) {
 		err = addresses_add(&dp->addresses, &dp->filter, &frontend->addr);
 		if (err)
@@ -225,16 +273,20 @@ int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 			addresses_remove(&dp->addresses, &dp->filter, &frontend->addr);
 		return err;
 	}
-	return 0;
+	return ranges_trim(&dp->ranges, dp->maps, frontend->id, frontend->ranges,
+			   frontend->ranges_count);
 }
 
 int frontend_remove(struct dataplane *dp, const struct table_frontend *frontend)
 {
 	union frontend_key key;
 	int fd = frontend_key(dp, frontend, &key);
+	struct frontend old = {};
 
+	if (bpf_map_lookup_elem(fd, &key, &old) && errno != ENOENT)
+		return -errno;
 	if (bpf_map_delete_elem(fd, &key))
 		return errno == ENOENT ? 0 : -errno;
 	addresses_remove(&dp->addresses, &dp->filter, &frontend->addr);
-	return 0;
+	return ranges_trim(&dp->ranges, dp->maps, old.frontend_id, NULL, 0);
 }

@@ -22,6 +22,7 @@
 #include "base/strmap.h"
 #include "model/model.h"
 #include "table/ids.h"
+#include "table/l4_policy.h"
 #include "table/policy.h"
 #include "table/problems.h"
 #include "table/snapshot_format.h"
@@ -114,6 +115,13 @@ struct ingress_entry {
 	bool marked;
 };
 
+/* What a Service of our class asks for. */
+struct l4_compiled {
+	struct l4_policy policy;
+	struct frontend_claim *claims; /* owned array */
+	size_t claims_count;
+};
+
 struct service_entry {
 	char *key;              /* owned; "namespace/name" */
 	char *namespace, *name; /* owned */
@@ -122,9 +130,10 @@ struct service_entry {
 	struct policy policy;
 	struct target_list targets;
 	LIST_HEAD(, upstream_entry) upstreams;
-	struct frontend_claim *frontends; /* owned array */
-	size_t frontends_count;
+	struct l4_compiled l4;
 	bool is_l4;
+	bool health_check; /* listed in table->health_checks */
+	LIST_ENTRY(service_entry) of_health_checks;
 	bool refresh; /* marked because it changed, not only to see if it is still needed */
 	sa_family_t l4_family; /* of the only family of its l4 frontends; 0: none, or both */
 	struct secret_use ca;
@@ -170,12 +179,11 @@ struct frontend_claim {
 	struct upstream_entry
 		*upstream; /* borrowed, one reference held; NULL: HTTP or an address */
 	uint16_t flags;
-	uint32_t ranges_id, affinity_s, rate_per_s; /* as in struct frontend */
 };
 
 struct frontend_entry {
-	struct table_frontend public;
-	char *key; /* owned */
+	struct table_frontend public; /* .owner and .ranges owned */
+	char *key;                    /* owned */
 	LIST_HEAD(, frontend_claim) claims;
 	struct problem_set problems;
 	LIST_ENTRY(frontend_entry) of_marked;
@@ -205,7 +213,7 @@ struct changes {
 	struct table_frontend *frontends_removed; /* owned, .owner too */
 	size_t frontends_removed_count, frontends_removed_capacity;
 	struct problem_set problems_added, problems_cleared;
-	bool routes, certificates;
+	bool routes, certificates, denylist;
 };
 
 struct table {
@@ -238,6 +246,12 @@ struct table {
 	LIST_HEAD(, upstream_entry) marked_upstreams;
 	LIST_HEAD(, host_entry) marked_hosts;
 	LIST_HEAD(, frontend_entry) marked_frontends;
+	LIST_HEAD(, service_entry) health_checks;
+
+	struct inet_network *denylist; /* owned; ascending */
+	size_t denylist_count;
+	struct problem_set denylist_problems;
+	bool denylist_marked;
 	struct changes changes;
 
 	uint32_t routes_count, backends_count; /* in force */
@@ -325,11 +339,26 @@ const struct service_port *service_port_find(const struct service *service,
 /* The entry of that name, made if it is not there. Return: 0; -ENOMEM. */
 int service_entry_get(struct table *table, const char *namespace, const char *name,
 		      struct service_entry **out);
-bool service_is_l4(const struct table *table, const struct service *service);
 int service_refresh(struct table *table, const struct model *model, struct service_entry *service);
 /* Frees it if nothing needs it any more. Return: 0; -ENOMEM, still there. */
 int service_collect(struct table *table, struct service_entry *service);
 void service_free(struct table *table, struct service_entry *service);
+
+/* ---- compile_l4.c ----------------------------------------------------------------------------- */
+
+bool service_is_l4(const struct table *table, const struct service *service);
+/* @out: zeroed; l4_compiled_clear() in any case. Return: 0; -ENOMEM. */
+int l4_compile(struct table *table, const struct service *service, struct service_entry *entry,
+	       struct problem_set *problems, struct l4_compiled *out);
+void l4_compiled_clear(struct table *table, struct l4_compiled *compiled);
+/* Notes whether others ask for its health. @service: not read unless entry->is_l4. */
+void service_watch_health(struct table *table, struct service_entry *entry,
+			  const struct service *service);
+
+/* ---- compile_denylist.c ----------------------------------------------------------------------- */
+
+/* Return: 0; -ENOMEM, the one before in force. */
+int denylist_compile(struct table *table, const struct model *model);
 
 /* ---- compile_frontend.c ----------------------------------------------------------------------- */
 
@@ -360,6 +389,9 @@ void backend_key(uint32_t upstream_id, const struct inet_addr *addr, uint16_t po
 		 char key[BACKEND_KEY_MAX]);
 
 /* ---- endpoints.c ------------------------------------------------------------------------------ */
+
+/* Is it this node, or no node that is known? @node_name: may be NULL. */
+bool node_is_here(const struct table *table, const char *node_name);
 
 /**
  * endpoints_collect - the backends that the slices of an upstream's Service name

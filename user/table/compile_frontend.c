@@ -87,6 +87,7 @@ void frontend_free(struct frontend_entry *frontend)
 	unmark(frontend);
 	problems_clear(&frontend->problems);
 	free(frontend->public.owner);
+	free((void *)(uintptr_t)frontend->public.ranges);
 	free(frontend->key);
 	free(frontend);
 }
@@ -175,6 +176,7 @@ static int report_losers(struct table *table, struct frontend_entry *frontend,
 static int frontend_remove(struct table *table, struct frontend_entry *frontend)
 {
 	struct changes *changes = &table->changes;
+	struct table_frontend *removed;
 	struct problem_set none = {};
 	int err = vec_reserve(&changes->frontends_removed, &changes->frontends_removed_capacity,
 			      changes->frontends_removed_count, 1,
@@ -191,7 +193,10 @@ static int frontend_remove(struct table *table, struct frontend_entry *frontend)
 		changes->frontends_set[i] = changes->frontends_set[--changes->frontends_set_count];
 		break;
 	}
-	changes->frontends_removed[changes->frontends_removed_count++] = frontend->public;
+	removed = &changes->frontends_removed[changes->frontends_removed_count++];
+	*removed = frontend->public;
+	removed->ranges = NULL;
+	removed->ranges_count = 0;
 	frontend->public.owner = NULL; /* moved */
 	ids_park(&table->frontend_ids, frontend->key, frontend->public.id, table->now_ms);
 	strmap_remove(&table->frontends, frontend->key);
@@ -211,6 +216,46 @@ static int owner_text(const struct frontend_entry *frontend, const struct fronte
 	return *out ? 0 : -ENOMEM;
 }
 
+/* What the Service asks for beyond the port. Ranges stay the Service's. */
+static void take_policy(const struct frontend_claim *winner, struct table_frontend *public)
+{
+	const struct l4_policy *policy = winner->service ? &winner->service->l4.policy : NULL;
+	bool is_port = policy && public->port;
+
+	public->affinity_s = is_port ? policy->affinity_s : 0;
+	public->rate_per_s = is_port ? policy->rate_per_s : 0;
+	public->ranges_id = is_port && policy->has_ranges ? public->id : 0;
+	public->ranges = is_port ? policy->ranges : NULL;
+	public->ranges_count = is_port ? policy->ranges_count : 0;
+}
+
+static int copy_ranges(struct table_frontend *public)
+{
+	struct inet_network *copy = NULL;
+
+	if (public->ranges_count) {
+		copy = calloc(public->ranges_count, sizeof(*copy));
+		if (!copy)
+			return -ENOMEM;
+		memcpy(copy, public->ranges, public->ranges_count * sizeof(*copy));
+	}
+	public->ranges = copy;
+	return 0;
+}
+
+static bool same_public(const struct table_frontend *a, const struct table_frontend *b)
+{
+	if (!a->owner || a->upstream_id != b->upstream_id || a->flags != b->flags ||
+	    a->kind != b->kind || a->ranges_id != b->ranges_id || a->affinity_s != b->affinity_s ||
+	    a->rate_per_s != b->rate_per_s || a->ranges_count != b->ranges_count ||
+	    strcmp(a->owner, b->owner) != 0)
+		return false;
+	for (size_t i = 0; i < a->ranges_count; i++)
+		if (inet_network_compare(&a->ranges[i], &b->ranges[i]))
+			return false;
+	return true;
+}
+
 int frontend_refresh(struct table *table, const struct model *model,
 		     struct frontend_entry *frontend)
 {
@@ -224,10 +269,8 @@ int frontend_refresh(struct table *table, const struct model *model,
 		return frontend_remove(table, frontend);
 	public.upstream_id = winner->upstream ? winner->upstream->public.id : 0;
 	public.flags = winner->flags;
-	public.ranges_id = winner->ranges_id;
-	public.affinity_s = winner->affinity_s;
-	public.rate_per_s = winner->rate_per_s;
 	public.kind = winner->service ? FRONTEND_L4 : FRONTEND_HTTP;
+	take_policy(winner, &public);
 	if (!public.port) {
 		public.kind = FRONTEND_ADDRESS;
 		public.flags =
@@ -239,13 +282,14 @@ int frontend_refresh(struct table *table, const struct model *model,
 		err = owner_text(frontend, winner, &public.owner);
 	if (err)
 		return err;
-	same = frontend->public.owner && public.upstream_id == frontend->public.upstream_id &&
-	       public.flags == frontend->public.flags && public.kind == frontend->public.kind &&
-	       public.ranges_id == frontend->public.ranges_id &&
-	       public.affinity_s == frontend->public.affinity_s &&
-	       public.rate_per_s == frontend->public.rate_per_s &&
-	       strcmp(public.owner, frontend->public.owner) == 0;
+	err = copy_ranges(&public);
+	if (err) {
+		free(public.owner);
+		return err;
+	}
+	same = same_public(&frontend->public, &public);
 	free(frontend->public.owner);
+	free((void *)(uintptr_t)frontend->public.ranges);
 	frontend->public = public;
 	if (!same && !frontend->in_delta) {
 		frontend->in_delta = true;

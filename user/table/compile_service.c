@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * compile_service.c - annotations of a Service, and the l4 frontends of one of type LoadBalancer
+ * compile_service.c - annotations of a Service, what its slices say, and what follows from both
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -50,14 +50,6 @@ int service_entry_get(struct table *table, const char *namespace, const char *na
 	return 0;
 }
 
-bool service_is_l4(const struct table *table, const struct service *service)
-{
-	return service && service->type == SERVICE_LOAD_BALANCER && service->load_balancer_class &&
-	       strcmp(service->load_balancer_class, table->options.lb_class) == 0;
-}
-
-/* ---- l4 frontends ----------------------------------------------------------------------------- */
-
 /* One Service being compiled. */
 struct work {
 	struct table *table;
@@ -65,185 +57,8 @@ struct work {
 	struct service_entry *entry;
 	struct problem_set problems;
 	struct problem_object object;
-	struct inet_addr *addresses; /* owned; no two alike */
-	size_t addresses_count;
-	struct frontend_claim *claims; /* owned until they are moved into the entry */
-	size_t claims_count;
+	struct l4_compiled l4; /* owned until it is moved into the entry */
 };
-
-static bool addr_is_usable(const struct inet_addr *addr)
-{
-	const uint8_t *b = addr->bytes;
-
-	if (inet_addr_is_any(addr))
-		return false;
-	if (inet_addr_is_v4(addr))
-		return b[12] != 127 && b[12] < 224; /* loopback; multicast and above */
-	return b[0] != 0xff && !IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)b) &&
-	       !(b[0] == 0xfe && (b[1] & 0xc0) == 0x80); /* fe80::/10 needs a zone */
-}
-
-static int add_addresses(struct work *work, const struct inet_addr *list, size_t count,
-			 const char *field)
-{
-	char text[INET_ADDR_TEXT_MAX];
-	int err = 0;
-
-	for (size_t i = 0; i < count && !err; i++) {
-		bool known = false;
-
-		for (size_t j = 0; j < work->addresses_count && !known; j++)
-			known = inet_addr_compare(&work->addresses[j], &list[i]) == 0;
-		if (known)
-			continue;
-		if (addr_is_usable(&list[i]))
-			work->addresses[work->addresses_count++] = list[i];
-		else
-			err = problems_add(&work->problems, &work->object, PROBLEM_WARNING,
-					   "InvalidAddress", field,
-					   "%s can be no address of a frontend; left out",
-					   inet_addr_format(&list[i], text));
-	}
-	return err;
-}
-
-static int find_addresses(struct work *work)
-{
-	const struct service *service = work->service;
-	int err;
-
-	work->addresses = calloc(service->load_balancer_ips_count + service->external_ips_count + 1,
-				 sizeof(*work->addresses));
-	if (!work->addresses)
-		return -ENOMEM;
-	err = add_addresses(work, service->load_balancer_ips, service->load_balancer_ips_count,
-			    "spec.loadBalancerIP");
-	if (!err)
-		err = add_addresses(work, service->external_ips, service->external_ips_count,
-				    "spec.externalIPs");
-	if (!err && !work->addresses_count)
-		err = problems_add(&work->problems, &work->object, PROBLEM_NOTE, "NoAddress",
-				   "spec.loadBalancerIP",
-				   "no address yet: set spec.loadBalancerIP or spec.externalIPs");
-	return err;
-}
-
-/* AF_INET or AF_INET6 if every frontend of the Service is of that family, else 0. */
-static sa_family_t only_family(const struct work *work)
-{
-	size_t v4 = 0;
-
-	if (work->service->wants_ipv4 && work->service->wants_ipv6)
-		return 0;
-	for (size_t i = 0; i < work->addresses_count; i++)
-		v4 += inet_addr_is_v4(&work->addresses[i]);
-	if (!work->addresses_count || (v4 && v4 != work->addresses_count))
-		return 0;
-	return v4 ? AF_INET : AF_INET6;
-}
-
-static uint8_t scope_of(const struct work *work, const struct inet_addr *addr, sa_family_t only)
-{
-	uint8_t scope = work->service->external_traffic_local ? SCOPE_NODE : SCOPE_ALL;
-
-	if (only)
-		return scope;
-	return scope | (inet_addr_is_v4(addr) ? SCOPE_V4 : SCOPE_V6);
-}
-
-static int add_frontend(struct work *work, const struct inet_addr *addr,
-			const struct service_port *port, sa_family_t only)
-{
-	struct frontend_claim *claim = &work->claims[work->claims_count];
-	char text[INET_ADDR_TEXT_MAX];
-	int err;
-
-	claim->service = work->entry;
-	work->claims_count++;
-	err = upstream_acquire(work->table, work->entry, port->number, port->proto,
-			       scope_of(work, addr, only), true, &claim->upstream);
-	if (!err)
-		err = frontend_claim_add(work->table, addr, port->number, port->proto, claim);
-	if (err != -ENOSPC && err != -EINVAL)
-		return err;
-	frontend_claim_drop(work->table, claim);
-	work->claims_count--;
-	memset(claim, 0, sizeof(*claim));
-	return problems_add(&work->problems, &work->object, PROBLEM_WARNING, "TableFull",
-			    "spec.ports", "%s port %u is not served: %s",
-			    inet_addr_format(addr, text), port->number,
-			    err == -ENOSPC ? "all ids are in use" : "the name is too long");
-}
-
-static int add_port(struct work *work, const struct service_port *port, size_t index,
-		    sa_family_t only)
-{
-	char field[48];
-	int err = 0;
-
-	snprintf(field, sizeof(field), "spec.ports[%zu].protocol", index);
-	if (port->proto != IPPROTO_TCP && port->proto != IPPROTO_UDP)
-		return problems_add(
-			&work->problems, &work->object, PROBLEM_WARNING, "UnsupportedProtocol",
-			field, "port %u is neither TCP nor UDP; it is not served", port->number);
-	for (size_t i = 0; i < work->addresses_count && !err; i++)
-		err = add_frontend(work, &work->addresses[i], port, only);
-	return err;
-}
-
-/* The entries of the addresses themselves. */
-static int add_address_entries(struct work *work)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < work->addresses_count && work->claims_count && !err; i++) {
-		struct frontend_claim *claim = &work->claims[work->claims_count];
-
-		claim->service = work->entry;
-		err = frontend_claim_add(work->table, &work->addresses[i], 0, 0, claim);
-		if (err == -ENOSPC) {
-			err = 0;
-			memset(claim, 0, sizeof(*claim));
-			continue;
-		}
-		work->claims_count++;
-	}
-	return err;
-}
-
-static int compile_l4(struct work *work)
-{
-	const struct service *service = work->service;
-	int err;
-
-	if (!service_is_l4(work->table, service))
-		return 0;
-	/* Serving all where the owner asked for some would open what is meant to be shut. */
-	if (service->source_ranges_count)
-		return problems_add(&work->problems, &work->object, PROBLEM_WARNING,
-				    "SourceRangesNotSupported", "spec.loadBalancerSourceRanges",
-				    "source ranges are not enforced here; the Service is not "
-				    "served at all");
-	err = find_addresses(work);
-	if (err)
-		return err;
-	if (service->session_affinity_client_ip)
-		err = problems_add(&work->problems, &work->object, PROBLEM_NOTE,
-				   "SessionAffinityNotSupported", "spec.sessionAffinity",
-				   "ClientIP: flows of one client may go to different backends");
-	work->claims = calloc(work->addresses_count * (service->ports_count + 1) + 1,
-			      sizeof(*work->claims));
-	if (!work->claims)
-		return -ENOMEM;
-	work->entry->l4_family = only_family(work);
-	for (size_t i = 0; i < service->ports_count && !err; i++)
-		err = add_port(work, &service->ports[i], i, work->entry->l4_family);
-	if (!err)
-		err = add_address_entries(work);
-	return err;
-}
-
-/* ---- the rest of a Service -------------------------------------------------------------------- */
 
 /* What the decoder left out of an object, as problems. */
 static int add_decoded(struct problem_set *set, const struct object *object)
@@ -265,6 +80,9 @@ static int add_slices(struct work *work, const struct model *model)
 
 	for (size_t i = 0; slices && i < slices->count && !err; i++)
 		err = add_decoded(&work->problems, slices->items[i]);
+	for (size_t i = 0; slices && i < slices->count && !err; i++)
+		err = l4_policy_check_slice((const struct endpoint_slice *)slices->items[i],
+					    &work->problems);
 	return err;
 }
 
@@ -294,13 +112,6 @@ static int replace_ca(struct work *work, const struct model *model, const struct
 			    entry->namespace, policy->ca, fault);
 }
 
-static void drop_frontends(struct table *table, struct frontend_claim *claims, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		frontend_claim_drop(table, &claims[i]);
-	free(claims);
-}
-
 /* Puts what was compiled in force. */
 static int commit(struct work *work, struct policy *policy)
 {
@@ -324,13 +135,12 @@ static int commit(struct work *work, struct policy *policy)
 	policy_clear(&entry->policy);
 	entry->policy = *policy;
 	memset(policy, 0, sizeof(*policy));
-	drop_frontends(work->table, entry->frontends, entry->frontends_count);
-	entry->frontends = work->claims;
-	entry->frontends_count = work->claims_count;
-	work->claims = NULL;
-	work->claims_count = 0;
-	for (size_t i = 0; i < entry->frontends_count; i++)
-		mark_frontend(work->table, entry->frontends[i].frontend);
+	l4_compiled_clear(work->table, &entry->l4);
+	entry->l4 = work->l4;
+	memset(&work->l4, 0, sizeof(work->l4));
+	for (size_t i = 0; i < entry->l4.claims_count; i++)
+		mark_frontend(work->table, entry->l4.claims[i].frontend);
+	service_watch_health(work->table, entry, work->service);
 	LIST_FOREACH(upstream, &entry->upstreams, of_service)
 	{
 		mark_upstream(work->table, upstream);
@@ -360,8 +170,8 @@ int service_refresh(struct table *table, const struct model *model, struct servi
 			err = add_decoded(&work.problems, object);
 		if (!err)
 			err = add_slices(&work, model);
-		if (!err)
-			err = compile_l4(&work);
+		if (!err && service->is_l4)
+			err = l4_compile(table, work.service, service, &work.problems, &work.l4);
 	}
 	if (!err)
 		err = replace_ca(&work, model, &policy);
@@ -371,10 +181,9 @@ int service_refresh(struct table *table, const struct model *model, struct servi
 	{
 		mark_host(table, target->claim->host);
 	}
-	drop_frontends(table, work.claims, work.claims_count);
+	l4_compiled_clear(table, &work.l4);
 	problems_clear(&work.problems);
 	policy_clear(&policy);
-	free(work.addresses);
 	if (!err)
 		service->refresh = false;
 	return err;
@@ -386,7 +195,7 @@ int service_collect(struct table *table, struct service_entry *service)
 	int err;
 
 	if (!LIST_EMPTY(&service->targets) || !LIST_EMPTY(&service->upstreams) ||
-	    service->frontends_count || service->is_l4)
+	    service->l4.claims_count || service->is_l4)
 		return 0;
 	err = problems_replace(&service->problems, &none, &table->changes.problems_added,
 			       &table->changes.problems_cleared);
@@ -405,7 +214,10 @@ void service_free(struct table *table, struct service_entry *service)
 	secret_use_drop(table, &service->ca);
 	policy_clear(&service->policy);
 	problems_clear(&service->problems);
-	free(service->frontends);
+	free(service->l4.claims); /* frontends and upstreams are gone, or never were */
+	l4_policy_clear(&service->l4.policy);
+	if (service->health_check)
+		LIST_REMOVE(service, of_health_checks);
 	free(service->uid);
 	free(service->name);
 	free(service->namespace);

@@ -88,6 +88,7 @@ static void move_arrays(struct changes *changes, struct table_delta *delta)
 	delta->problems_cleared_count = changes->problems_cleared.count;
 	delta->routes_changed = changes->routes;
 	delta->certificates_changed = changes->certificates;
+	delta->denylist_changed = changes->denylist;
 }
 
 static int copy_entries(struct changes *changes, struct table_delta *delta)
@@ -113,7 +114,7 @@ static bool is_empty(const struct changes *changes)
 	       !changes->upstreams_set_count && !changes->upstreams_removed_count &&
 	       !changes->frontends_set_count && !changes->frontends_removed_count &&
 	       !changes->problems_added.count && !changes->problems_cleared.count &&
-	       !changes->routes && !changes->certificates;
+	       !changes->routes && !changes->certificates && !changes->denylist;
 }
 
 int delta_make(struct table *table, struct table_delta **out)

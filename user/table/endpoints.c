@@ -33,7 +33,18 @@ static int candidate_compare(const void *left, const void *right)
 		order = (int)b->serving - (int)a->serving;
 	if (!order)
 		order = (int)b->backend.flags - (int)a->backend.flags;
+	if (!order)
+		order = (int)a->backend.terminating - (int)b->backend.terminating;
+	if (!order)
+		order = (int)b->backend.weight - (int)a->backend.weight;
 	return order ? order : inet_addr_compare(&a->backend.node_addr, &b->backend.node_addr);
+}
+
+static bool is_unset(const struct inet_addr *addr)
+{
+	static const struct inet_addr unset;
+
+	return inet_addr_compare(addr, &unset) == 0;
 }
 
 /* The node's address that tunnels to it use: of the endpoint's family if there is one. */
@@ -51,7 +62,7 @@ static struct inet_addr node_address(const struct model *model, const char *node
 	return node->internal_ips[0];
 }
 
-static bool is_local(const struct table *table, const char *node_name)
+bool node_is_here(const struct table *table, const char *node_name)
 {
 	return !node_name || !table->options.node_name[0] ||
 	       strcmp(node_name, table->options.node_name) == 0;
@@ -88,18 +99,33 @@ static uint16_t port_in_slice(const struct endpoint_slice *slice, const char *na
 	return 0;
 }
 
+/* How packets reach a pod of another node. Without the node's address it cannot be encapsulated. */
+static void set_remote(const struct model *model, const struct upstream_entry *upstream,
+		       const char *node_name, struct table_backend *backend)
+{
+	const struct l4_policy *policy = &upstream->service->l4.policy;
+
+	backend->node_addr = node_address(model, node_name, &backend->addr);
+	if (policy->mode != TABLE_L4_DSR || is_unset(&backend->node_addr))
+		return;
+	backend->flags |= BACKEND_F_DSR;
+	if (policy->encapsulation == TABLE_L4_GUE)
+		backend->flags |= BACKEND_F_GUE;
+}
+
 static int add_slice(const struct table *table, const struct model *model,
 		     const struct upstream_entry *upstream, const struct service *service,
 		     const char *port_name, const struct endpoint_slice *slice,
 		     struct candidates *list)
 {
-	uint16_t port = port_in_slice(slice, port_name, upstream->proto);
+	uint16_t port = port_in_slice(slice, port_name, upstream->proto), weight;
 	int err = 0;
 
+	(void)l4_policy_weight(slice, &weight); /* a wrong one is told of with the Service */
 	for (size_t i = 0; port && i < slice->endpoints_count && !err; i++) {
 		const struct slice_endpoint *endpoint = &slice->endpoints[i];
 		bool ready = endpoint->ready || service->publish_not_ready;
-		bool local = is_local(table, endpoint->node_name);
+		bool local = node_is_here(table, endpoint->node_name);
 		struct candidate candidate = {
 			.backend = {
 				.upstream_id = upstream->public.id,
@@ -113,9 +139,10 @@ static int add_slice(const struct table *table, const struct model *model,
 
 		if (!in_scope(upstream, &endpoint->addr, local))
 			continue;
+		candidate.backend.weight = weight;
+		candidate.backend.terminating = !ready && endpoint->terminating;
 		if (!local)
-			candidate.backend.node_addr =
-				node_address(model, endpoint->node_name, &endpoint->addr);
+			set_remote(model, upstream, endpoint->node_name, &candidate.backend);
 		err = add(list, &candidate);
 	}
 	return err;
@@ -131,6 +158,7 @@ static int add_external(const struct upstream_entry *upstream, const struct serv
 			.port = upstream->port,
 			.state = BACKEND_ACTIVE,
 			.flags = BACKEND_F_LOCAL,
+			.weight = 1,
 		},
 	};
 

@@ -44,6 +44,7 @@ static int note_slice(struct table *table, const char *namespace, const struct o
 	const struct endpoint_slice *slice = (const struct endpoint_slice *)object;
 	struct upstream_entry *upstream;
 	struct service_entry *service;
+	uint16_t weight;
 	char *key;
 
 	if (!slice || !slice->service_name[0])
@@ -59,7 +60,8 @@ static int note_slice(struct table *table, const char *namespace, const struct o
 	{
 		mark_upstream(table, upstream);
 	}
-	if (object->problems_count || service->problems.count) /* it may tell of the slice's */
+	if (object->problems_count || l4_policy_weight(slice, &weight) ||
+	    service->problems.count) /* it may tell of the slice's */
 		mark_service_changed(table, service);
 	return 0;
 }
@@ -121,6 +123,9 @@ static int note_change(struct table *table, const struct model *model,
 		break;
 	case OBJECT_SECRET:
 		err = secret_changed(table, change->namespace, change->name);
+		break;
+	case OBJECT_CONFIG_MAP:
+		table->denylist_marked |= strcmp(change->name, CONFIG_MAP_DENYLIST) == 0;
 		break;
 	case OBJECT_NODE:
 		note_node(table, change->old, now, change->name);

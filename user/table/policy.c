@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "table/l4_policy.h"
+
 #define SECONDS_PER_YEAR 31536000u
 #define COUNT_MAX        1000u
 
@@ -314,6 +316,8 @@ static int parse_one(const struct key_value *pair, const struct problem_object *
 	char field[128];
 	int err;
 
+	if (l4_policy_knows(object->kind, pair->key))
+		return 0;
 	snprintf(field, sizeof(field), "metadata.annotations[%.96s]", pair->key);
 	while (annotation < annotations + ANNOTATIONS && strcmp(annotation->name, name) != 0)
 		annotation++;

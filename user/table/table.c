@@ -134,6 +134,7 @@ int table_new(const struct table_options *options, const struct table_ids *ids, 
 	ids_init(&table->backend_ids, SLUICE_BACKENDS_MAX - 1);
 	ids_init(&table->frontend_ids, SLUICE_FRONTENDS_MAX - 1);
 	table->default_marked = true;
+	table->denylist_marked = true;
 	table->addresses_changed = true;
 	if (getrandom(&table->hash_seed, sizeof(table->hash_seed), GRND_NONBLOCK) < 0)
 		table->hash_seed = 0x811c9dc5u; /* FNV offset basis, 32 bit */
@@ -191,6 +192,8 @@ void table_free(struct table *table)
 	strmap_clear(&table->secrets);
 	free(table->http_frontends);
 	problems_clear(&table->option_problems);
+	problems_clear(&table->denylist_problems);
+	free(table->denylist);
 	changes_clear(table);
 	ids_free(&table->upstream_ids);
 	ids_free(&table->backend_ids);
@@ -322,6 +325,8 @@ int table_update(struct table *table, const struct model *model, uint64_t now_ms
 
 	table->now_ms = now_ms;
 	err = table->started ? note_changes(table, model) : note_all(table, model);
+	if (!err && table->denylist_marked)
+		err = denylist_compile(table, model);
 	if (!err)
 		err = work_off_ingresses(table, model);
 	if (!err)

@@ -23,6 +23,10 @@ struct table_frontend_addr {
 	struct inet_addr addr;
 };
 
+/* How a packet reaches a pod of another node, and how it is packed for that. */
+enum table_l4_mode { TABLE_L4_SNAT, TABLE_L4_DSR };
+enum table_l4_encapsulation { TABLE_L4_IPIP, TABLE_L4_GUE };
+
 struct table_options {
 	const char *ingress_class;       /* --ingress-class */
 	const char *controller;          /* --controller */
@@ -36,6 +40,10 @@ struct table_options {
 	size_t addresses_count;
 	uint16_t http_port, https_port; /* host order; 0: not served */
 	uint64_t affinity_secret[2];    /* of this machine; 0 where Services have a uid */
+	/* For Services that do not say. */
+	enum table_l4_mode l4_mode;
+	enum table_l4_encapsulation l4_encapsulation;
+	uint32_t l4_rate_per_s; /* new flows a second that one source may begin; 0: any number */
 };
 
 /* A frontend as the maps will hold it. */
@@ -50,7 +58,10 @@ struct table_frontend {
 	uint32_t ranges_id;  /* as in struct frontend */
 	uint32_t affinity_s; /* likewise */
 	uint32_t rate_per_s; /* likewise */
-	char *owner;         /* owned by the table; "Service ns/name", "http" */
+	/* With FRONTEND_F_SOURCE_RANGES; owned by the table, ascending. */
+	const struct inet_network *ranges;
+	size_t ranges_count;
+	char *owner; /* owned by the table; "Service ns/name", "http" */
 };
 
 struct table_backend {
@@ -61,6 +72,8 @@ struct table_backend {
 	uint16_t port;              /* host order */
 	uint8_t state;              /* enum sluice_backend_state */
 	uint8_t flags;              /* enum sluice_backend_flag */
+	uint16_t weight;            /* from 1 */
+	bool terminating;           /* draining, and not to come back */
 	struct inet_addr node_addr; /* zero if local or not known */
 };
 
@@ -71,7 +84,8 @@ struct table_upstream {
 	const uint32_t *members; /* usable backend ids, ascending by backend identity */
 	uint32_t members_count;
 	uint32_t backends_active, backends_draining;
-	bool wants_ring; /* an l4 frontend uses it */
+	bool wants_ring;       /* an l4 frontend uses it */
+	uint32_t weights_hash; /* of the members' weights: another ring is due when it changes */
 };
 
 enum problem_severity { PROBLEM_WARNING, PROBLEM_NOTE };
@@ -106,6 +120,7 @@ struct table_delta {
 	size_t frontends_removed_count;
 	bool routes_changed;            /* build and send a snapshot */
 	bool certificates_changed;      /* a Secret in use changed */
+	bool denylist_changed;          /* see table_denylist() */
 	struct problem *problems_added; /* owned, with their strings */
 	size_t problems_added_count;
 	struct problem *problems_cleared;
@@ -207,6 +222,22 @@ typedef int table_route_fn(void *ctx, const struct table_route_view *route);
 /* Calls @fn for each route in order of precedence within each host; stops at non-zero and returns
  * it. */
 int table_each_route(const struct table *table, table_route_fn *fn, void *ctx);
+
+/* Networks that the ConfigMaps sluice-denylist name, ascending. Borrowed until the next
+ * table_update(). */
+const struct inet_network *table_denylist(const struct table *table, size_t *count);
+
+/* A Service with externalTrafficPolicy Local, whose health others ask for on a port of the node. */
+struct table_health_check {
+	const char *namespace, *name; /* borrowed for the time of the call */
+	uint16_t port;                /* host order */
+	uint32_t local_endpoints;     /* ready ones on this node */
+};
+typedef int table_health_check_fn(void *ctx, const struct table_health_check *check);
+
+/* Calls @fn for each health check of an l4 Service; stops at non-zero and returns it. */
+int table_each_health_check(const struct table *table, const struct model *model,
+			    table_health_check_fn *fn, void *ctx);
 
 /* A Secret that the helper needs. */
 enum table_secret_use {

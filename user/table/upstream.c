@@ -195,8 +195,20 @@ static int take_ids(struct table *table, const struct upstream_entry *upstream,
 	return err;
 }
 
-/* The problem of a table without free ids; else the set becomes empty. */
-static int report_full(struct table *table, struct upstream_entry *upstream, size_t left_out)
+/* Backends of other nodes that are to be reached by tunnels which nothing leads to. */
+static size_t count_homeless(const struct upstream_entry *upstream)
+{
+	size_t count = 0;
+
+	if (!upstream->ring_references || upstream->service->l4.policy.mode != TABLE_L4_DSR)
+		return 0;
+	for (size_t i = 0; i < upstream->backends_count; i++)
+		count += !(upstream->backends[i].flags & (BACKEND_F_LOCAL | BACKEND_F_DSR));
+	return count;
+}
+
+/* Problems of the endpoints; the set becomes empty if there are none. */
+static int report(struct table *table, struct upstream_entry *upstream, size_t left_out)
 {
 	struct problem_object object = { OBJECT_SERVICE, upstream->service->namespace,
 					 upstream->service->name, upstream->service->uid };
@@ -208,11 +220,25 @@ static int report_full(struct table *table, struct upstream_entry *upstream, siz
 			&now, &object, PROBLEM_WARNING, "TableFull", "",
 			"%zu endpoints of %s are left out: all %u backend ids are in use", left_out,
 			upstream->public.name, table->backend_ids.max);
+	if (!err && count_homeless(upstream))
+		err = problems_add(
+			&now, &object, PROBLEM_WARNING, "NodeAddressUnknown", "",
+			"%zu endpoints of %s run on nodes whose InternalIP is not known "
+			"(no such Node object): they are reached by source NAT, not by DSR",
+			count_homeless(upstream), upstream->public.name);
 	if (!err && (now.count || upstream->problems.count))
 		err = problems_replace(&upstream->problems, &now, &table->changes.problems_added,
 				       &table->changes.problems_cleared);
 	problems_clear(&now);
 	return err;
+}
+
+static int report_none(struct table *table, struct upstream_entry *upstream)
+{
+	struct problem_set none = {};
+
+	return problems_replace(&upstream->problems, &none, &table->changes.problems_added,
+				&table->changes.problems_cleared);
 }
 
 /* Moves backends without an id to the end and takes them off. Order is kept. */
@@ -229,6 +255,12 @@ static size_t drop_without_id(struct table_backend *now, bool *serving, size_t c
 	return kept;
 }
 
+/* FNV-1a of the weights, in the members' order. */
+static void add_weight(struct table_upstream *public, uint16_t weight)
+{
+	public->weights_hash = (public->weights_hash ^ weight) * 0x01000193u;
+}
+
 /* Ready backends; if there is none, those that serve while they terminate. */
 static void fill_members(struct table_upstream *public, uint32_t *members,
 			 const struct table_backend *backends, const bool *serving, size_t count)
@@ -238,10 +270,12 @@ static void fill_members(struct table_upstream *public, uint32_t *members,
 	public->flags = 0;
 	public->backends_active = 0;
 	public->backends_draining = 0;
+	public->weights_hash = 0x811c9dc5u; /* FNV offset basis, 32 bit */
 	for (size_t i = 0; i < count; i++) {
 		if (backends[i].state == BACKEND_ACTIVE) {
 			members[public->members_count++] = backends[i].id;
 			public->backends_active++;
+			add_weight(public, backends[i].weight);
 		} else {
 			public->backends_draining++;
 		}
@@ -249,6 +283,7 @@ static void fill_members(struct table_upstream *public, uint32_t *members,
 	for (size_t i = 0; i < count && !public->backends_active; i++) {
 		if (serving[i]) {
 			members[public->members_count++] = backends[i].id;
+			add_weight(public, backends[i].weight);
 			public->flags |= UPSTREAM_F_FALLBACK;
 		}
 	}
@@ -259,6 +294,7 @@ static bool public_equal(const struct table_upstream *a, const struct table_upst
 	return a->flags == b->flags && a->members_count == b->members_count &&
 	       a->backends_active == b->backends_active &&
 	       a->backends_draining == b->backends_draining && a->wants_ring == b->wants_ring &&
+	       a->weights_hash == b->weights_hash &&
 	       (!a->members_count ||
 		memcmp(a->members, b->members, a->members_count * sizeof(*a->members)) == 0);
 }
@@ -266,7 +302,8 @@ static bool public_equal(const struct table_upstream *a, const struct table_upst
 static bool backend_equal(const struct table_backend *a, const struct table_backend *b)
 {
 	return a->id == b->id && a->generation == b->generation && a->state == b->state &&
-	       a->flags == b->flags && inet_addr_compare(&a->node_addr, &b->node_addr) == 0;
+	       a->flags == b->flags && a->weight == b->weight && a->terminating == b->terminating &&
+	       inet_addr_compare(&a->node_addr, &b->node_addr) == 0;
 }
 
 /* Notes the difference between the backends in force and @now. Room is reserved. */
@@ -312,7 +349,7 @@ static int upstream_remove(struct table *table, struct upstream_entry *upstream)
 	int err = reserve(changes, upstream, 0);
 
 	if (!err)
-		err = report_full(table, upstream, 0);
+		err = report_none(table, upstream);
 	if (err)
 		return err;
 	for (size_t i = 0; i < upstream->backends_count; i++)
@@ -369,7 +406,7 @@ int upstream_refresh(struct table *table, const struct model *model,
 	upstream->backends_count = count;
 	now = NULL;
 	members = NULL;
-	err = report_full(table, upstream, all - count);
+	err = report(table, upstream, all - count);
 out:
 	free(now);
 	free(members);

@@ -64,8 +64,12 @@ const struct problem_set *problem_walk_next(const struct table *table, struct pr
 		walk->step++;
 		walk->position = 0;
 	}
-	if (walk->step++ == 5)
+	switch (walk->step++) {
+	case 5:
 		return &table->option_problems;
+	case 6:
+		return &table->denylist_problems;
+	}
 	return NULL;
 }
 

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the programs know of this node: its addresses, who is denied, where XDP can send. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/log.h"
+#include "dataplane/error.h"
+#include "dataplane/state.h"
+#include "dataplane/xmit.h"
+
+#define store(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
+
+static void flags_store(struct dataplane *dp)
+{
+	struct node_config *config = dataplane_node_config(dp);
+
+	store(config->flags, dp->node_flags | denylist_flags(&dp->denylist));
+}
+
+void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node)
+{
+	static const struct inet_addr unset;
+	struct node_config *config = dataplane_node_config(dp);
+	bool has4 = inet_addr_is_v4(&node->addr4);
+	bool has6 = inet_addr_compare(&node->addr6, &unset) != 0;
+
+	dp->node_flags = node->pass_unknown_ports ? NODE_F_PASS_UNKNOWN_PORTS : 0;
+	if ((has4 && config->addr4 != inet_addr_v4(&node->addr4)) ||
+	    memcmp(config->addr6, node->addr6.bytes, sizeof(config->addr6)) != 0)
+		flags_store(dp); /* neither is used while it changes */
+	config->addr4 = has4 ? inet_addr_v4(&node->addr4) : 0;
+	memcpy(config->addr6, node->addr6.bytes, sizeof(config->addr6));
+	config->source_port_min = node->source_port_min;
+	config->source_port_max = node->source_port_max;
+	config->gue_port = htons(node->gue_port);
+	config->new_flows_max = node->new_flows_max;
+	dp->node_flags |= (has4 ? NODE_F_SNAT4 : 0) | (has6 ? NODE_F_SNAT6 : 0);
+	flags_store(dp);
+}
+
+/* ---- denylist --------------------------------------------------------------------------------- */
+
+int dataplane_denylist_set(struct dataplane *dp, const struct inet_network *networks, size_t count,
+			   char error[DATAPLANE_ERROR_MAX])
+{
+	int err = denylist_origin_set(&dp->denylist, dp->maps, DENY_MANIFEST, networks, count);
+
+	flags_store(dp);
+	if (err)
+		error_set(error, err, "denylist: %s; what is written so far is in force",
+			  err == -ENOSPC ? "the map is full" : strerror(-err));
+	return err;
+}
+
+int dataplane_deny(struct dataplane *dp, const struct inet_network *network, bool deny)
+{
+	int err;
+
+	if (deny)
+		err = denylist_add(&dp->denylist, dp->maps, DENY_COMMAND, network);
+	else
+		err = denylist_remove(&dp->denylist, dp->maps, DENY_COMMAND, network);
+	flags_store(dp);
+	if (err == -ENOENT && denylist_origin(&dp->denylist, network))
+		err = -EPERM; /* a manifest says it: it is to be taken out there */
+	return err;
+}
+
+/* ---- where XDP can send ------------------------------------------------------------------------- */
+
+/* Generic XDP sends by the stack's own queues: any device does, if no native program redirects. */
+static bool all_generic(const struct dataplane *dp)
+{
+	for (size_t i = 0; i < dp->interfaces_count; i++)
+		if (dp->interfaces[i].xdp_mode == ATTACH_XDP_NATIVE)
+			return false;
+	return true;
+}
+
+static bool can_send(const struct dataplane *dp, const struct interface *interface)
+{
+	int possible;
+
+	if (!interface->ifindex || interface->replies_only || interface->xdp_mode == ATTACH_NONE)
+		return false;
+	if (all_generic(dp))
+		return true;
+	possible = xmit_is_possible(interface->ifindex, interface->name);
+	if (possible < 0)
+		log_warn("dataplane: interface %s: ask whether XDP can send there: %s; the stack "
+			 "sends",
+			 interface->name, strerror(-possible));
+	return possible > 0;
+}
+
+int dataplane_update_ports(struct dataplane *dp)
+{
+	int fd = dp->maps[MAP_TX_PORTS], err = 0;
+
+	for (size_t i = 0; i < dp->interfaces_count; i++) {
+		struct interface *interface = &dp->interfaces[i];
+		uint32_t ifindex = interface->ifindex;
+		bool sends = can_send(dp, interface);
+
+		if (sends == interface->xdp_sends && ifindex == interface->sends_ifindex)
+			continue;
+		if (interface->sends_ifindex && interface->sends_ifindex != ifindex)
+			bpf_map_delete_elem(fd, &interface->sends_ifindex);
+		if (sends && bpf_map_update_elem(fd, &ifindex, &ifindex, BPF_ANY)) {
+			err = -errno;
+			sends = false;
+		} else if (!sends && ifindex) {
+			bpf_map_delete_elem(fd, &ifindex);
+		}
+		if (sends != interface->xdp_sends || !interface->sends_ifindex)
+			log_info("dataplane: interface %s: packets for other nodes are sent by %s",
+				 interface->name, sends ? "XDP" : "the stack");
+		interface->xdp_sends = sends;
+		interface->sends_ifindex = ifindex;
+	}
+	return err;
+}
