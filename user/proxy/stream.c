@@ -100,7 +100,8 @@ void stream_events(struct stream *stream, uint32_t events)
 		stream->writable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		stream->peer_ended = true;
-	if (events & (EPOLLHUP | EPOLLERR))
+	/* Both sides shut in order is EPOLLHUP, too, and bytes may be there still. */
+	if ((events & EPOLLERR) || ((events & EPOLLHUP) && !stream->shut))
 		stream->broken = true;
 	if (stream->ops->edge)
 		stream->ops->edge(stream);

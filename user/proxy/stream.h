@@ -34,6 +34,7 @@ struct stream {
 	bool writable;   /* a write may be taken */
 	bool peer_ended; /* FIN or worse was seen: reads go on to the end */
 	bool broken;     /* reset or failed: what is to be read is lost too */
+	bool shut;       /* our side was ended */
 	void *tls;       /* owned by the TLS kind; NULL for plain */
 };
 
@@ -72,7 +73,10 @@ static inline ssize_t stream_write(struct stream *stream, const struct iovec *io
 /* Ends the writing side: all written bytes, then FIN. Return: 0; -EAGAIN; -errno. */
 static inline int stream_shutdown(struct stream *stream)
 {
-	return stream->ops->shutdown(stream);
+	int err = stream->ops->shutdown(stream);
+
+	stream->shut |= !err;
+	return err;
 }
 
 /* Closing resets the connection, so that the peer cannot take what it got for the whole. */
