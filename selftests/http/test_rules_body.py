@@ -2,9 +2,11 @@
 """Rules about bodies on the way to the backend: trailers, expectations, early answers."""
 
 import socket
+import threading
 import unittest
 
-from harness import Backend, Worker, ingress, read_head, service
+from harness import (Backend, Worker, exchange, field, fixed, get, ingress, read_body, read_head,
+                     service)
 from rules import ANSWER, Stage, splits, status_of
 
 H = b"\r\nHost: a.test"
@@ -72,9 +74,10 @@ class Expectations(unittest.TestCase):
     def serve(self, handler, *flags):
         backend = Backend(handler)
         self.addCleanup(backend.close)
-        worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"})], *flags)
-        self.addCleanup(worker.close)
-        conn = worker.connect()
+        self.worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"}, host="a.test")],
+                             *flags)
+        self.addCleanup(self.worker.close)
+        conn = self.worker.connect()
         self.addCleanup(conn.close)
         return conn
 
@@ -149,6 +152,45 @@ class Expectations(unittest.TestCase):
             while len(rest) < 2:
                 rest += conn.recv(10)
             conn.sendall(b"x" * 50000)  # then the next request, on the same connection
+
+    def test_an_answer_passes_whole_from_a_backend_that_reads_no_more(self):
+        def handler(conn, _backend):
+            read_head(conn)
+            conn.sendall(b"HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 50000\r\n\r\n"
+                         + b"y" * 50000)
+            # Closing with bytes unread resets the connection.
+
+        conn = self.serve(handler)
+        for number in range(10):
+            with self.subTest(number), self.worker.connect() as conn:
+                sender = threading.Thread(target=self.send_all, args=(
+                    conn, b"POST / HTTP/1.1" + H + b"\r\nContent-Length: 8000000" + E + b"x" * 8000000))
+                sender.start()
+                head, rest = read_head(conn)
+                self.assertEqual(status_of(head), 413)
+                self.assertEqual(len(read_body(conn, head, rest)[0]), 50000)
+                conn.shutdown(socket.SHUT_RDWR)
+                sender.join()
+
+    @staticmethod
+    def send_all(conn, data):
+        try:
+            conn.sendall(data)
+        except OSError:
+            pass  # nobody reads any more
+
+    def test_an_own_answer_says_close_where_the_body_is_too_much_to_drop(self):
+        self.serve(fixed(ANSWER))
+        for size, said in ((1000, None), (1000000, "close")):
+            with self.subTest(size), self.worker.connect() as conn:
+                conn.sendall(b"POST / HTTP/1.1\r\nHost: other.test\r\nContent-Length: %d" % size + E)
+                head, rest = read_head(conn)
+                self.assertEqual(status_of(head), 404)
+                self.assertEqual(field(head, "connection"), said)
+                read_body(conn, head, rest)
+                conn.sendall(b"x" * size)
+                if not said:
+                    self.assertEqual(exchange(conn, get(host="other.test"))[0], 404)
 
     def test_a_refused_body_of_any_size_does_not_take_the_answer_away(self):
         backend = Backend(lambda conn, _: read_head(conn))

@@ -64,6 +64,13 @@ static struct buffer *head_buffer(struct conn *conn, size_t bytes)
 	return bytes <= pool->size ? buffer_get(pool) : buffer_new((uint32_t)bytes);
 }
 
+/* More of the request body than is dropped to keep a connection. */
+static bool too_much_left(const struct exchange *x)
+{
+	return x->request.framing == HTTP1_FRAMING_LENGTH &&
+	       x->request.content_length_bytes - x->up.moved_bytes > DISCARD_BYTES_MAX;
+}
+
 static bool is_last_request(const struct conn *conn)
 {
 	uint32_t most = conn->worker->settings->requests_conn_max;
@@ -127,7 +134,7 @@ static int reply(struct exchange *x, const struct http1_reply *asked)
 
 	if (!whole)
 		return -ENOMEM;
-	reply.keep_alive &= !is_last_request(conn);
+	reply.keep_alive &= !is_last_request(conn) && !too_much_left(x);
 	bytes = http1_reply_build(&reply, whole->data, whole->size);
 	if (bytes < 0) {
 		buffer_put(&conn->worker->buffers, whole);

@@ -52,7 +52,7 @@ static void run_up(struct exchange *x)
 	case RELAY_SINK_FAILED:
 		if (x->phase == EXCHANGE_TUNNEL)
 			x->phase = EXCHANGE_ABORTED;
-		else if (x->phase == EXCHANGE_CONNECT || x->request_writer.sent_bytes == 0)
+		else if (x->request_writer.sent_bytes == 0)
 			exchange_upstream_failed(x, x->up.error, "connect");
 		else
 			x->request_stopped = true; /* it may have answered before it closed */
