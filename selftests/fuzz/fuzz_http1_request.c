@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	http1_request_begin(&request, items, HTTP1_FIELDS_MAX);
 	err = http1_request_parse(&request, all, size, &limits);
 	check_cut(text, size, data[0] % size, &request, err);
-	if (err == 0) {
+	if (err == 0 && http1_request_count_hop(&request)) {
 		forward(&request, 0);
 		forward(&request, HTTP1_FORWARD_F_TRUSTED_PEER);
 	}
