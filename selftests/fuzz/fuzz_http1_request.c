@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proxy/http1_forward.h"
+#include "proxy/http_cookie.h"
 #include "proxy/http_path.h"
 
 #define INPUT_MAX 40000
@@ -103,6 +104,24 @@ out:
 	free(out);
 }
 
+/* The value of a cookie lies within one Cookie field. */
+static void find_cookie(const struct http1_request *request)
+{
+	const struct http_fields *fields = &request->fields;
+	const struct http_field *field = http_fields_find(fields, HTTP_FIELD_COOKIE, 0);
+	struct http_slice value;
+	bool within = false;
+
+	if (!http_cookie_find(fields, "id", 2, &value))
+		return;
+	for (; field && !within; field = http_fields_find(fields, HTTP_FIELD_COOKIE,
+							  (uint32_t)(field - fields->items) + 1))
+		within = value.data >= field->value + 3 &&
+			 value.data + value.bytes <= field->value + field->value_bytes;
+	must(within);
+	must(!value.bytes || !memchr(value.data, ';', value.bytes));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -122,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (err == 0 && http1_request_count_hop(&request)) {
 		forward(&request, 0);
 		forward(&request, HTTP1_FORWARD_F_TRUSTED_PEER);
+		find_cookie(&request);
 	}
 	free(all);
 	return 0;

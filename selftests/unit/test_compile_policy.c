@@ -280,6 +280,24 @@ static void policy__missing_ca_is_told(void **state)
 	fixture_close(&f);
 }
 
+static void policy__groups_without_a_regular_expression_are_told(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f);
+	fixture_service(&f, "default/web", 0, "port 80");
+	fixture_ingress(&f, "default/a", 0,
+			"host a.com; impl /a(.*) web:80; note sluice.dev/rewrite-target=/$1; note "
+			"sluice.dev/use-regex=true");
+	fixture_ingress(&f, "default/b", 0,
+			"host b.com; impl /a(.*) web:80; note sluice.dev/rewrite-target=/$1");
+	fixture_update(&f);
+	assert_null(fixture_problem(&f, "default/a", "InvalidAnnotation"));
+	assert_non_null(fixture_problem(&f, "default/b", "InvalidAnnotation"));
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +309,7 @@ int main(void)
 		cmocka_unit_test(policy__bad_values_are_told_and_the_default_stays),
 		cmocka_unit_test(policy__unknown_names_are_told),
 		cmocka_unit_test(policy__missing_ca_is_told),
+		cmocka_unit_test(policy__groups_without_a_regular_expression_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

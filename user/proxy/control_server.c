@@ -56,6 +56,7 @@ static void take_snapshot(struct worker *worker, const struct control_snapshot *
 		worker->routing = routing;
 		if (!before)
 			listener_open(worker);
+		health_apply(worker);
 		routing_put(before); /* exchanges that began with it hold it until they end */
 		worker->stats->snapshot_generation = message->generation;
 	} else {

@@ -116,7 +116,7 @@ static int build_head(struct exchange *x, struct http_slice path)
 			 (settings->underscores ? HTTP1_FORWARD_F_UNDERSCORES : 0u),
 		.ids = &x->worker->ids,
 	};
-	size_t most = http1_forward_request_max(&x->request);
+	size_t most = http1_forward_request_max(&x->request) + path.bytes; /* it may have grown */
 	struct buffer *head = most <= x->worker->buffers.size ? buffer_get(&x->worker->buffers)
 							      : buffer_new((uint32_t)most);
 	int bytes;
@@ -147,7 +147,7 @@ static uint64_t body_bytes_max(const struct exchange *x)
 	return most ? most : UINT64_MAX;
 }
 
-static void forward(struct exchange *x, struct http_slice path)
+static void forward_path(struct exchange *x, struct http_slice path)
 {
 	int err;
 
@@ -164,6 +164,22 @@ static void forward(struct exchange *x, struct http_slice path)
 	}
 	x->request_writer.keep_head = true; /* until the response begins: it may be sent again */
 	x->phase = EXCHANGE_CONNECT;
+}
+
+static void forward(struct exchange *x, struct http_slice path)
+{
+	struct buffer *buffer;
+
+	if (!x->route->rewrite_target) {
+		forward_path(x, path);
+		return;
+	}
+	buffer = buffer_get(&x->worker->buffers);
+	if (!buffer)
+		exchange_fail(x, 500, "no memory for a path");
+	else if (exchange_rewrite(x, buffer, &path) == 0)
+		forward_path(x, path);
+	buffer_put(&x->worker->buffers, buffer);
 }
 
 void exchange_begin(struct exchange *x)

@@ -12,6 +12,7 @@
  *   exchange_upstream.c picking, connecting, retries, failures
  *   exchange_relay.c    request out, response in, tunnels
  *   exchange_added.c    fields that the route adds to a response
+ *   exchange_rewrite.c  the path that the backend gets
  *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
  */
 #ifndef SLUICE_PROXY_EXCHANGE_H
@@ -165,6 +166,13 @@ void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
 void exchange_connect(struct exchange *exchange);
 void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
 void exchange_let_go(struct exchange *exchange, bool reuse);
+
+/**
+ * exchange_rewrite - the path as the route's rewrite-target wants it, in normal form
+ * @buffer: empty; *path lies in it if it was rewritten
+ * Return: 0; -EINVAL: the request was refused, no such path can be asked for.
+ */
+int exchange_rewrite(struct exchange *exchange, struct buffer *buffer, struct http_slice *path);
 
 /* Reads from the request what the route balances by, while its slices are good. */
 void exchange_read_balance(struct exchange *exchange);

@@ -8,7 +8,7 @@
  *   conn.c                              a client connection, HTTP/1.x
  *   exchange*.c                         one request with its response
  *   relay.c http1_reader.c http1_writer.c stream.c   bodies, framing, sockets
- *   picker.c backend_notes.c pool.c upstream.c maps.c routing.c   where a request goes
+ *   picker.c backend_notes.c health.c pool.c upstream.c maps.c routing.c   where a request goes
  *   tls*.c certificates.c               TLS
  *   http*.c                             reading and writing HTTP, pure functions
  */

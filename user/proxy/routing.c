@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "base/log.h"
+#include "proxy/rewrite.h"
 
 /* Bounds what one path may cost with a bad expression: about a millisecond. */
 #define REGEX_MATCH_LIMIT 20000u
@@ -20,6 +22,7 @@ struct routing {
 	pcre2_match_data *match;           /* owned, shared by all matches */
 	pcre2_match_context *match_limits; /* owned */
 	uint32_t regex_count;
+	uint32_t groups_count; /* of the last match, in .match */
 };
 
 static void compile(struct routing *routing, uint32_t index)
@@ -46,7 +49,7 @@ static int compile_all(struct routing *routing)
 	if (!routing->regex_count)
 		return 0;
 	routing->regexes = calloc(routing->regex_count, sizeof(pcre2_code *));
-	routing->match = pcre2_match_data_create(1, NULL);
+	routing->match = pcre2_match_data_create(REWRITE_GROUPS, NULL);
 	routing->match_limits = pcre2_match_context_create(NULL);
 	if (!routing->regexes || !routing->match || !routing->match_limits)
 		return -ENOMEM;
@@ -105,11 +108,16 @@ const struct snapshot *routing_snapshot(const struct routing *routing)
 static bool regex_matches(void *ctx, uint32_t index, const char *path, size_t path_bytes)
 {
 	struct routing *routing = ctx;
+	int found;
 
 	if (index >= routing->regex_count || !routing->regexes[index])
 		return false;
-	return pcre2_match(routing->regexes[index], (PCRE2_SPTR)path, path_bytes, 0, 0,
-			   routing->match, routing->match_limits) >= 0;
+	found = pcre2_match(routing->regexes[index], (PCRE2_SPTR)path, path_bytes, 0, 0,
+			    routing->match, routing->match_limits);
+	if (found < 0)
+		return false;
+	routing->groups_count = found ? (uint32_t)found : REWRITE_GROUPS; /* 0: more than fit */
+	return true;
 }
 
 const struct route *routing_match(struct routing *routing, const struct http_host *host,
@@ -117,4 +125,36 @@ const struct route *routing_match(struct routing *routing, const struct http_hos
 {
 	return snapshot_match(routing->snapshot, host->name, http_host_route_bytes(host), path.data,
 			      path.bytes, regex_matches, routing);
+}
+
+/* PCRE2 sets only the groups up to the last that took part. */
+static void read_groups(const struct routing *routing, const char *path,
+			struct rewrite_match *match)
+{
+	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(routing->match);
+
+	memset(match, 0, sizeof(*match));
+	for (uint32_t i = 0; i < routing->groups_count; i++)
+		if (ends[2 * i] != PCRE2_UNSET && ends[2 * i] < ends[2 * i + 1])
+			match->groups[i] =
+				(struct http_slice){ path + ends[2 * i],
+						     (uint32_t)(ends[2 * i + 1] - ends[2 * i]) };
+}
+
+int routing_rewrite(const struct routing *routing, const struct route *route,
+		    struct http_slice path, char *out, size_t size)
+{
+	const char *target = snapshot_text(routing->snapshot, route->rewrite_target);
+	struct rewrite_match match;
+
+	if (!route->rewrite_target || (route->flags & ROUTE_F_DEFAULT_BACKEND))
+		return -ENOENT;
+	if (route->flags & ROUTE_F_REGEX) {
+		read_groups(routing, path.data, &match);
+		return rewrite_whole(target, &match, out, size);
+	}
+	if (route->flags & ROUTE_F_EXACT)
+		return rewrite_whole(target, NULL, out, size);
+	return rewrite_prefix(target, snapshot_text(routing->snapshot, route->path), path, out,
+			      size);
 }

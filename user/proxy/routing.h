@@ -27,4 +27,12 @@ const struct snapshot *routing_snapshot(const struct routing *routing);
 const struct route *routing_match(struct routing *routing, const struct http_host *host,
 				  struct http_slice path);
 
+/**
+ * routing_rewrite - the path that the rewrite-target of @route makes of @path
+ * To be asked right after the routing_match() that gave @route: groups are those of that match.
+ * Not normalised. Return: bytes written; -ENOBUFS; -ENOENT: the route rewrites nothing.
+ */
+int routing_rewrite(const struct routing *routing, const struct route *route,
+		    struct http_slice path, char *out, size_t size);
+
 #endif /* SLUICE_PROXY_ROUTING_H */

@@ -195,6 +195,7 @@ int worker_new(const struct settings *settings, struct worker **out)
 	slab_init(&worker->conns, sizeof(struct conn));
 	slab_init(&worker->exchanges, exchange_bytes(settings->fields_max));
 	slab_init(&worker->upstream_conns, sizeof(struct upstream_conn));
+	health_init(worker);
 	http1_id_seed(&worker->ids);
 	sources_init(&worker->sources, worker->ids.state[1]);
 	read_clock(worker);
@@ -218,6 +219,7 @@ void worker_free(struct worker *worker)
 	control_server_stop(worker);
 	if (worker->pool.backends)
 		pool_free(worker);
+	health_free(worker);
 	access_log_free(worker);
 	tls_free(worker->tls);
 	tls_client_free(worker->tls_client);
@@ -270,6 +272,7 @@ int worker_run(struct worker *worker)
 		slab_settle(&worker->conns);
 		slab_settle(&worker->exchanges);
 		slab_settle(&worker->upstream_conns);
+		slab_settle(&worker->health.probes);
 	}
 	return 0;
 }

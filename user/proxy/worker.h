@@ -15,6 +15,7 @@
 #include "proxy/access_log.h"
 #include "proxy/buffer.h"
 #include "proxy/fault_log.h"
+#include "proxy/health.h"
 #include "proxy/http1_forward.h"
 #include "proxy/http_date.h"
 #include "proxy/maps.h"
@@ -62,6 +63,7 @@ struct worker {
 	struct worker_stats *stats; /* borrowed from .maps: the entry of this worker */
 	struct picker picker;
 	struct pool pool;
+	struct health health;
 	struct routing *routing; /* one reference; NULL before the first snapshot */
 
 	struct http_date date;

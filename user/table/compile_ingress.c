@@ -40,6 +40,7 @@ struct work {
 	const struct ingress *ingress; /* borrowed from the model */
 	struct ingress_entry *entry;   /* owned until it is put in force */
 	struct problem_object object;
+	bool groups_told;
 };
 
 static int tell(struct work *work, const char *reason, const char *field, const char *path,
@@ -147,6 +148,30 @@ static int convert_path(struct work *work, const struct ingress_path *path, cons
 	return *out ? 0 : -ENOMEM;
 }
 
+/* "$1" in a rewrite-target. */
+static bool names_group(const char *target)
+{
+	for (; target && (target = strchr(target, '$')); target++)
+		if (target[1] >= '0' && target[1] <= '9')
+			return true;
+	return false;
+}
+
+/* Groups of a path that has none: said once for each Ingress. */
+static int check_groups(struct work *work, const struct ingress_path *path)
+{
+	if (work->groups_told || !names_group(work->entry->policy.rewrite_target))
+		return 0;
+	work->groups_told = true;
+	return problems_add(&work->entry->problems, &work->object, PROBLEM_NOTE,
+			    "InvalidAnnotation",
+			    "metadata.annotations[" POLICY_PREFIX "rewrite-target]",
+			    "\"%.128s\" names groups, but path \"%.128s\" is no regular expression "
+			    "(pathType ImplementationSpecific with " POLICY_PREFIX
+			    "use-regex \"true\"): they are empty there",
+			    work->entry->policy.rewrite_target, path->path);
+}
+
 static int add_path(struct work *work, const struct ingress_rule *rule,
 		    const struct ingress_path *path)
 {
@@ -165,6 +190,7 @@ static int add_path(struct work *work, const struct ingress_rule *rule,
 		free(normal);
 		return err;
 	}
+	err = regex ? 0 : check_groups(work, path);
 	claim->path = normal;
 	claim->regex = regex;
 	claim->type = path->type == PATH_EXACT ? PATH_EXACT : PATH_PREFIX;
@@ -172,7 +198,8 @@ static int add_path(struct work *work, const struct ingress_rule *rule,
 	claim->index = (uint32_t)path->index;
 	snprintf(field, sizeof(field), "spec.rules[%zu].http.paths[%zu].backend", rule->index,
 		 path->index);
-	err = resolve(work, &path->backend, field, claim);
+	if (!err)
+		err = resolve(work, &path->backend, field, claim);
 	if (err != -ENOENT)
 		return err;
 	claim_undo(work);

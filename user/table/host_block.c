@@ -208,6 +208,8 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 		route.flags |= ROUTE_F_DEFAULT_BACKEND;
 	if (claim->regex)
 		route.flags |= ROUTE_F_REGEX;
+	else if (claim->kind == CLAIM_PATH && claim->type == PATH_EXACT)
+		route.flags |= ROUTE_F_EXACT;
 	if (!(policy.given & POLICY_PROTOCOL) && upstream)
 		policy.protocol = upstream->app_protocol;
 	put_policy(writer, &policy, service->namespace, &route);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * health.h - active checks of backends whose routes ask for them
+ *
+ * Each worker checks for itself, what it finds is in its backend notes. The members of an upstream
+ * are asked one after the other, spread evenly over the interval. HTTP backends have to answer a GET
+ * with 200 to 399; of others (TLS, HTTP/2) it is enough that they take the connection.
+ */
+#ifndef SLUICE_PROXY_HEALTH_H
+#define SLUICE_PROXY_HEALTH_H
+
+#include <stdint.h>
+
+#include "proxy/slab.h"
+
+struct worker;
+struct health_target;
+
+#define HEALTH_INTERVAL_MS 10000u /* sluice.dev/health-check-interval */
+#define HEALTH_TIMEOUT_MS  2000u  /* sluice.dev/health-check-timeout */
+#define HEALTH_PROBES_MAX  256u   /* at a time; what would be more is left out and done next time */
+
+struct health {
+	struct health_target **targets; /* owned, ascending by upstream */
+	uint32_t count;
+	struct slab probes;
+	struct probe *first; /* of those that are on their way */
+	uint32_t probes_count;
+};
+
+void health_init(struct worker *worker);
+void health_free(struct worker *worker);
+
+/* The routing table is another one. What is checked already goes on as it was. */
+void health_apply(struct worker *worker);
+
+#endif /* SLUICE_PROXY_HEALTH_H */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rewrite.h - the path that sluice.dev/rewrite-target makes of a request's path
+ *
+ * Pure functions. What they write is not normalised yet: groups may meet what stands around them in
+ * any way.
+ */
+#ifndef SLUICE_PROXY_REWRITE_H
+#define SLUICE_PROXY_REWRITE_H
+
+#include "proxy/http_fields.h"
+
+#define REWRITE_GROUPS 10u /* $0, which is all that matched, to $9 */
+
+/* What a regular expression found. */
+struct rewrite_match {
+	struct http_slice groups[REWRITE_GROUPS]; /* borrowed; empty: took no part */
+};
+
+/**
+ * rewrite_whole - @target in the place of the whole path, $0 to $9 in it replaced by groups
+ * @match: NULL: there are no groups, $N stands for nothing
+ * Return: bytes written; -ENOBUFS.
+ */
+int rewrite_whole(const char *target, const struct rewrite_match *match, char *out, size_t size);
+
+/**
+ * rewrite_prefix - @target in the place of the elements that matched, what comes behind is kept
+ * @prefix: path of the rule; a slash at its end means nothing, and so it does in @target unless
+ *          nothing comes behind
+ * Return: as rewrite_whole().
+ */
+int rewrite_prefix(const char *target, const char *prefix, struct http_slice path, char *out,
+		   size_t size);
+
+#endif /* SLUICE_PROXY_REWRITE_H */
