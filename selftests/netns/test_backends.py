@@ -179,6 +179,42 @@ add_cases(Backends, [(name, number, wanted)
                      for number, (name, _, wanted) in enumerate(CASES)], check)
 
 
+class ExternalNames(SceneTest):
+    """--allow-external-name: an address, and a name that the node's hosts file has."""
+
+    flags = ("--allow-external-name",)
+    PORT = 8099
+
+    @classmethod
+    def external(cls, name, host, port):
+        return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {
+            "type": "ExternalName", "externalName": host, "ports": [{"port": port}]}}
+
+    @classmethod
+    def manifests(cls, cluster):
+        return {"all.json": [
+            ingress("external", rule("external.test", path("/address", "address", port=HTTP_PORT),
+                                     path("/name", "name", port=cls.PORT),
+                                     path("/unknown", "unknown"))),
+            cls.external("address", A, HTTP_PORT), cls.external("name", "localhost", cls.PORT),
+            cls.external("unknown", "nobody.invalid", 80)]}
+
+    def test_an_address_needs_no_slice(self):
+        self.assertEqual(self.answer("/address", "external.test"), "a")
+
+    def test_a_name_is_looked_up(self):
+        self.cluster.node.start("server", ["python3", "-m", "http.server", str(self.PORT),
+                                           "--bind", "127.0.0.1", "--directory",
+                                           self.cluster.folder])
+        # 404 of that server: nothing else here says so in words of its own.
+        self.cluster.get_until(
+            lambda response: (response.header("Server") or "").startswith("SimpleHTTP"),
+            "the server on the node", timeout=20, path="/name", host="external.test")
+
+    def test_a_name_that_is_not_found_is_503(self):
+        self.assertEqual(self.answer("/unknown", "external.test"), 503)
+
+
 class DefaultBackend(SceneTest):
     """An Ingress with a default backend alone, whose Service comes and goes."""
 

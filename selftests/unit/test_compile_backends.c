@@ -262,11 +262,59 @@ static void conflicts__table(void **state)
 	SCRIPT_RUN(conflicts);
 }
 
+static int note_host(void *ctx, const char *host)
+{
+	snprintf(ctx, 64, "%s", host);
+	return 0;
+}
+
+static void backends__external_name_stands_for_what_was_found(void **state)
+{
+	struct table_options options = fixture_options();
+	struct inet_addr addresses[2];
+	char host[64] = "";
+	struct fixture f;
+
+	(void)state;
+	options.allow_external_name = true;
+	fixture_open_with(&f, &options, NULL);
+	fixture_service(&f, "default/web", 0, "port 80; type ExternalName example.com");
+	fixture_service(&f, "default/addr", 0, "port 80; type ExternalName 192.0.2.1");
+	fixture_service(&f, "default/unused", 0, "port 80; type ExternalName example.org");
+	fixture_ingress(&f, "default/a", 0, "host a.com; prefix / web:80; prefix /x addr:80");
+	fixture_update(&f);
+	assert_non_null(fixture_problem(&f, "default/a", "ExternalNameNotResolved"));
+	assert_int_equal(table_each_external(f.table, &f.model, note_host, host), 0);
+	assert_string_equal(host, "example.com");
+	assert_int_equal(inet_addr_parse("192.0.2.7", &addresses[0]), 0);
+	assert_int_equal(inet_addr_parse("2001:db8::7", &addresses[1]), 0);
+	assert_int_equal(table_set_external(f.table, "example.com", addresses, 2), 0);
+	fixture_update(&f);
+	assert_null(fixture_problem(&f, "default/a", "ExternalNameNotResolved"));
+	assert_int_equal(f.delta->backends_set_count, 2);
+	assert_int_equal(f.delta->backends_set[0].port, 80);
+	assert_int_equal(f.delta->backends_set[0].state, BACKEND_ACTIVE);
+	assert_int_equal(f.delta->upstreams_set_count, 1);
+	assert_int_equal(f.delta->upstreams_set[0].members_count, 2);
+	/* Nothing new, then one address, then none. */
+	fixture_update(&f);
+	assert_int_equal(f.delta->backends_set_count + f.delta->upstreams_set_count, 0);
+	assert_int_equal(table_set_external(f.table, "example.com", addresses, 1), 0);
+	fixture_update(&f);
+	assert_int_equal(f.delta->backends_removed_count, 1);
+	assert_int_equal(table_set_external(f.table, "example.com", NULL, 0), 0);
+	fixture_update(&f);
+	assert_non_null(fixture_problem(&f, "default/a", "ExternalNameNotResolved"));
+	assert_int_equal(f.delta->backends_removed_count, 1);
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(backends__table),
 		cmocka_unit_test(backends__external_name_when_allowed),
+		cmocka_unit_test(backends__external_name_stands_for_what_was_found),
 		cmocka_unit_test(class__table),
 		cmocka_unit_test(class__without_class_by_option),
 		cmocka_unit_test(conflicts__table),

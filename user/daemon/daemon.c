@@ -44,6 +44,8 @@ static void table_was_compiled(void *ctx)
 
 	l4_table_changed(d->l4);
 	source_compiled(d->source);
+	if (d->external_names)
+		external_names_refresh(d->external_names);
 }
 
 static void problem_was_found(void *ctx, const struct problem *problem, bool cleared)
@@ -307,6 +309,20 @@ static int start_apply(struct daemon *d)
 	return apply_new(&options, &d->apply);
 }
 
+static int start_external_names(struct daemon *d)
+{
+	struct external_names_options options = {
+		.loop = d->loop,
+		.model = &d->model,
+		.table = d->table,
+		.changed = source_has_changed,
+		.ctx = d,
+	};
+
+	return d->options.allow_external_name ? external_names_new(&options, &d->external_names)
+					      : 0;
+}
+
 static size_t source_asks_addresses(void *ctx, const struct inet_addr **addresses, bool *exact)
 {
 	const struct daemon *d = ctx;
@@ -359,6 +375,8 @@ int daemon_start(struct daemon *d)
 	if (!err)
 		err = start_apply(d);
 	if (!err)
+		err = start_external_names(d);
+	if (!err)
 		err = start_source(d);
 	return err;
 }
@@ -384,6 +402,7 @@ void daemon_end(struct daemon *d)
 void daemon_close(struct daemon *d)
 {
 	source_stop(d->source);
+	external_names_free(d->external_names);
 	apply_free(d->apply);
 	supervisor_free(d->supervisor);
 	admin_stop(d->admin);

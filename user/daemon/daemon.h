@@ -11,6 +11,7 @@
 #include "base/loop.h"
 #include "daemon/addresses.h"
 #include "daemon/apply.h"
+#include "daemon/external_names.h"
 #include "daemon/helper.h"
 #include "daemon/instance.h"
 #include "daemon/l4.h"
@@ -41,6 +42,7 @@ struct daemon {
 	struct l4 *l4;
 	struct supervisor *supervisor;
 	struct apply *apply;
+	struct external_names *external_names; /* NULL: names are not looked up */
 	struct source *source;
 
 	bool was_in_force; /* maps were pinned before we came */

@@ -7,6 +7,7 @@
  *   options.c        flags and environment;  option_table.c  one row each;  option_values.c
  *   instance.c       one sluiced a bpffs; how the next one takes over
  *   source.c         manifests or API server -> model
+ *   external_names.c addresses of ExternalName Services;  machine.c  a secret of this machine
  *   addresses.c      addresses of the node and their changes
  *   apply.c          model -> table -> maps and workers
  *   removals.c       what leaves the maps once no routing table names it

@@ -196,6 +196,13 @@ struct problem_cache {
 	struct problem *items; /* owned */
 };
 
+/* What a host name stands for. */
+struct external {
+	struct inet_addr *addresses; /* owned */
+	size_t count;
+	bool changed; /* since the last update */
+};
+
 /* ---- the table -------------------------------------------------------------------------------- */
 
 /* What is to be told by the next delta. */
@@ -234,6 +241,9 @@ struct table {
 	struct strmap hosts;     /* name -> struct host_entry *, owned */
 	struct strmap frontends; /* key -> struct frontend_entry *, owned */
 	struct strmap secrets;   /* "namespace/name" -> struct secret_entry *, owned */
+
+	struct strmap externals; /* host -> struct external *, owned */
+	bool externals_changed;
 
 	struct claim default_claim;            /* of --default-backend */
 	struct secret_use default_certificate; /* of --default-certificate */
@@ -293,6 +303,9 @@ char *key_of(const char *namespace, const char *name);
 int note_changes(struct table *table, const struct model *model);
 /* The first time: all that the model holds, whatever its change list says. */
 int note_all(struct table *table, const struct model *model);
+/* Marks what depends on a Service. Return: 0; -ENOMEM. */
+int note_service(struct table *table, const struct model *model, const char *namespace,
+		 const char *name);
 
 /* ---- options.c -------------------------------------------------------------------------------- */
 
@@ -439,6 +452,14 @@ const struct problem_set *problem_walk_next(const struct table *table, struct pr
 
 int delta_make(struct table *table, struct table_delta **out);
 void changes_clear(struct table *table);
+
+/* ---- externals.c ------------------------------------------------------------------------------ */
+
+/* NULL: nothing is known of that name. */
+const struct external *external_find(const struct table *table, const char *host);
+/* Marks what the names touch that were set since the last update. Return: 0; -ENOMEM. */
+int externals_note(struct table *table, const struct model *model);
+void externals_clear(struct table *table);
 
 /* ---- path.c ----------------------------------------------------------------------------------- */
 

@@ -71,6 +71,7 @@ static int find_external(const struct table *table, const struct service *servic
 			 const struct ingress_backend *backend, const struct target_report *report,
 			 uint16_t *number)
 {
+	const struct external *external;
 	struct inet_addr addr;
 
 	*number = 0;
@@ -86,9 +87,12 @@ static int find_external(const struct table *table, const struct service *servic
 			    backend->port.name ? backend->port.name : "");
 	if (service->external_name && inet_addr_parse(service->external_name, &addr) == 0)
 		return 0;
+	external = external_find(table, service->external_name);
+	if (external && external->count)
+		return 0;
 	return tell(report, "ExternalNameNotResolved", ".service.name",
-		    "Service %s names host %s: names are not looked up; 503 is answered unless an "
-		    "EndpointSlice gives its addresses",
+		    "Service %s names host %s, of which no address is known; 503 is answered until "
+		    "it is found, or an EndpointSlice gives addresses",
 		    backend->service, service->external_name ? service->external_name : "\"\"");
 }
 

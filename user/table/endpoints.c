@@ -148,9 +148,9 @@ static int add_slice(const struct table *table, const struct model *model,
 	return err;
 }
 
-/* An external name that is an address needs no slices. */
-static int add_external(const struct upstream_entry *upstream, const struct service *service,
-			struct candidates *list)
+/* An external name needs no slices. */
+static int add_external(const struct table *table, const struct upstream_entry *upstream,
+			const struct service *service, struct candidates *list)
 {
 	struct candidate candidate = {
 		.backend = {
@@ -161,11 +161,19 @@ static int add_external(const struct upstream_entry *upstream, const struct serv
 			.weight = 1,
 		},
 	};
+	const struct external *external;
+	int err = 0;
 
-	if (service->type != SERVICE_EXTERNAL_NAME || !service->external_name ||
-	    inet_addr_parse(service->external_name, &candidate.backend.addr))
+	if (service->type != SERVICE_EXTERNAL_NAME || !service->external_name)
 		return 0;
-	return add(list, &candidate);
+	if (inet_addr_parse(service->external_name, &candidate.backend.addr) == 0)
+		return add(list, &candidate);
+	external = external_find(table, service->external_name);
+	for (size_t i = 0; external && i < external->count && !err; i++) {
+		candidate.backend.addr = external->addresses[i];
+		err = add(list, &candidate);
+	}
+	return err;
 }
 
 /* Is there a slice that was written as one? A v1 Endpoints is read only where there is none: the
@@ -195,7 +203,7 @@ static int collect(const struct table *table, const struct model *model,
 		if (service->ports[i].number == upstream->port &&
 		    service->ports[i].proto == upstream->proto)
 			port_name = service->ports[i].name;
-	err = add_external(upstream, service, list);
+	err = add_external(table, upstream, service, list);
 	for (size_t i = 0; slices && i < slices->count && !err; i++) {
 		const struct endpoint_slice *slice = (const void *)slices->items[i];
 

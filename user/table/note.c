@@ -8,8 +8,8 @@
 
 #include "table/compile.h"
 
-static int note_service(struct table *table, const struct model *model, const char *namespace,
-			const char *name)
+int note_service(struct table *table, const struct model *model, const char *namespace,
+		 const char *name)
 {
 	const struct service *object =
 		(const struct service *)model_get(model, OBJECT_SERVICE, namespace, name);

@@ -5,6 +5,7 @@
  * note.c says what a change marks.
  * compile_ingress.c, compile_service.c, compile_host.c, compile_frontend.c and upstream.c do the
  * work on one entry each; options.c, endpoints.c, policy.c, path.c and secrets.c help them;
+ * externals.c has what names of ExternalName Services stand for.
  * delta.c, snapshot_write.c and view.c hand out the result.
  */
 #include "table/table.h"
@@ -190,6 +191,7 @@ void table_free(struct table *table)
 	strmap_clear(&table->services);
 	strmap_clear(&table->hosts);
 	strmap_clear(&table->secrets);
+	externals_clear(table);
 	free(table->http_frontends);
 	problems_clear(&table->option_problems);
 	problems_clear(&table->denylist_problems);
@@ -327,6 +329,8 @@ int table_update(struct table *table, const struct model *model, uint64_t now_ms
 	err = table->started ? note_changes(table, model) : note_all(table, model);
 	if (!err && table->denylist_marked)
 		err = denylist_compile(table, model);
+	if (!err)
+		err = externals_note(table, model);
 	if (!err)
 		err = work_off_ingresses(table, model);
 	if (!err)

@@ -191,6 +191,20 @@ int table_set_addresses(struct table *table, const struct inet_addr *addresses, 
  */
 int table_set_node_addresses(struct table *table, const struct inet_addr *addresses, size_t count);
 
+/**
+ * table_set_external - addresses that a host name of an ExternalName Service stands for now
+ * @count: 0: none, or the name is not asked for any more
+ * Noted for the next table_update(). Copied. Return: 0; -ENOMEM.
+ */
+int table_set_external(struct table *table, const char *host, const struct inet_addr *addresses,
+		       size_t count);
+
+/* Calls @fn for each host name that an ExternalName Service in use names, some more than once;
+ * none unless options.allow_external_name. Stops at non-zero and returns it. */
+typedef int table_external_fn(void *ctx, const char *host);
+int table_each_external(const struct table *table, const struct model *model, table_external_fn *fn,
+			void *ctx);
+
 struct table_counts {
 	uint32_t frontends, upstreams, backends, routes, hosts, problems;
 };
