@@ -519,13 +519,16 @@ struct worker_stats {
 	__u64 latency_bucket[24]; /* exchange time: bucket i counts those below 2^i * 64 us, last:
 				     rest */
 	__u64 latency_sum_us;
-	__u64 tls_handshakes;      /* done with clients */
-	__u64 tls_resumptions;     /* of them, with a session of before */
-	__u64 tls_errors;          /* handshakes with clients that failed */
-	__u64 tls_passthroughs;    /* connections handed over undecrypted */
-	__u64 upstream_tls_errors; /* handshakes with backends that failed */
-	__u64 proxy_header_errors; /* connections ended for a bad or missing PROXY header */
-	__u64 reserved[11];
+	__u64 tls_handshakes;        /* done with clients */
+	__u64 tls_resumptions;       /* of them, with a session of before */
+	__u64 tls_errors;            /* handshakes with clients that failed */
+	__u64 tls_passthroughs;      /* connections handed over undecrypted */
+	__u64 upstream_tls_errors;   /* handshakes with backends that failed */
+	__u64 proxy_header_errors;   /* connections ended for a bad or missing PROXY header */
+	__u64 backend_ejections;     /* times a backend was put aside for its failures */
+	__u64 health_checks;         /* active checks of backends that came to an end */
+	__u64 health_check_failures; /* of these, those that failed */
+	__u64 reserved[8];
 	__u64 request_faults[FAULT_MAX];  /* by enum sluice_fault: requests refused */
 	__u64 response_faults[FAULT_MAX]; /* responses of backends that were not passed on */
 };

@@ -207,6 +207,7 @@ class Failures(BalanceTest):
         worker = self.start([bad, good], annotations(eject_after="3", eject_time="1h"))
         self.assertEqual(self.statuses(worker, 40), {503: 3, 200: 37})
         self.assertEqual(len(requests), 3)
+        self.assertEqual(worker.stats()["backend_ejections"], 1)
 
     def test_by_default_answers_do_not_eject(self):
         bad, good, requests = self.bad_and_good()

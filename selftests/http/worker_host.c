@@ -457,6 +457,9 @@ static void print_stats(const struct worker_stats *s)
 	STAT(bad_responses);
 	STAT(timeouts);
 	STAT(access_log_dropped);
+	STAT(backend_ejections);
+	STAT(health_checks);
+	STAT(health_check_failures);
 	STAT(snapshot_generation);
 	STAT(tls_handshakes);
 	STAT(tls_resumptions);

@@ -383,6 +383,21 @@ static void bad_answers__count_in_a_row_where_asked_for(void **state)
 	close_world(&w);
 }
 
+static void bad_answer__ends_a_trial_where_answers_do_not_count(void **state)
+{
+	struct world w;
+
+	(void)state;
+	open_world(&w, BALANCE_ROUND_ROBIN, 1);
+	pick(&w);
+	fail_at(&w, 1, FAILURE_CONNECT);
+	w.now_ms += CONNECT_ASIDE_MS;
+	pick(&w);
+	fail_at(&w, 1, FAILURE_ANSWER);
+	assert_false(backend_note_aside(note(&w, 1), w.now_ms));
+	close_world(&w);
+}
+
 static void never_eject__is_kept_to(void **state)
 {
 	struct world w;
@@ -472,6 +487,7 @@ int main(void)
 		cmocka_unit_test(failures__never_put_all_aside),
 		cmocka_unit_test(back_off__ends_at_its_most_and_is_forgotten),
 		cmocka_unit_test(bad_answers__count_in_a_row_where_asked_for),
+		cmocka_unit_test(bad_answer__ends_a_trial_where_answers_do_not_count),
 		cmocka_unit_test(never_eject__is_kept_to),
 		cmocka_unit_test(slow_start__gives_a_new_member_less),
 		cmocka_unit_test(checks__count_in_a_row),

@@ -217,6 +217,12 @@ static const struct {
 	      "TLS handshakes with backends that failed, untrusted certificates included."),
 	FIELD("proxy_header_errors_total", "counter", proxy_header_errors,
 	      "Connections ended for a bad or missing PROXY header."),
+	FIELD("backend_ejections_total", "counter", backend_ejections,
+	      "Times that a worker put a backend aside for its failures."),
+	FIELD("health_checks_total", "counter", health_checks,
+	      "Active checks of backends that came to an end."),
+	FIELD("health_check_failures_total", "counter", health_check_failures,
+	      "Active checks of backends that failed."),
 #undef FIELD
 };
 

@@ -73,7 +73,7 @@ static void put_aside(struct backend_note *note, uint64_t first_ms, uint64_t mos
 	note->failing = true;
 }
 
-void backend_note_failed(struct backend_note *note, const struct route *route,
+bool backend_note_failed(struct backend_note *note, const struct route *route,
 			 enum backend_failure failure, uint64_t now_ms)
 {
 	uint64_t first_ms = route->eject_time_ms ? route->eject_time_ms : EJECT_TIME_MS;
@@ -81,13 +81,21 @@ void backend_note_failed(struct backend_note *note, const struct route *route,
 
 	/* Exchanges that were on their way when it was put aside say nothing new. */
 	if ((route->flags & ROUTE_F_NEVER_EJECT) || (note->failing && !note->trial))
-		return;
+		return false;
+	/* Where answers do not count, one that answers at all takes connections again. */
+	if (failure == FAILURE_ANSWER && !route->eject_after) {
+		backend_note_succeeded(note, now_ms);
+		return false;
+	}
 	note->failures++;
 	if (failure == FAILURE_CONNECT)
 		put_aside(note, CONNECT_ASIDE_MS, CONNECT_ASIDE_MAX_MS, now_ms);
-	else if (note->trial || (route->eject_after && note->failures >= route->eject_after))
+	else if (note->trial || note->failures >= route->eject_after)
 		put_aside(note, first_ms, most_ms, now_ms);
+	else
+		return false;
 	note->trial = false;
+	return true;
 }
 
 void backend_note_succeeded(struct backend_note *note, uint64_t now_ms)

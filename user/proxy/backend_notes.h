@@ -66,8 +66,9 @@ enum backend_failure {
 	FAILURE_ANSWER,  /* none in time, cut short, or 502 503 504: counts if the route says so */
 };
 
-/* What an exchange came to. @route: says what counts, and for how long */
-void backend_note_failed(struct backend_note *note, const struct route *route,
+/* What an exchange came to. @route: says what counts, and for how long. Failed: true if the backend is
+ * put aside for it. */
+bool backend_note_failed(struct backend_note *note, const struct route *route,
 			 enum backend_failure failure, uint64_t now_ms);
 void backend_note_succeeded(struct backend_note *note, uint64_t now_ms);
 

@@ -184,6 +184,7 @@ int exchange_pick(struct exchange *exchange, struct backend_view *backend);
 void exchange_backend_taken(struct exchange *exchange);
 void exchange_backend_left(struct exchange *exchange);
 void exchange_backend_failed(struct exchange *exchange, enum backend_failure failure);
+void exchange_backend_refused(struct exchange *exchange, const struct backend_view *backend);
 void exchange_backend_answered(struct exchange *exchange, unsigned int status);
 
 extern const uint32_t exchange_response_head_bytes; /* size of a buffer of worker.response_heads */

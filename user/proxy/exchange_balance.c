@@ -122,12 +122,23 @@ void exchange_backend_left(struct exchange *x)
 		note->active--;
 }
 
+static void failed(struct exchange *x, struct backend_note *note, enum backend_failure failure)
+{
+	if (backend_note_failed(note, x->route, failure, x->worker->now_ms))
+		x->worker->stats->backend_ejections++;
+}
+
 void exchange_backend_failed(struct exchange *x, enum backend_failure failure)
 {
 	struct backend_note *note = note_of(x);
 
 	if (note)
-		backend_note_failed(note, x->route, failure, x->worker->now_ms);
+		failed(x, note, failure);
+}
+
+void exchange_backend_refused(struct exchange *x, const struct backend_view *backend)
+{
+	failed(x, backend_note(&x->worker->picker.notes, backend), FAILURE_CONNECT);
 }
 
 void exchange_backend_answered(struct exchange *x, unsigned int status)
@@ -137,7 +148,7 @@ void exchange_backend_answered(struct exchange *x, unsigned int status)
 	if (!note)
 		return;
 	if (status >= 502 && status <= 504)
-		backend_note_failed(note, x->route, FAILURE_ANSWER, x->worker->now_ms);
+		failed(x, note, FAILURE_ANSWER);
 	else
 		backend_note_succeeded(note, x->worker->now_ms);
 }

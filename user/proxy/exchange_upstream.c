@@ -72,8 +72,7 @@ static void connect_refused(struct exchange *x, const struct backend_view *backe
 {
 	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -EADDRNOTAVAIL)
 		return;
-	backend_note_failed(backend_note(&x->worker->picker.notes, backend), x->route,
-			    FAILURE_CONNECT, x->worker->now_ms);
+	exchange_backend_refused(x, backend);
 }
 
 void exchange_connect(struct exchange *x)

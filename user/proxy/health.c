@@ -88,6 +88,8 @@ static void finish(struct probe *probe, bool ok, const char *why)
 	struct backend_note *note = backend_note_find(&worker->picker.notes, probe->backend_id,
 						      probe->backend_generation);
 
+	worker->stats->health_checks++;
+	worker->stats->health_check_failures += !ok;
 	if (note && backend_note_checked(note, probe->route, ok, worker->now_ms))
 		say(probe, ok, why);
 	drop(probe);
