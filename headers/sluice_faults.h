@@ -55,7 +55,12 @@
 	X(41, BODY_LONG, "body-long", "the body is over the limit")                               \
 	X(42, CONNS, "conns", "more conns than the limit")                                        \
 	X(43, CONNS_SOURCE, "conns-source", "more conns of one address than the limit")           \
-	X(44, BUFFERS, "buffers", "more buffers in use than the limit")
+	X(44, BUFFERS, "buffers", "more buffers in use than the limit")                           \
+	X(45, MISDIRECTED, "misdirected", "a host whose TLS settings are not the conn's")         \
+	X(46, CONNECT_PROTOCOL, "connect-protocol", "extended CONNECT to other than websocket")   \
+	X(47, HTTP2_HEAD, "http2-head", "a head that HTTP/2 calls malformed")                     \
+	X(48, HTTP2_FRAME, "http2-frame", "a frame that HTTP/2 does not allow there")             \
+	X(49, HTTP2_FLOOD, "http2-flood", "more resets or idle frames than the limit")
 
 enum sluice_fault {
 #define X(number, name, metric, text) FAULT_##name = number,

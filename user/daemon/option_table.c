@@ -44,7 +44,7 @@
 	}
 
 /* clang-format off: one flag a paragraph */
-const struct option_spec option_specs[] = {
+const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	SETTING("manifests", "DIR", text, manifests,
 		"read the *.yaml, *.yml and *.json of DIR and follow its changes"),
 	SETTING("kubeconfig", "FILE", text, kubeconfig,
@@ -151,6 +151,12 @@ const struct option_spec option_specs[] = {
 	       "peers whose X-Forwarded-* is believed (again for more) [none]"),
 	HELPER("allow-underscores", NULL, switch, OPTION_F_FORWARD | OPTION_F_SWITCH, 0, 0,
 	       "forward request fields with _ in the name"),
+	HELPER("h2c", NULL, switch, OPTION_F_FORWARD | OPTION_F_SWITCH, 0, 0,
+	       "take HTTP/2 on the port of plain HTTP from clients that begin with it"),
+	HELPER("no-http2", NULL, switch, OPTION_F_FORWARD | OPTION_F_SWITCH, 0, 0,
+	       "offer HTTP/1.1 alone over TLS"),
+	HELPER("http2-max-resets", "N", number, OPTION_F_FORWARD, 1, 1000000,
+	       "streams of one conn that may be reset in a second, then it is ended [150]"),
 	HELPER("access-log", "off|text|json", access_log, OPTION_F_FORWARD, 0, 0,
 	       "a line for each request, to stdout [off]"),
 

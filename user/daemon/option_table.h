@@ -30,8 +30,8 @@ struct option_spec {
 
 #define OPTION_F_FOR_HELPER (OPTION_F_FORWARD | OPTION_F_FORWARD_MS | OPTION_F_FORWARD_BYTES)
 
-/* In the order of --help. */
-#define OPTION_SPECS_COUNT 68
-extern const struct option_spec option_specs[OPTION_SPECS_COUNT];
+/* In the order of --help; ends with a name of NULL. */
+#define OPTION_SPECS_MAX 128 /* with room */
+extern const struct option_spec option_specs[OPTION_SPECS_MAX];
 
 #endif /* SLUICE_DAEMON_OPTION_TABLE_H */

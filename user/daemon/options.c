@@ -152,9 +152,9 @@ static char *find_variable(const struct option_spec *spec, char **environment, c
 
 /* Variables of options that no flag has set. */
 static int parse_environment(struct options *options, char **environment,
-			     const bool given[OPTION_SPECS_COUNT], char error[OPTIONS_ERROR_MAX])
+			     const bool given[OPTION_SPECS_MAX], char error[OPTIONS_ERROR_MAX])
 {
-	for (size_t i = 0; i < OPTION_SPECS_COUNT; i++) {
+	for (size_t i = 0; option_specs[i].name; i++) {
 		char name[64];
 		char *value;
 		int err;
@@ -173,7 +173,7 @@ static int parse_environment(struct options *options, char **environment,
 
 static const struct option_spec *find_spec(const char *name, size_t length)
 {
-	for (size_t i = 0; i < OPTION_SPECS_COUNT; i++)
+	for (size_t i = 0; option_specs[i].name; i++)
 		if (strlen(option_specs[i].name) == length &&
 		    memcmp(option_specs[i].name, name, length) == 0)
 			return &option_specs[i];
@@ -204,7 +204,7 @@ static int find_flag(const char *argument, const struct option_spec **out,
 
 /* One flag at argv[*index], with its value there or in the next argument. */
 static int parse_flag(struct options *options, int argc, char **argv, int *index,
-		      bool given[OPTION_SPECS_COUNT], char error[OPTIONS_ERROR_MAX])
+		      bool given[OPTION_SPECS_MAX], char error[OPTIONS_ERROR_MAX])
 {
 	static char true_text[] = "true";
 	const struct option_spec *spec;
@@ -252,7 +252,7 @@ static int check_together(const struct options *options, char error[OPTIONS_ERRO
 int options_parse(int argc, char **argv, char **environment, struct options *out,
 		  char error[OPTIONS_ERROR_MAX])
 {
-	bool given[OPTION_SPECS_COUNT] = {};
+	bool given[OPTION_SPECS_MAX] = {};
 	int err = 0;
 
 	set_defaults(out);
@@ -285,7 +285,7 @@ void options_print_help(FILE *out)
 {
 	fputs("Usage: sluiced --manifests DIR | --kubeconfig FILE | (in a cluster)  [FLAG...]\n\n",
 	      out);
-	for (size_t i = 0; i < OPTION_SPECS_COUNT; i++) {
+	for (size_t i = 0; option_specs[i].name; i++) {
 		char left[48];
 
 		snprintf(left, sizeof(left), "--%s%s%s", option_specs[i].name,

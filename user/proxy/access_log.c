@@ -32,7 +32,7 @@ enum record_text {
 
 struct access_record {
 	const char *why; /* borrowed literal; NULL */
-	uint8_t version_minor;
+	char version[4]; /* "1.1" */
 	uint16_t bytes[TEXT_COUNT];
 	char text[]; /* TEXT_COUNT pieces of at most TEXT_MAX_BYTES, one behind the other */
 };
@@ -75,7 +75,10 @@ struct access_record *access_record_new(const struct http1_request *request)
 		record->bytes[i] = texts[i].data ? (uint16_t)texts[i].bytes : 0;
 		at += record->bytes[i];
 	}
-	record->version_minor = request->version_minor;
+	if (request->flags & HTTP1_REQUEST_F_HTTP2)
+		memcpy(record->version, "2.0", 4);
+	else
+		memcpy(record->version, request->version_minor ? "1.1" : "1.0", 4);
 	return record;
 }
 
@@ -173,7 +176,7 @@ static void add_text_begin(struct line *line, const struct exchange *x, const ch
 	add_quoted(line, text_of(x->record, TEXT_METHOD), false);
 	add(line, " ");
 	add_quoted(line, target, false);
-	add(line, " HTTP/1.%u\" %u %llu \"", x->record->version_minor, x->status,
+	add(line, " HTTP/%s\" %u %llu \"", x->record->version, x->status,
 	    (unsigned long long)x->down.moved_bytes);
 	add_quoted(line, text_of(x->record, TEXT_REFERER), false);
 	add(line, "\" \"");
@@ -192,8 +195,8 @@ static void add_json_begin(struct line *line, const struct exchange *x, const ch
 	add(line, "{\"time\":\"%s\",\"client\":\"%s\"", when, client);
 	add_pair(line, "method", text_of(x->record, TEXT_METHOD), true);
 	add_pair(line, "target", text_of(x->record, TEXT_TARGET), true);
-	add(line, ",\"version\":\"HTTP/1.%u\",\"status\":%u,\"bytes\":%llu",
-	    x->record->version_minor, x->status, (unsigned long long)x->down.moved_bytes);
+	add(line, ",\"version\":\"HTTP/%s\",\"status\":%u,\"bytes\":%llu", x->record->version,
+	    x->status, (unsigned long long)x->down.moved_bytes);
 	add_pair(line, "referer", text_of(x->record, TEXT_REFERER), true);
 	add_pair(line, "user_agent", text_of(x->record, TEXT_AGENT), true);
 }

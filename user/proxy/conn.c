@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy/http2_client.h"
 #include "proxy/tls.h"
 
 #define LINGER_MS         5000u /* for the client to read the answer and close */
@@ -14,7 +15,6 @@
 #define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
 
 static void read_head(struct conn *conn);
-static void linger(struct conn *conn);
 
 static struct conn *conn_of(struct exchange *x)
 {
@@ -43,6 +43,7 @@ void conn_close(struct conn *conn)
 	count_bytes(conn);
 	if (conn->counted)
 		sources_remove(&worker->sources, &conn->source);
+	http2_client_end(conn->http2);
 	if (conn->exchange)
 		exchange_discard(conn->exchange);
 	conn->exchange = NULL;
@@ -56,13 +57,6 @@ void conn_close(struct conn *conn)
 }
 
 /* ---- what the exchange asks --------------------------------------------------------------------- */
-
-static struct buffer *head_buffer(struct conn *conn, size_t bytes)
-{
-	struct buffer_pool *pool = &conn->worker->buffers;
-
-	return bytes <= pool->size ? buffer_get(pool) : buffer_new((uint32_t)bytes);
-}
 
 /* More of the request body than is dropped to keep a connection. */
 static bool too_much_left(const struct exchange *x)
@@ -83,37 +77,17 @@ static int respond(struct exchange *x, const struct http1_response *response)
 	struct conn *conn = conn_of(x);
 	bool interim = response->flags & HTTP1_RESPONSE_F_INTERIM;
 	bool tunnel = response->flags & HTTP1_RESPONSE_F_SWITCH;
-	struct http1_forward_response how = {
-		.date = worker_date(conn->worker),
-		/* Who still waits for a 100 may send the body after this answer, or the next
-		 * request. */
-		.client_keep_alive = (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
-				     !conn->worker->draining && !is_last_request(conn) &&
-				     !exchange_awaits_continue(x),
-		.request_flags = x->request.flags,
-		.request_version_minor = x->request.version_minor,
-		.request_method_id = x->method_id,
-	};
-	struct exchange_added added = { .count = 0 };
+	/* Who still waits for a 100 may send the body after this answer, or the next request. */
+	bool keep_alive = (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
+			  !conn->worker->draining && !is_last_request(conn) &&
+			  !exchange_awaits_continue(x);
+	struct http1_forward_response how;
 	struct buffer *head;
-	int bytes, err;
+	int err = exchange_build_response(x, response, keep_alive, &how, &head);
 
-	if (!interim) {
-		exchange_added_fields(x, &added);
-		how.extra = added.fields;
-		how.extra_count = added.count;
-	}
-	head = head_buffer(conn, http1_forward_response_max(response) + added.bytes);
-	if (!head)
-		return -ENOMEM;
-	bytes = http1_forward_response(response, &how, head->data, head->size);
-	if (bytes < 0) {
-		buffer_put(&conn->worker->buffers, head);
-		return bytes;
-	}
-	head->end = (uint32_t)bytes;
-	err = http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, head,
-				 tunnel ? HTTP1_FRAMING_CLOSE : how.framing);
+	if (!err)
+		err = http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, head,
+					 tunnel ? HTTP1_FRAMING_CLOSE : how.framing);
 	if (err)
 		return err;
 	if (!interim)
@@ -128,19 +102,13 @@ static int respond(struct exchange *x, const struct http1_response *response)
 static int reply(struct exchange *x, const struct http1_reply *asked)
 {
 	struct conn *conn = conn_of(x);
-	struct buffer *whole = head_buffer(conn, HTTP1_REPLY_MAX + asked->location.bytes);
 	struct http1_reply reply = *asked;
-	int bytes;
+	struct buffer *whole;
 
+	reply.keep_alive &= !is_last_request(conn) && !too_much_left(x);
+	whole = exchange_build_reply(x, &reply);
 	if (!whole)
 		return -ENOMEM;
-	reply.keep_alive &= !is_last_request(conn) && !too_much_left(x);
-	bytes = http1_reply_build(&reply, whole->data, whole->size);
-	if (bytes < 0) {
-		buffer_put(&conn->worker->buffers, whole);
-		return bytes;
-	}
-	whole->end = (uint32_t)bytes;
 	conn->keep_alive = reply.keep_alive;
 	return http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, whole,
 				  HTTP1_FRAMING_NONE);
@@ -170,7 +138,7 @@ static void discard(struct conn *conn)
 		if (err == -EAGAIN)
 			return;
 		if (err) {
-			linger(conn);
+			conn_linger(conn);
 			return;
 		}
 		source->ops->consume(source, payload.bytes);
@@ -180,7 +148,7 @@ static void discard(struct conn *conn)
 			return;
 		}
 		if (conn->discarded_bytes > DISCARD_BYTES_MAX) {
-			linger(conn);
+			conn_linger(conn);
 			return;
 		}
 	}
@@ -197,7 +165,7 @@ static void ended(struct exchange *x, bool aborted)
 		stream_reset_on_close(&conn->stream);
 		conn_close(conn);
 	} else if (!conn->keep_alive) {
-		linger(conn);
+		conn_linger(conn);
 	} else if (!conn->reader.body.done) {
 		conn->state = CONN_DISCARD;
 		conn->discarded_bytes = 0;
@@ -267,15 +235,50 @@ static void take_request(struct conn *conn, bool refused)
 	exchange_run(x);
 }
 
+/* Its own reader and writer are of no use any more. */
+static void speak_http2(struct conn *conn)
+{
+	conn->state = CONN_HTTP2;
+	if (http2_client_begin(conn))
+		conn_close(conn);
+	else
+		http2_client_ready(conn->http2);
+}
+
+enum preface { PREFACE_NO, PREFACE_MAYBE, PREFACE_YES };
+
+/* Whether what came first is the preface of HTTP/2 (prior knowledge, RFC 9113 3.3). */
+static enum preface looks_like_http2(const struct conn *conn)
+{
+	static const char text[] = NGHTTP2_CLIENT_MAGIC;
+	size_t bytes = http1_reader_bytes(&conn->reader);
+
+	if (conn->served || !conn->worker->settings->h2c || conn->peer.tls)
+		return PREFACE_NO;
+	if (bytes > sizeof(text) - 1)
+		bytes = sizeof(text) - 1;
+	if (memcmp(buffer_head(conn->reader.buffer), text, bytes) != 0)
+		return PREFACE_NO;
+	return bytes == sizeof(text) - 1 ? PREFACE_YES : PREFACE_MAYBE;
+}
+
 static void read_head(struct conn *conn)
 {
 	const struct http1_limits *limits = &conn->worker->settings->limits;
 	struct exchange *x = conn->exchange;
+	enum preface preface;
 	ssize_t got;
 	int err;
 
 	for (;;) {
-		if (http1_reader_bytes(&conn->reader)) {
+		preface =
+			http1_reader_bytes(&conn->reader) ? looks_like_http2(conn) : PREFACE_MAYBE;
+		if (preface == PREFACE_YES) {
+			speak_http2(conn);
+			return;
+		}
+		if (preface == PREFACE_NO) {
+			conn->served = true;
 			if (!x)
 				x = begin(conn);
 			err = x ? http1_request_parse(&x->request, buffer_head(conn->reader.buffer),
@@ -318,10 +321,12 @@ static void read_away(struct conn *conn)
 		conn_close(conn);
 }
 
-static void linger(struct conn *conn)
+void conn_linger(struct conn *conn)
 {
-	int err = stream_shutdown(&conn->stream);
+	int err;
 
+	http2_client_end(conn->http2);
+	err = stream_shutdown(&conn->stream);
 	if (err && err != -EAGAIN) {
 		conn_close(conn);
 		return;
@@ -345,6 +350,10 @@ static void handshake(struct conn *conn)
 	}
 	conn->worker->stats->tls_handshakes++;
 	conn->worker->stats->tls_resumptions += tls_resumed(&conn->stream);
+	if (tls_speaks_http2(&conn->stream)) {
+		speak_http2(conn);
+		return;
+	}
 	conn->state = CONN_HEAD;
 	arm(conn, conn->worker->settings->client_head_timeout_ms);
 	read_head(conn);
@@ -373,6 +382,9 @@ static void on_ready(struct stream *stream)
 	case CONN_DISCARD:
 		discard(conn);
 		break;
+	case CONN_HTTP2:
+		http2_client_ready(conn->http2);
+		break;
 	default:
 		read_away(conn);
 	}
@@ -400,7 +412,9 @@ static void on_timer(struct timer *timer)
 		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
 		exchange_run(x);
 	} else if (conn->state == CONN_DISCARD) {
-		linger(conn);
+		conn_linger(conn);
+	} else if (conn->state == CONN_HTTP2) {
+		http2_client_timeout(conn->http2);
 	} else {
 		conn_close(conn);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conn.h - one client connection that speaks HTTP/1.x
+ * conn.h - one client connection, which speaks HTTP/1.x until it turns out to be HTTP/2
  *
  * Between two requests it holds this struct and nothing else: no buffer, no exchange.
  */
@@ -9,18 +9,22 @@
 
 #include "proxy/exchange.h"
 
+struct http2_client;
+
 enum conn_state {
 	CONN_HANDSHAKE, /* of TLS */
 	CONN_HEAD,      /* between requests, or within a head */
 	CONN_EXCHANGE,  /* the exchange has the word */
 	CONN_DISCARD,   /* answered early: the rest of the request body is read and dropped */
+	CONN_HTTP2,     /* .http2 has the word from now on */
 	CONN_LINGER, /* our side is shut: reads until the client shuts his, so that he can read */
 };
 
 struct conn {
-	struct stream stream;      /* first: the stream's callback gets it */
-	struct worker *worker;     /* borrowed */
-	struct exchange *exchange; /* borrowed; NULL while idle */
+	struct stream stream;       /* first: the stream's callback gets it */
+	struct worker *worker;      /* borrowed */
+	struct exchange *exchange;  /* borrowed; NULL while idle */
+	struct http2_client *http2; /* owned; NULL: HTTP/1 */
 	struct http1_reader reader;
 	struct http1_writer writer;
 	struct exchange_peer peer;
@@ -33,6 +37,7 @@ struct conn {
 	uint8_t state;                    /* enum conn_state */
 	bool keep_alive;                  /* after the exchange that runs */
 	bool counted;
+	bool served;        /* what came first was not the preface of HTTP/2 */
 	uint8_t over_limit; /* enum http1_fault_reason: accepted to be told 503, and closed */
 };
 
@@ -47,5 +52,8 @@ int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
 
 /* Closes at once what is left when the worker has to end. */
 void conn_close(struct conn *conn);
+
+/* Shuts our side and reads until the client shuts his, so that what was sent arrives. */
+void conn_linger(struct conn *conn);
 
 #endif /* SLUICE_PROXY_CONN_H */

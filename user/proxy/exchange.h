@@ -11,6 +11,7 @@
  *   exchange.c          begin, routing decisions, end, timeouts
  *   exchange_upstream.c picking, connecting, retries, failures
  *   exchange_relay.c    request out, response in, tunnels
+ *   exchange_answer.c   heads of answers
  *   exchange_added.c    fields that the route adds to a response
  *   exchange_rewrite.c  the path that the backend gets
  *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
@@ -34,7 +35,7 @@
 /* What an exchange asks of its client side. */
 struct exchange_client {
 	/* Queues a head (interim, final or 101) in front of the body that the sink will take.
-	 * Return: 0; -errno: the client is lost. */
+	 * Return: 0; -EBADMSG: it is no answer to this request (502); -errno: the client is lost. */
 	int (*respond)(struct exchange *exchange, const struct http1_response *response);
 	/* Queues a whole answer of our own. Return: as respond. */
 	int (*reply)(struct exchange *exchange, const struct http1_reply *reply);
@@ -141,6 +142,23 @@ void exchange_refuse(struct exchange *exchange, const struct http1_fault *fault)
 
 /* Answers with an error of our own, or aborts if a response has begun; then exchange_run(). */
 void exchange_fail(struct exchange *exchange, unsigned int status, const char *why);
+
+/* A buffer of the worker's, or a larger one of its own. Return: NULL if there is no memory. */
+struct buffer *exchange_head_buffer(struct worker *worker, size_t bytes);
+
+/**
+ * exchange_build_response - the head that the client is sent, as text of HTTP/1.1
+ * @keep_alive: the client's connection may stand after this answer
+ * @how: out: framing, and whether the connection does
+ * @out: owned by the caller
+ * Return: 0; -ENOMEM; -errno.
+ */
+int exchange_build_response(struct exchange *exchange, const struct http1_response *response,
+			    bool keep_alive, struct http1_forward_response *how,
+			    struct buffer **out);
+
+/* A whole answer of our own as text. Return: owned by the caller; NULL if there is no memory. */
+struct buffer *exchange_build_reply(struct exchange *exchange, const struct http1_reply *reply);
 
 /* The client is gone: everything is let go at once. */
 void exchange_abort(struct exchange *exchange, const char *why);

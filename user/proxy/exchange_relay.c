@@ -135,12 +135,19 @@ static void take_final(struct exchange *x, const struct http1_response *response
 	uint32_t head_bytes = response->head_bytes;
 	uint8_t framing = response->framing;
 	uint64_t length_bytes = response->content_length_bytes;
+	int err;
 
 	x->status = response->status;
 	exchange_backend_answered(x, response->status);
 	x->upstream_us = x->worker->now_us;
 	x->response_reusable = response->flags & HTTP1_RESPONSE_F_REUSABLE;
-	if (x->client->respond(x, response)) {
+	err = x->client->respond(x, response);
+	if (err == -EBADMSG) {
+		x->status = 0;
+		exchange_fail(x, 502, "no answer to this request");
+		return;
+	}
+	if (err) {
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}

@@ -16,6 +16,7 @@ static const uint16_t statuses[HTTP1_FAULT_COUNT] = {
 	[HTTP1_FAULT_HEAD_TIME] = 408,      [HTTP1_FAULT_BODY_TIME] = 408,
 	[HTTP1_FAULT_BODY_LONG] = 413,      [HTTP1_FAULT_CONNS] = 503,
 	[HTTP1_FAULT_CONNS_SOURCE] = 503,   [HTTP1_FAULT_BUFFERS] = 503,
+	[HTTP1_FAULT_MISDIRECTED] = 421,    [HTTP1_FAULT_CONNECT_PROTOCOL] = 501,
 };
 
 const char *http1_fault_name(enum http1_fault_reason reason)

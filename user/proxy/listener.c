@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "proxy/conn.h"
 #include "proxy/control.h"
+#include "proxy/http2_client.h"
 #include "proxy/worker.h"
 
 #define ACCEPT_BUDGET       64  /* a turn: those that are served wait meanwhile */
@@ -183,6 +184,7 @@ static void on_drain_look(struct timer *timer)
 		worker->stop = true;
 		return;
 	}
+	http2_clients_drain(worker);
 	timers_arm(&worker->timers, timer, worker->now_ms + DRAIN_LOOK_MS);
 }
 

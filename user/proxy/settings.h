@@ -50,6 +50,10 @@ struct settings {
 	uint32_t trusted_count;
 	bool underscores; /* names with '_' pass */
 
+	bool h2c;                  /* HTTP/2 without TLS is taken where a client begins with it */
+	bool no_http2;             /* not offered over TLS */
+	uint32_t http2_resets_max; /* streams that a client may have reset a second */
+
 	uint16_t https_ports[SETTINGS_HTTPS_PORTS_MAX]; /* host order */
 	uint32_t https_ports_count;
 

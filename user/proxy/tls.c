@@ -29,11 +29,14 @@ struct tls {
 	struct tls_io *io;                             /* borrowed */
 	struct tls_store *store;                       /* owned */
 	struct routing *const *routing;                /* borrowed */
+	bool no_http2;                                 /* not offered */
 	struct certificates_ticket_key own_ticket_key; /* until sluiced sends some */
 };
 
 static const unsigned char session_context[] = "sluice";
-static const unsigned char protocols[] = "\x08http/1.1";
+#define HTTP2_NAME_BYTES 3u /* of "h2", with its length */
+
+static const unsigned char protocols[] = "\x02h2\x08http/1.1";
 
 /* The certificate of the server name, by the snapshot in force. */
 static int on_certificate(SSL *ssl, void *ctx)
@@ -105,11 +108,13 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
 		   const unsigned char *in, unsigned int in_bytes, void *ctx)
 {
+	const struct tls *tls = ctx;
+	unsigned int skip = tls->no_http2 ? HTTP2_NAME_BYTES : 0;
 	unsigned char *chosen = NULL;
 
 	(void)ssl;
-	(void)ctx;
-	if (SSL_select_next_proto(&chosen, out_bytes, protocols, sizeof(protocols) - 1, in,
+	if (SSL_select_next_proto(&chosen, out_bytes, protocols + skip,
+				  sizeof(protocols) - 1 - skip, in,
 				  in_bytes) != OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_NOACK; /* a client without one of ours gets HTTP/1.1 */
 	*out = chosen;
@@ -157,6 +162,7 @@ int tls_new(const struct settings *settings, struct tls_io *io, struct routing *
 		return -ENOMEM;
 	tls->io = io;
 	tls->routing = routing;
+	tls->no_http2 = settings->no_http2;
 	tls->ctx = SSL_CTX_new(TLS_server_method());
 	if (!tls->ctx)
 		goto out;

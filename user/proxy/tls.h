@@ -59,4 +59,7 @@ bool tls_resumed(const struct stream *stream);
 /* After the handshake: HTTP/2 was agreed on. */
 bool tls_speaks_http2(const struct stream *stream);
 
+/* After the handshake: the server name that the client gave; NULL: none. Borrowed. */
+const char *tls_server_name(const struct stream *stream);
+
 #endif /* SLUICE_PROXY_TLS_H */

@@ -300,6 +300,13 @@ bool tls_resumed(const struct stream *stream)
 	return SSL_session_reused(conn->ssl);
 }
 
+const char *tls_server_name(const struct stream *stream)
+{
+	const struct tls_conn *conn = stream->tls;
+
+	return SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name);
+}
+
 bool tls_speaks_http2(const struct stream *stream)
 {
 	const struct tls_conn *conn = stream->tls;

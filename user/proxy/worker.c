@@ -13,6 +13,8 @@
 #include "proxy/control.h"
 #include "proxy/control_server.h"
 #include "proxy/exchange.h"
+#include "proxy/http2_client.h"
+#include "proxy/http2_stream.h"
 #include "proxy/listener.h"
 #include "proxy/tls.h"
 
@@ -196,6 +198,9 @@ int worker_new(const struct settings *settings, struct worker **out)
 	slab_init(&worker->exchanges, exchange_bytes(settings->fields_max));
 	slab_init(&worker->upstream_conns, sizeof(struct upstream_conn));
 	health_init(worker);
+	slab_init(&worker->http2_clients, sizeof(struct http2_client));
+	slab_init(&worker->http2_streams, sizeof(struct http2_stream));
+	buffer_pool_init(&worker->http2_frames, HTTP2_FRAMES_BYTES, HTTP2_FRAMES_FREE_MAX);
 	http1_id_seed(&worker->ids);
 	sources_init(&worker->sources, worker->ids.state[1]);
 	read_clock(worker);
@@ -230,6 +235,9 @@ void worker_free(struct worker *worker)
 	slab_free(&worker->conns);
 	slab_free(&worker->exchanges);
 	slab_free(&worker->upstream_conns);
+	slab_free(&worker->http2_clients);
+	slab_free(&worker->http2_streams);
+	buffer_pool_free(&worker->http2_frames);
 	buffer_pool_free(&worker->buffers);
 	buffer_pool_free(&worker->bulk_buffers);
 	buffer_pool_free(&worker->response_heads);
@@ -273,6 +281,8 @@ int worker_run(struct worker *worker)
 		slab_settle(&worker->exchanges);
 		slab_settle(&worker->upstream_conns);
 		slab_settle(&worker->health.probes);
+		slab_settle(&worker->http2_clients);
+		slab_settle(&worker->http2_streams);
 	}
 	return 0;
 }

@@ -43,6 +43,7 @@ struct watch {
 };
 
 struct conn;
+struct http2_client;
 
 struct worker {
 	const struct settings *settings; /* borrowed */
@@ -56,7 +57,9 @@ struct worker {
 	struct buffer_pool buffers;        /* for what is read, and heads */
 	struct buffer_pool bulk_buffers;   /* for bodies that are longer than those */
 	struct buffer_pool response_heads; /* struct response_head */
+	struct buffer_pool http2_frames;   /* HTTP/2: what is about to be written */
 	struct slab conns, exchanges, upstream_conns;
+	struct slab http2_clients, http2_streams;
 	size_t timers_used; /* objects that hold room in .timers */
 
 	struct maps maps;
@@ -65,6 +68,8 @@ struct worker {
 	struct pool pool;
 	struct health health;
 	struct routing *routing; /* one reference; NULL before the first snapshot */
+
+	struct http2_client *http2_newest; /* list of all, to be told that we drain */
 
 	struct http_date date;
 	struct http1_id_source ids;

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Heads of answers as text, which every client side sends in its own way.
+ */
+#include <errno.h>
+
+#include "proxy/exchange.h"
+
+struct buffer *exchange_head_buffer(struct worker *worker, size_t bytes)
+{
+	struct buffer_pool *pool = &worker->buffers;
+
+	return bytes <= pool->size ? buffer_get(pool) : buffer_new((uint32_t)bytes);
+}
+
+int exchange_build_response(struct exchange *x, const struct http1_response *response,
+			    bool keep_alive, struct http1_forward_response *how,
+			    struct buffer **out)
+{
+	struct exchange_added added = { .count = 0 };
+	struct buffer *head;
+	int bytes;
+
+	if (!(response->flags & HTTP1_RESPONSE_F_INTERIM))
+		exchange_added_fields(x, &added);
+	head = exchange_head_buffer(x->worker, http1_forward_response_max(response) + added.bytes);
+	if (!head)
+		return -ENOMEM;
+	*how = (struct http1_forward_response){
+		.date = worker_date(x->worker),
+		.client_keep_alive = keep_alive,
+		.request_flags = x->request.flags,
+		.request_version_minor = x->request.version_minor,
+		.request_method_id = x->method_id,
+		.extra = added.fields,
+		.extra_count = added.count,
+	};
+	bytes = http1_forward_response(response, how, head->data, head->size);
+	how->extra = NULL;
+	how->extra_count = 0;
+	if (bytes < 0) {
+		buffer_put(&x->worker->buffers, head);
+		return bytes;
+	}
+	head->end = (uint32_t)bytes;
+	*out = head;
+	return 0;
+}
+
+struct buffer *exchange_build_reply(struct exchange *x, const struct http1_reply *reply)
+{
+	struct buffer *whole =
+		exchange_head_buffer(x->worker, HTTP1_REPLY_MAX + reply->location.bytes);
+	int bytes;
+
+	if (!whole)
+		return NULL;
+	bytes = http1_reply_build(reply, whole->data, whole->size);
+	if (bytes < 0) {
+		buffer_put(&x->worker->buffers, whole);
+		return NULL;
+	}
+	whole->end = (uint32_t)bytes;
+	return whole;
+}

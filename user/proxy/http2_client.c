@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http2_client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proxy/exchange.h"
+#include "proxy/fault_log.h"
+#include "proxy/http2_stream.h"
+
+#define FAREWELL_MS 2000u /* for the last GOAWAY to leave */
+#define NOTICE_MS   1000u /* from the first GOAWAY to the last: longer than most round trips */
+
+static void settled(struct http2_session *session, int err);
+static void set_callbacks(nghttp2_session_callbacks *callbacks);
+
+static void on_frame_head(struct http2_session *session, const struct http2_frame_head *head);
+
+static const struct http2_session_ops ops = {
+	.frame = on_frame_head,
+	.set = set_callbacks,
+	.settled = settled,
+};
+
+static struct http2_client *client_of(struct http2_session *session)
+{
+	return (struct http2_client *)session;
+}
+
+/* ---- time --------------------------------------------------------------------------------------- */
+
+/* Exchanges have timers of their own; the conn's is for what is between them. */
+static void arm(struct http2_client *client)
+{
+	struct worker *worker = client->session.worker;
+	const struct settings *settings = worker->settings;
+	struct timer *timer = &client->conn->timer;
+
+	if (client->head_since_ms)
+		timers_arm(&worker->timers, timer,
+			   client->head_since_ms + settings->client_head_timeout_ms);
+	else if (!client->session.streams)
+		timers_arm(&worker->timers, timer,
+			   worker->now_ms + settings->client_idle_timeout_ms);
+	else
+		timer_disarm(timer);
+}
+
+void http2_client_stream_gone(struct http2_client *client)
+{
+	if (!client->session.streams)
+		arm(client);
+}
+
+void http2_client_timeout(struct http2_client *client)
+{
+	struct http2_session *session = &client->session;
+
+	if (session->out || session->piece_bytes) {
+		conn_close(client->conn); /* even our farewell is not read */
+		return;
+	}
+	if (client->head_since_ms) {
+		session->worker->stats->timeouts++;
+		log_debug("proxy: HTTP/2: a head took too long");
+	}
+	client->head_since_ms = 0;
+	http2_session_terminate(session, NGHTTP2_NO_ERROR);
+	timers_arm(&session->worker->timers, &client->conn->timer,
+		   session->worker->now_ms + FAREWELL_MS);
+}
+
+/* ---- floods and frames ---------------------------------------------------------------------------- */
+
+static void too_much(struct http2_client *client, const char *what)
+{
+	fault_log_request(
+		client->session.worker, &client->conn->peer.addr,
+		&(struct http1_fault){ HTTP1_FAULT_HTTP2_FLOOD, { what, (uint32_t)strlen(what) } });
+	client->session.worker->stats->bad_requests++;
+	http2_session_terminate(&client->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void http2_client_count_reset(struct http2_client *client)
+{
+	const struct worker *worker = client->session.worker;
+
+	if (!http2_guard_reset(&client->guard, worker->now_ms, worker->settings->http2_resets_max))
+		too_much(client, "resets");
+}
+
+static void count_frame(struct http2_client *client)
+{
+	if (!http2_guard_frame(&client->guard, client->session.worker->now_ms))
+		too_much(client, "frames that move nothing");
+}
+
+enum closed { CLOSED_NOT, CLOSED_ENDED, CLOSED_RESET };
+
+/* How the client itself has ended a stream, if that was lately. */
+static enum closed how_closed(const struct http2_client *client, int32_t id)
+{
+	if (id <= 0 || id > client->newest_id)
+		return CLOSED_NOT;
+	for (uint32_t i = 0; i < HTTP2_CLOSED_MAX; i++) {
+		if (client->closed[i] == id)
+			return CLOSED_ENDED;
+		if (client->closed[i] == -id)
+			return CLOSED_RESET;
+	}
+	return CLOSED_NOT;
+}
+
+/* @id: negative if the client has reset it */
+static void note_closed(struct http2_client *client, int32_t id)
+{
+	int32_t stream_id = id < 0 ? -id : id;
+
+	if (how_closed(client, stream_id) == CLOSED_NOT)
+		client->closed[client->closed_next++ % HTTP2_CLOSED_MAX] = id;
+}
+
+/* HEADERS may open a stream: RFC 9113 5.1.1. */
+static void check_new(struct http2_client *client, int32_t id)
+{
+	if (id > client->newest_id) {
+		client->skipped_id = client->newest_id ? client->newest_id + 2 : 1;
+		client->newest_id = id;
+	} else if (id >= client->skipped_id && id < client->newest_id) {
+		http2_session_terminate(&client->session, NGHTTP2_PROTOCOL_ERROR);
+	}
+}
+
+/* A frame that belongs to an open stream came for one that the client has ended: RFC 9113 5.1. */
+static void check_closed(struct http2_client *client, int32_t id)
+{
+	enum closed how = how_closed(client, id);
+
+	if (how == CLOSED_ENDED) {
+		http2_session_terminate(&client->session, NGHTTP2_STREAM_CLOSED);
+	} else if (how == CLOSED_RESET) {
+		nghttp2_submit_rst_stream(client->session.ng, NGHTTP2_FLAG_NONE, id,
+					  NGHTTP2_STREAM_CLOSED);
+		http2_client_count_reset(client);
+	}
+}
+
+static void on_frame_head(struct http2_session *session, const struct http2_frame_head *head)
+{
+	struct http2_client *client = client_of(session);
+
+	switch (head->type) {
+	case NGHTTP2_DATA:
+		if (head->length_bytes == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM))
+			count_frame(client);
+		check_closed(client, head->stream_id);
+		return;
+	case NGHTTP2_HEADERS:
+		check_closed(client, head->stream_id);
+		check_new(client, head->stream_id);
+		return;
+	case NGHTTP2_RST_STREAM:
+	case NGHTTP2_WINDOW_UPDATE:
+	case NGHTTP2_GOAWAY:
+	case NGHTTP2_CONTINUATION:
+		return;
+	default:
+		if (!(head->flags & NGHTTP2_FLAG_ACK) || head->type > NGHTTP2_CONTINUATION)
+			count_frame(client);
+	}
+}
+
+static void leave(struct http2_client *client)
+{
+	nghttp2_session *ng = client->session.ng;
+
+	client->leaving = true;
+	nghttp2_submit_goaway(ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(ng),
+			      NGHTTP2_NO_ERROR, NULL, 0);
+	http2_session_flush(&client->session);
+}
+
+static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+	struct http2_client *client = user;
+	struct http2_stream *s = http2_stream_of(ng, frame->hd.stream_id);
+
+	switch (frame->hd.type) {
+	case NGHTTP2_DATA:
+		if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+			return 0;
+		note_closed(client, frame->hd.stream_id);
+		if (s) {
+			s->remote_ended = true;
+			http2_stream_wake(s);
+		}
+		return 0;
+	case NGHTTP2_HEADERS:
+		client->head_since_ms = 0;
+		arm(client);
+		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
+			note_closed(client, frame->hd.stream_id);
+		http2_request_head(client, frame);
+		return 0;
+	case NGHTTP2_RST_STREAM:
+		note_closed(client, -frame->hd.stream_id);
+		http2_client_count_reset(client);
+		return 0;
+	case NGHTTP2_SETTINGS:
+		client->session.window_changed |= frame->settings.niv != 0;
+		return 0;
+	case NGHTTP2_PING:
+		if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && client->notice_ms && !client->leaving)
+			leave(client);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void set_callbacks(nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+	http2_request_set_callbacks(callbacks);
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static void link_client(struct worker *worker, struct http2_client *client)
+{
+	client->older = worker->http2_newest;
+	if (client->older)
+		client->older->newer = client;
+	worker->http2_newest = client;
+}
+
+static void count_bytes(struct http2_client *client)
+{
+	struct http2_session *session = &client->session;
+	struct worker_stats *stats = session->worker->stats;
+
+	stats->client_bytes_in += session->received_bytes;
+	stats->client_bytes_out += session->sent_bytes;
+	session->received_bytes = session->sent_bytes = 0;
+}
+
+static void unlink_client(struct worker *worker, struct http2_client *client)
+{
+	if (client->newer)
+		client->newer->older = client->older;
+	else
+		worker->http2_newest = client->older;
+	if (client->older)
+		client->older->newer = client->newer;
+}
+
+static void drain(struct http2_client *client)
+{
+	static const uint8_t told[8] = "drained"; /* what is answered to it is not looked at */
+	nghttp2_session *ng = client->session.ng;
+
+	if (!client->notice_ms) {
+		client->notice_ms = client->session.worker->now_ms;
+		nghttp2_submit_shutdown_notice(ng);
+		nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, told);
+		http2_session_flush(&client->session);
+	} else if (!client->leaving &&
+		   client->session.worker->now_ms >= client->notice_ms + NOTICE_MS) {
+		leave(client);
+	}
+}
+
+void http2_clients_drain(struct worker *worker)
+{
+	for (struct http2_client *client = worker->http2_newest; client; client = client->older)
+		drain(client);
+}
+
+int http2_client_begin(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+	const nghttp2_settings_entry said[] = {
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, worker->settings->limits.head_bytes_max },
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
+	};
+	struct http2_client *client = slab_get(&worker->http2_clients);
+	struct buffer *early;
+	int err;
+
+	if (!client)
+		return -ENOMEM;
+	err = http2_session_begin(&client->session, worker, &conn->stream, true, &ops, said,
+				  sizeof(said) / sizeof(said[0]));
+	if (err) {
+		slab_put(&worker->http2_clients, client);
+		return err;
+	}
+	client->conn = conn;
+	conn->http2 = client;
+	link_client(worker, client);
+	client->head_since_ms = worker->now_ms; /* of the preface and the first head */
+	arm(client);
+	if (worker->draining)
+		drain(client);
+	early = conn->reader.buffer;
+	if (early) {
+		http2_session_take(&client->session, buffer_head(early), buffer_bytes(early));
+		http1_reader_release(&conn->reader);
+	}
+	return 0;
+}
+
+void http2_client_end(struct http2_client *client)
+{
+	struct worker *worker;
+
+	if (!client)
+		return;
+	worker = client->session.worker;
+	count_bytes(client);
+	while (client->session.streams) {
+		struct http2_stream *s = client->session.streams;
+
+		s->reset = true; /* nothing more is said of it */
+		if (s->exchange)
+			exchange_abort(s->exchange, "the client is gone");
+		else
+			http2_stream_free(s);
+	}
+	unlink_client(worker, client);
+	http2_head_drop(&client->head);
+	http2_session_end(&client->session);
+	client->conn->http2 = NULL;
+	slab_put(&worker->http2_clients, client);
+}
+
+static void settled(struct http2_session *session, int err)
+{
+	struct http2_client *client = client_of(session);
+	bool quiet = !session->streams && !session->out && !session->piece_bytes;
+
+	count_bytes(client);
+	session->window_changed = false;
+	if (err == -EPIPE && session->streams)
+		client->input_ended = true;
+	else if (err)
+		conn_close(client->conn);
+	else if (http2_session_over(session) || (client->input_ended && quiet))
+		conn_linger(client->conn);
+}
+
+void http2_client_ready(struct http2_client *client)
+{
+	struct http2_session *session = &client->session;
+	int err;
+
+	if (session->stream->broken) {
+		conn_close(client->conn);
+		return;
+	}
+	http2_session_writable(session);
+	err = http2_session_read(session);
+	if (err == -EPIPE && session->streams)
+		client->input_ended = true; /* who has shut its side may still listen */
+	else if (err)
+		conn_close(client->conn);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http2_client.h - a client's connection that speaks HTTP/2
+ *
+ * Belongs to a struct conn, which has the socket, its events and its timer. Each stream is an
+ * exchange of its own, from the end of its head to END_STREAM of both sides.
+ */
+#ifndef SLUICE_PROXY_HTTP2_CLIENT_H
+#define SLUICE_PROXY_HTTP2_CLIENT_H
+
+#include "proxy/conn.h"
+#include "proxy/http2_guard.h"
+#include "proxy/http2_head.h"
+#include "proxy/http2_session.h"
+
+/* Streams that ended lately, so that a frame for one of them can be told from a late one. */
+#define HTTP2_CLOSED_MAX 64u
+
+struct http2_client {
+	struct http2_session session;       /* first: nghttp2 calls back with it */
+	struct conn *conn;                  /* borrowed */
+	struct http2_client *newer, *older; /* all of the worker */
+	struct http2_head head;
+	struct http2_guard guard;
+	uint64_t head_since_ms; /* when the head that is incoming began; 0: none is */
+	uint64_t notice_ms;     /* when the first GOAWAY of two was said; 0: not draining */
+	int32_t closed
+		[HTTP2_CLOSED_MAX]; /* ring of ids that the client ended; negative: has reset */
+	uint32_t closed_next;
+	int32_t newest_id;  /* of a stream that was opened */
+	int32_t skipped_id; /* ids from here to the newest were passed over */
+	bool input_ended;   /* the client has shut its side */
+	bool leaving;       /* the last GOAWAY is said */
+};
+
+/**
+ * http2_client_begin - the connection speaks HTTP/2 from its first octet on
+ * @conn: its .http2 is set; bytes in its reader are taken over
+ * Return: 0; -ENOMEM.
+ */
+int http2_client_begin(struct conn *conn);
+
+/* Ends all streams and frees it; the conn stays. Takes NULL. */
+void http2_client_end(struct http2_client *client);
+
+/* Events and the timer of the conn. It may be closed when they return. */
+void http2_client_ready(struct http2_client *client);
+void http2_client_timeout(struct http2_client *client);
+
+/* Says to all clients of the worker that no new stream is taken; called again while it drains. */
+void http2_clients_drain(struct worker *worker);
+
+/* ---- between http2_client.c and http2_request.c --------------------------------------------------- */
+
+/* A head or trailers are whole. */
+void http2_request_head(struct http2_client *client, const nghttp2_frame *frame);
+
+/* Callbacks for heads and trailers. */
+void http2_request_set_callbacks(nghttp2_session_callbacks *callbacks);
+
+/* Counts a stream that was reset for a fault of the client. */
+void http2_client_count_reset(struct http2_client *client);
+
+/* A stream is no more: what the conn waits for has changed. */
+void http2_client_stream_gone(struct http2_client *client);
+
+#endif /* SLUICE_PROXY_HTTP2_CLIENT_H */

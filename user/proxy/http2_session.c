@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http2_session.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "proxy/http2_stream.h"
+
+#define INPUT_BYTES    (64u * 1024)
+#define INPUT_TURN_MAX (512u * 1024) /* read in one turn: others wait meanwhile */
+#define NO_LIMIT       10000u        /* where a limit of ours is lower than nghttp2's own */
+#define FRAME_HEAD     9u
+#define SETTING_BYTES  6u
+#define SETTING_VALUE  2u          /* offset in an entry */
+#define STREAMS_ENOUGH 0x7fffffffu /* told to nghttp2 where we count ourselves */
+
+static void on_task(struct task *task);
+
+static char input[INPUT_BYTES]; /* a worker is one thread: bytes pass through */
+
+static int new_session(struct http2_session *s, const nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_option *option;
+	int err;
+
+	if (nghttp2_option_new(&option))
+		return -ENOMEM;
+	nghttp2_option_set_no_auto_window_update(option, 1);
+	nghttp2_option_set_no_closed_streams(option, 1); /* 30 KB a conn; see http2_client.c */
+	nghttp2_option_set_max_continuations(option, HTTP2_CONTINUATIONS_MAX);
+	nghttp2_option_set_stream_reset_rate_limit(option, NO_LIMIT, NO_LIMIT);
+	err = s->server ? nghttp2_session_server_new2(&s->ng, callbacks, s, option)
+			: nghttp2_session_client_new2(&s->ng, callbacks, s, option);
+	nghttp2_option_del(option);
+	return err ? -ENOMEM : 0;
+}
+
+static int say_settings(struct http2_session *s, const nghttp2_settings_entry *settings,
+			size_t count)
+{
+	nghttp2_settings_entry said[8];
+
+	memcpy(said, settings, count * sizeof(*said));
+	for (size_t i = 0; i < count; i++) {
+		if (!s->server || said[i].settings_id != NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
+			continue;
+		said[i].value = STREAMS_ENOUGH;
+		s->max_streams_at = FRAME_HEAD + (uint32_t)i * SETTING_BYTES + SETTING_VALUE;
+	}
+	if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, said, count) ||
+	    nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, HTTP2_CONN_WINDOW))
+		return -ENOMEM;
+	return 0;
+}
+
+int http2_session_begin(struct http2_session *s, struct worker *worker, struct stream *stream,
+			bool server, const struct http2_session_ops *ops,
+			const nghttp2_settings_entry *settings, size_t settings_count)
+{
+	nghttp2_session_callbacks *callbacks;
+	int err;
+
+	*s = (struct http2_session){
+		.ops = ops,
+		.worker = worker,
+		.stream = stream,
+		.server = server,
+		.task.fn = on_task,
+	};
+	s->pass_bytes = server ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
+	if (nghttp2_session_callbacks_new(&callbacks))
+		return -ENOMEM;
+	http2_stream_set_callbacks(callbacks);
+	ops->set(callbacks);
+	err = new_session(s, callbacks);
+	nghttp2_session_callbacks_del(callbacks);
+	if (!err)
+		err = say_settings(s, settings, settings_count);
+	if (err)
+		http2_session_end(s);
+	else
+		http2_session_flush(s);
+	return err;
+}
+
+void http2_session_end(struct http2_session *s)
+{
+	task_cancel(&s->task);
+	if (s->worker)
+		buffer_put(&s->worker->http2_frames, s->out);
+	s->out = NULL;
+	nghttp2_session_del(s->ng);
+	s->ng = NULL;
+}
+
+/* ---- in ----------------------------------------------------------------------------------------- */
+
+/* What a failure of nghttp2 means to the peer. */
+static uint32_t code_of(int err)
+{
+	switch (err) {
+	case NGHTTP2_ERR_FLOODED:
+	case NGHTTP2_ERR_TOO_MANY_SETTINGS:
+	case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
+		return NGHTTP2_ENHANCE_YOUR_CALM;
+	case NGHTTP2_ERR_NOMEM:
+	case NGHTTP2_ERR_CALLBACK_FAILURE:
+		return NGHTTP2_INTERNAL_ERROR;
+	default:
+		return NGHTTP2_PROTOCOL_ERROR;
+	}
+}
+
+static void begin_frame(struct http2_session *s)
+{
+	const uint8_t *raw = s->frame_head;
+	const struct http2_frame_head head = {
+		.length_bytes = (uint32_t)raw[0] << 16 | (uint32_t)raw[1] << 8 | raw[2],
+		.type = raw[3],
+		.flags = raw[4],
+		.stream_id = (int32_t)((uint32_t)(raw[5] & 0x7f) << 24 | (uint32_t)raw[6] << 16 |
+				       (uint32_t)raw[7] << 8 | raw[8]),
+	};
+
+	s->head_bytes = 0;
+	s->pass_bytes = head.length_bytes;
+	if (s->ops->frame)
+		s->ops->frame(s, &head);
+}
+
+/* Gives nghttp2 the rest of the frame that is at hand, or a piece of the next frame's head.
+ * Return: bytes taken; an error of nghttp2. */
+static ssize_t take_piece(struct http2_session *s, const uint8_t *data, size_t bytes)
+{
+	size_t part = s->pass_bytes;
+	bool whole = false;
+
+	if (part) {
+		part = part < bytes ? part : bytes;
+		s->pass_bytes -= (uint32_t)part;
+	} else {
+		part = FRAME_HEAD - s->head_bytes;
+		part = part < bytes ? part : bytes;
+		memcpy(s->frame_head + s->head_bytes, data, part);
+		s->head_bytes += (uint8_t)part;
+		whole = s->head_bytes == FRAME_HEAD;
+	}
+	if (whole)
+		begin_frame(s);
+	/* With the head goes what is there of the payload: half the calls. */
+	if (whole && s->pass_bytes && part < bytes) {
+		size_t more = bytes - part < s->pass_bytes ? bytes - part : s->pass_bytes;
+
+		s->pass_bytes -= (uint32_t)more;
+		part += more;
+	}
+	return nghttp2_session_mem_recv(s->ng, data, part);
+}
+
+int http2_session_take(struct http2_session *s, const void *data, size_t bytes)
+{
+	const uint8_t *at = data;
+	ssize_t taken = 0;
+
+	s->received_bytes += bytes;
+	s->inside = true;
+	while (bytes && nghttp2_session_want_read(s->ng)) {
+		taken = take_piece(s, at, bytes);
+		if (taken <= 0)
+			break;
+		at += taken;
+		bytes -= (size_t)taken;
+	}
+	s->inside = false;
+	if (taken < 0)
+		http2_session_terminate(s, code_of((int)taken));
+	if (nghttp2_session_want_write(s->ng) || !nghttp2_session_want_read(s->ng))
+		http2_session_flush(s);
+	return taken < 0 ? -EPROTO : 0;
+}
+
+int http2_session_read(struct http2_session *s)
+{
+	size_t turn_bytes = 0;
+
+	s->unread = false;
+	while (nghttp2_session_want_read(s->ng)) {
+		ssize_t got;
+
+		if (turn_bytes >= INPUT_TURN_MAX) {
+			s->unread = true;
+			http2_session_flush(s);
+			return 0;
+		}
+		got = stream_read(s->stream, input, sizeof(input));
+		if (got == -EAGAIN)
+			return 0;
+		if (got <= 0)
+			return got ? (int)got : -EPIPE;
+		turn_bytes += (size_t)got;
+		if (http2_session_take(s, input, (size_t)got))
+			return 0; /* what follows cannot be understood; our GOAWAY goes out */
+	}
+	return 0;
+}
+
+/* ---- out ---------------------------------------------------------------------------------------- */
+
+/* Return: 0: .out is empty; -EAGAIN; -errno. */
+static int write_out(struct http2_session *s)
+{
+	while (s->out) {
+		struct iovec iov = { buffer_head(s->out), buffer_bytes(s->out) };
+		ssize_t sent = iov.iov_len ? stream_write(s->stream, &iov, 1) : 0;
+
+		if (sent == -EAGAIN)
+			s->stuck = true;
+		if (sent < 0)
+			return (int)sent;
+		s->sent_bytes += (uint64_t)sent;
+		s->out->start += (uint32_t)sent;
+		if (buffer_bytes(s->out))
+			continue;
+		buffer_put(&s->worker->http2_frames, s->out);
+		s->out = NULL;
+	}
+	return 0;
+}
+
+/* The first frame of a server, SETTINGS: says our limit of streams in place of nghttp2's. */
+static void patch_settings(struct http2_session *s)
+{
+	const uint32_t value = HTTP2_STREAMS_MAX;
+	uint8_t *at = (uint8_t *)(uintptr_t)s->piece + s->max_streams_at;
+
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> (24 - 8 * i));
+	s->max_streams_at = 0;
+}
+
+/* Moves .piece to .out, which is written where it is full. Return: 0: all; -EAGAIN; -errno. */
+static int move_piece(struct http2_session *s)
+{
+	while (s->piece_bytes) {
+		size_t bytes = s->piece_bytes;
+		int err;
+
+		if (!s->out)
+			s->out = buffer_get(&s->worker->http2_frames);
+		if (!s->out)
+			return -ENOMEM;
+		if (bytes > buffer_room(s->out))
+			bytes = buffer_room(s->out);
+		memcpy(buffer_tail(s->out), s->piece, bytes);
+		s->out->end += (uint32_t)bytes;
+		s->piece += bytes;
+		s->piece_bytes -= bytes;
+		if (buffer_room(s->out))
+			continue;
+		err = write_out(s);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int http2_session_send(struct http2_session *s)
+{
+	int err;
+
+	if (s->inside)
+		return -EAGAIN;
+	if (s->stuck)
+		return -EAGAIN;
+	http2_session_flush(s);
+	for (;;) {
+		ssize_t got;
+
+		err = move_piece(s);
+		if (err)
+			return err;
+		s->inside = true;
+		got = nghttp2_session_mem_send(s->ng, &s->piece);
+		s->inside = false;
+		if (got < 0)
+			return got == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
+		if (got == 0)
+			return 0;
+		s->piece_bytes = (size_t)got;
+		if (s->max_streams_at) /* the very first frame */
+			patch_settings(s);
+	}
+}
+
+void http2_session_flush(struct http2_session *s)
+{
+	worker_defer(s->worker, &s->task);
+}
+
+static void on_task(struct task *task)
+{
+	struct http2_session *s =
+		(struct http2_session *)((char *)task - offsetof(struct http2_session, task));
+	int err = 0;
+
+	if (s->unread)
+		err = http2_session_read(s);
+	if (!err)
+		err = http2_session_send(s);
+	if (!err)
+		err = write_out(s);
+	if (!s->unread)
+		task_cancel(&s->task); /* sending asked for what was just done */
+	s->ops->settled(s, err == -EAGAIN ? 0 : err);
+}
+
+void http2_session_writable(struct http2_session *s)
+{
+	if (!s->stuck || !s->stream->writable)
+		return;
+	s->stuck = false;
+	for (struct http2_stream *stream = s->streams; stream; stream = stream->next)
+		http2_stream_unblock(stream);
+	http2_session_flush(s);
+}
+
+void http2_session_terminate(struct http2_session *s, uint32_t code)
+{
+	nghttp2_session_terminate_session(s->ng, code);
+	http2_session_flush(s);
+}
+
+bool http2_session_over(const struct http2_session *s)
+{
+	return !s->out && !s->piece_bytes && !nghttp2_session_want_read(s->ng) &&
+	       !nghttp2_session_want_write(s->ng);
+}
