@@ -175,7 +175,7 @@ def ingress(name, paths, host=None, annotations=None, tls=None):
 class Worker:
     """worker-host with one worker; its lines are events."""
 
-    def __init__(self, objects, *flags, https=False, roots=None):
+    def __init__(self, objects, *flags, https=False, roots=None, proxy_from=()):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-http-"))
         self.log = open(self.dir / "log", "w+b")
         self.lines = []
@@ -186,6 +186,8 @@ class Worker:
         if roots:  # PEM: stands in for the system's CA certificates
             (self.dir / "roots.pem").write_bytes(roots)
             args += ["--ca-file", str(self.dir / "roots.pem")]
+        for addresses in proxy_from:  # to any of our ports: they are known when the worker starts
+            args += ["--proxy-from", addresses]
         self.process = subprocess.Popen(args + ["--", *flags],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log)

@@ -9,13 +9,13 @@ from harness import Backend, Worker, echo, exchange, get, ingress, service
 from tls_stage import Authority, client_context, s_client, served_with, tls_connect
 
 HOSTS = {"a": "a.test", "star": "*.b.test", "exact": "x.b.test", "rsa": "rsa.test"}
-CLIENTS, ROUNDS = 4, 8  # of the load while certificates are replaced
+CLIENTS, ROUNDS = 3, 6  # of the load while certificates are replaced
 
 
 class Stage:
     def __init__(self):
         self.authority = Authority()
-        middle = Authority("Middle", self.authority)
+        middle = self.middle = Authority("Middle", self.authority)
         self.certificates = {
             "a": middle.issue("a.test"), "star": self.authority.issue("*.b.test"),
             "exact": self.authority.issue("x.b.test"),
@@ -103,6 +103,24 @@ class Tls(unittest.TestCase):
                         self.assertEqual(conn.session_reused, number > 0)
                         session = conn.session
 
+    def test_a_response_that_may_be_is_stapled(self):
+        stage, own = self.stage, self.stage.certificates
+        for name, response, stapled, told in (
+                ("good", stage.middle.staple(own["a"]), True, None),
+                ("revoked", stage.middle.staple(own["a"], good=False), False, "is good"),
+                ("of another certificate", stage.middle.staple(own["star"]), False, "of another"),
+                ("nonsense", b"x", False, "no OCSP response"),
+                ("none", None, False, None)):
+            with self.subTest(name):
+                more = {"tls.ocsp": response} if response else {}
+                stage.worker.reload([*stage.objects(), own["a"].secret("a", **more)])
+                for version in ("-tls1_3", "-tls1_2") if stapled else ("-tls1_3",):
+                    out = s_client(self.port, "-servername", "a.test", "-status", version)
+                    self.assertEqual("OCSP Response Status: successful" in out, stapled)
+                if told:
+                    self.assertIn(told, stage.worker.text())
+        stage.worker.reload(stage.objects())
+
     def test_hsts_over_https_alone(self):
         worker = self.stage.worker
         with tls_connect(self.port, "hsts.test") as conn:
@@ -147,9 +165,9 @@ class Tls(unittest.TestCase):
         threads = [threading.Thread(target=load) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
+        made = [stage.authority.issue("a.test", kind=kind) for kind in ("rsa", "ec")]
         for number in range(ROUNDS):
-            # By turns of another kind: ECDSA, RSA.
-            fresh = stage.authority.issue("a.test", kind="rsa" if number % 4 == 0 else "ec")
+            fresh = made[number % 2]
             stage.worker.reload(stage.objects(a=fresh))
             self.assertEqual(served_with(self.port, "a.test"), fresh.der())
         stop.set()

@@ -4,7 +4,7 @@
  * size: one program of one file, so that tests of the helper need no part of the daemon
  *
  *   worker-host --manifests DIR [--proxy build/sluice-proxy] [--https]
- *               [--ca-file FILE] [-- FLAG OF SLUICE-PROXY...]
+ *               [--ca-file FILE] [--proxy-from RANGE]... [-- FLAG OF SLUICE-PROXY...]
  *
  * DIR holds *.json files, each with one Kubernetes object or a List; a Secret default/fallback is the
  * default certificate. Two TCP listeners are made: 127.0.0.1 and ::1, or with --https two on
@@ -50,12 +50,15 @@
 #define MEMBERS      65536u
 #define PROXY_ARGS   64
 #define CERTIFICATES 256
+#define RANGES       4
 #define CLIENT_FLAG  "--https-port="
 
 #define DEFAULT_CERTIFICATE "default/fallback" /* the Secret that serves hosts without one */
 
 struct host {
 	const char *dir, *proxy, *ca_file;
+	const char *proxy_from[RANGES]; /* peers that begin with a PROXY header, on either port */
+	unsigned int proxy_from_count;
 	char **proxy_args;
 	bool https;
 	struct model model;
@@ -278,6 +281,8 @@ static bool certificate_of(const struct secret *secret, const char *name, struct
 		.chain_bytes = pair ? secret->tls_crt_bytes : secret->ca_crt_bytes,
 		.key = pair ? (const char *)secret->tls_key : NULL,
 		.key_bytes = pair ? secret->tls_key_bytes : 0,
+		.ocsp = (const char *)secret->tls_ocsp,
+		.ocsp_bytes = secret->tls_ocsp_bytes,
 	};
 	return out->chain_bytes;
 }
@@ -380,6 +385,13 @@ static void exec_worker(struct host *host)
 	if (host->https) {
 		snprintf(https, sizeof(https), "%s%u", CLIENT_FLAG, port_of(host->listen_fds[1]));
 		args[count++] = https;
+	}
+	for (unsigned int i = 0; i < 2 * host->proxy_from_count; i++) {
+		unsigned int port = port_of(host->listen_fds[i % 2]);
+
+		if (asprintf(&args[count], "--proxy-protocol-in=%u=%s", port,
+			     host->proxy_from[i / 2]) > 0)
+			count++;
 	}
 	for (char **arg = host->proxy_args; *arg && count < PROXY_ARGS - 1; arg++)
 		args[count++] = *arg;
@@ -601,6 +613,9 @@ int main(int argc, char **argv)
 			host.https = true;
 		else if (strcmp(argv[i], "--ca-file") == 0 && argv[i + 1])
 			host.ca_file = argv[++i];
+		else if (strcmp(argv[i], "--proxy-from") == 0 && argv[i + 1] &&
+			 host.proxy_from_count < RANGES)
+			host.proxy_from[host.proxy_from_count++] = argv[++i];
 		else if (strcmp(argv[i], "--") == 0 && (host.proxy_args = argv + i + 1))
 			break;
 	}

@@ -67,6 +67,22 @@ class Authority(Certificate):
         return Certificate(_sign(f"/CN={names[0][:60]}", key, self,
                                  f"subjectAltName={sans}\n" if sans else "", days), key)
 
+    def staple(self, certificate, good=True):
+        """An OCSP response (DER) of this CA about one of its certificates."""
+        with tempfile.TemporaryDirectory(prefix="sluice-certs-") as name:
+            folder = pathlib.Path(name)
+            ca, key = self.write(folder)
+            (folder / "leaf").write_bytes(certificate.leaf)
+            serial = _openssl("x509", "-noout", "-serial", "-in", str(folder / "leaf")).decode()
+            serial = serial.strip().split("=")[1]
+            state = ("V\t400101000000Z\t" if good
+                     else "R\t400101000000Z\t260101000000Z")
+            (folder / "index").write_text(f"{state}\t{serial}\tunknown\t/CN=x\n")
+            _openssl("ocsp", "-index", str(folder / "index"), "-CA", ca, "-rsigner", ca, "-rkey", key,
+                     "-issuer", ca, "-cert", str(folder / "leaf"), "-ndays", "7", "-noverify",
+                     "-respout", str(folder / "out"))
+            return (folder / "out").read_bytes()
+
     def secret(self, name, namespace="default", **more):
         return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
                 "metadata": {"name": name, "namespace": namespace},

@@ -63,7 +63,10 @@ static int page_readyz(const struct admin_options *options, struct json_text *ou
 
 static int page_own_status(const struct admin_options *options, struct json_text *out)
 {
-	page_status(options->view, page_problems_count(options), true, out);
+	struct expiry expiry;
+
+	page_expiry(options, &expiry);
+	page_status(options->view, page_problems_count(options), &expiry, true, out);
 	return 0;
 }
 

@@ -63,6 +63,22 @@ static void put_daemon(const struct admin_options *admin, struct json_text *out)
 	    page_problems_count(admin));
 }
 
+static void put_certificates(const struct admin_options *admin, struct json_text *out)
+{
+	struct expiry expiry;
+
+	page_expiry(admin, &expiry);
+	one(out, "certificates", "gauge", "Certificates of Secrets that are served.",
+	    expiry.certificates);
+	one(out, "certificates_expired", "gauge", "Of these, those that have expired.",
+	    expiry.expired);
+	one(out, "certificates_ending_soon", "gauge", "Of these, those that end within 14 days.",
+	    expiry.soon);
+	if (expiry.certificates)
+		one(out, "certificates_first_end_time_seconds", "gauge",
+		    "When the first of them ends, Unix time.", (uint64_t)expiry.first_unix_s);
+}
+
 /* ---- packets ------------------------------------------------------------------------------------------- */
 
 static int put_packets(const struct admin_options *admin, struct json_text *out)
@@ -247,6 +263,7 @@ int page_metrics(const struct admin_options *admin, struct json_text *out)
 	int err;
 
 	put_daemon(admin, out);
+	put_certificates(admin, out);
 	put_helper(admin, out);
 	err = put_packets(admin, out);
 	return err ? err : put_l4_traffic(admin, out);

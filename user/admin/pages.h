@@ -14,13 +14,24 @@ int page_metrics(const struct admin_options *admin, struct json_text *out);
 /* The part of it that names l4 frontends and backends. Return: 0; -errno. */
 int put_l4_traffic(const struct admin_options *admin, struct json_text *out);
 
+/* Of the certificates in force that come from Secrets. */
+struct expiry {
+	uint32_t certificates, expired;
+	uint32_t soon;        /* end within two weeks */
+	int64_t first_unix_s; /* when the first one ends, or ended; 0: there is none */
+	char first[320];      /* "namespace/secret" */
+};
+
+void page_expiry(const struct admin_options *admin, struct expiry *out);
+
 /**
  * page_status - the daemon, its interfaces, counts
  * @problems: in force; the entry in the maps does not know those of the source
+ * @expiry: NULL: not known
  * @running: false: read from the maps that a daemon left
  */
-void page_status(const struct dataplane_view *view, uint32_t problems, bool running,
-		 struct json_text *out);
+void page_status(const struct dataplane_view *view, uint32_t problems, const struct expiry *expiry,
+		 bool running, struct json_text *out);
 
 int page_routes(const struct admin_options *admin, struct json_text *out);
 int page_problems(const struct admin_options *admin, struct json_text *out);

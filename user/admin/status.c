@@ -29,8 +29,19 @@ static void put_interfaces(const struct daemon_state *state, struct json_text *o
 	json_text_end(out, ']');
 }
 
-void page_status(const struct dataplane_view *view, uint32_t problems, bool running,
-		 struct json_text *out)
+static void put_expiry(const struct expiry *expiry, struct json_text *out)
+{
+	json_text_begin(out, "certificates", '{');
+	json_text_number(out, "count", expiry->certificates);
+	json_text_number(out, "expired", expiry->expired);
+	json_text_number(out, "ending_soon", expiry->soon);
+	json_text_string(out, "first", expiry->first);
+	json_text_number(out, "first_end_unix_s", (uint64_t)expiry->first_unix_s);
+	json_text_end(out, '}');
+}
+
+void page_status(const struct dataplane_view *view, uint32_t problems, const struct expiry *expiry,
+		 bool running, struct json_text *out)
 {
 	const struct daemon_state *state = dataplane_view_daemon(view);
 
@@ -51,6 +62,8 @@ void page_status(const struct dataplane_view *view, uint32_t problems, bool runn
 	json_text_number(out, "upstreams", state->upstreams);
 	json_text_number(out, "backends", state->backends);
 	json_text_number(out, "problems", problems);
+	if (expiry)
+		put_expiry(expiry, out);
 	put_interfaces(state, out);
 	json_text_end(out, '}');
 }

@@ -19,7 +19,7 @@ static int read_status(const struct cli *cli, char **out)
 
 	if (!err || err == -ENOMEM)
 		return err;
-	page_status(cli->view, dataplane_view_daemon(cli->view)->problems, false, &json);
+	page_status(cli->view, dataplane_view_daemon(cli->view)->problems, NULL, false, &json);
 	return json_text_finish(&json, out, &bytes);
 }
 
@@ -65,6 +65,27 @@ static void put_time(struct columns *table, const char *name, uint64_t unix_s)
 	put_row(table, name, text);
 }
 
+/* Only a daemon that runs knows of them. */
+static void put_certificates(struct columns *table, const cJSON *status)
+{
+	const cJSON *json = cJSON_GetObjectItemCaseSensitive(status, "certificates");
+	time_t end_s = (time_t)number_of(json, "first_end_unix_s");
+	char end[32] = "";
+	struct tm tm;
+
+	if (!json)
+		return;
+	columns_add(table, "certificates");
+	if (!number_of(json, "count") || !gmtime_r(&end_s, &tm)) {
+		columns_add(table, "0");
+		return;
+	}
+	strftime(end, sizeof(end), "%Y-%m-%d", &tm);
+	columns_add(table, "%" PRIu64 ", %" PRIu64 " expired, the first ends %s: %s",
+		    number_of(json, "count"), number_of(json, "expired"), end,
+		    text_of(json, "first"));
+}
+
 static void put_daemon(struct columns *table, const cJSON *status)
 {
 	static const char *const counts[] = { "generation", "workers",  "frontends", "routes",
@@ -85,6 +106,7 @@ static void put_daemon(struct columns *table, const cJSON *status)
 	put_time(table, "synced", number_of(status, "synced_unix_s"));
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		put_count(table, status, counts[i]);
+	put_certificates(table, status);
 }
 
 static int print_tables(const cJSON *status)

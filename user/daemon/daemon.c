@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "daemon/keys.h"
 #include "daemon/daemon.h"
 
 #include <errno.h>
@@ -190,6 +191,7 @@ static int open_table(struct daemon *d)
 		.l4_mode = o->l4.mode,
 		.l4_encapsulation = o->l4.encapsulation,
 		.l4_rate_per_s = o->l4.rate_per_s,
+		.inspect = keys_inspect,
 	};
 	struct table_ids ids = {};
 	int err;

@@ -9,6 +9,7 @@
 
 #include "daemon/roots.h"
 #include "proxy/certificates.h"
+#include "proxy/tls_certificate.h"
 
 #define TICKET_KEYS 2 /* one to encrypt, one that went before it */
 
@@ -97,6 +98,37 @@ static int append(struct selection *selection, const struct certificate *certifi
 	return 0;
 }
 
+static void take_certificate(const struct secret *secret, struct certificate *out)
+{
+	out->chain = (const char *)secret->tls_crt;
+	out->chain_bytes = secret->tls_crt_bytes;
+	out->key = (const char *)secret->tls_key;
+	out->key_bytes = secret->tls_key_bytes;
+	out->ocsp = (const char *)secret->tls_ocsp;
+	out->ocsp_bytes = secret->tls_ocsp_bytes;
+}
+
+const char *keys_inspect(const struct secret *secret, int64_t *end_unix_s)
+{
+	struct certificate pem = {};
+	struct tls_certificate *certificate;
+	const char *fault = NULL;
+	int err;
+
+	take_certificate(secret, &pem);
+	pem.ocsp_bytes = 0; /* the helper's to tell */
+	err = tls_certificate_load(&pem, &certificate, &fault);
+	if (err == -ENOMEM) {
+		*end_unix_s = 0;
+		return NULL; /* nothing is known against it */
+	}
+	if (err)
+		return fault;
+	*end_unix_s = tls_certificate_end_s(certificate);
+	tls_certificate_put(certificate);
+	return NULL;
+}
+
 static int add_secret(void *ctx, enum table_secret_use use, const char *namespace, const char *name)
 {
 	struct selection *selection = ctx;
@@ -117,10 +149,7 @@ static int add_secret(void *ctx, enum table_secret_use use, const char *namespac
 		made.chain = (const char *)secret->ca_crt;
 		made.chain_bytes = secret->ca_crt_bytes;
 	} else {
-		made.chain = (const char *)secret->tls_crt;
-		made.chain_bytes = secret->tls_crt_bytes;
-		made.key = (const char *)secret->tls_key;
-		made.key_bytes = secret->tls_key_bytes;
+		take_certificate(secret, &made);
 	}
 	if (use == TABLE_SECRET_DEFAULT) {
 		selection->default_index = find(selection, text);

@@ -24,6 +24,9 @@ void keys_free(struct keys *keys); /* takes NULL; zeroes */
 /* A new ticket key; the oldest is forgotten. Return: 0; -errno, keys as before. */
 int keys_rotate(struct keys *keys);
 
+/* For struct table_options: tells whether the helper will be able to serve a certificate. */
+const char *keys_inspect(const struct secret *secret, int64_t *end_unix_s);
+
 /**
  * keys_write - the set of certificates for the workers (proxy/certificates.h)
  * @table: says which Secrets are named; @model: holds them

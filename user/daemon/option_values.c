@@ -129,25 +129,48 @@ int option_value_bytes(struct option_value *v)
 	return 0;
 }
 
-int option_value_range(struct option_value *v)
+static int check_range(struct option_value *v, const char *range)
 {
-	const char *slash = strchrnul(v->text, '/');
+	const char *slash = strchrnul(range, '/');
 	char text[INET_ADDR_TEXT_MAX];
 	struct inet_addr addr;
 	uint64_t bits;
 
-	if ((size_t)(slash - v->text) >= sizeof(text))
+	if ((size_t)(slash - range) >= sizeof(text))
 		return refuse(v, "is no address");
-	memcpy(text, v->text, (size_t)(slash - v->text));
-	text[slash - v->text] = '\0';
+	memcpy(text, range, (size_t)(slash - range));
+	text[slash - range] = '\0';
 	if (inet_addr_parse(text, &addr))
 		return refuse(v, "does not read ADDRESS or ADDRESS/BITS");
 	if (*slash &&
 	    !parse_number(slash + 1, strlen(slash + 1), inet_addr_is_v4(&addr) ? 32 : 128, &bits))
 		return refuse(v, "has no prefix length from 0 to %d behind its slash",
 			      inet_addr_is_v4(&addr) ? 32 : 128);
-	*(const char **)v->field = v->text;
 	return 0;
+}
+
+int option_value_range(struct option_value *v)
+{
+	int err = check_range(v, v->text);
+
+	if (!err)
+		*(const char **)v->field = v->text;
+	return err;
+}
+
+int option_value_proxy_peers(struct option_value *v)
+{
+	const char *equals = strchr(v->text, '=');
+	uint64_t port;
+	int err;
+
+	if (!equals || !parse_number(v->text, (size_t)(equals - v->text), UINT16_MAX, &port) ||
+	    !port)
+		return refuse(v, "does not read PORT=ADDRESS/BITS");
+	err = check_range(v, equals + 1);
+	if (!err)
+		*(const char **)v->field = v->text;
+	return err;
 }
 
 int option_value_access_log(struct option_value *v)

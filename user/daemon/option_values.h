@@ -30,6 +30,7 @@ option_value_fn option_value_address;          /* adds to .addresses */
 option_value_fn option_value_service_ref;      /* const char *, "NS/SVC:PORT" */
 option_value_fn option_value_object_ref;       /* const char *, "NS/NAME" */
 option_value_fn option_value_listen;           /* const char *, "ADDRESS:PORT" or "off" */
+option_value_fn option_value_proxy_peers;      /* const char *, "PORT=" and a range */
 option_value_fn option_value_range;            /* const char *, "ADDRESS" or "ADDRESS/BITS" */
 option_value_fn option_value_access_log;       /* const char *, "off", "text" or "json" */
 option_value_fn option_value_l4_mode;          /* enum table_l4_mode */

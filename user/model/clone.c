@@ -169,6 +169,7 @@ static void copy_secret(struct copier *c, struct secret *secret)
 	secret->tls_crt = copy_material(c, secret->tls_crt, &secret->tls_crt_bytes);
 	secret->tls_key = copy_material(c, secret->tls_key, &secret->tls_key_bytes);
 	secret->ca_crt = copy_material(c, secret->ca_crt, &secret->ca_crt_bytes);
+	secret->tls_ocsp = copy_material(c, secret->tls_ocsp, &secret->tls_ocsp_bytes);
 }
 
 static void copy_node(struct copier *c, struct node *node)

@@ -80,6 +80,9 @@ int decode_secret(struct decode *d, const cJSON *json, struct secret *secret)
 	if (!err)
 		err = decode_material(d, data, string_data, "tls.key", &secret->tls_key,
 				      &secret->tls_key_bytes);
+	if (!err)
+		err = decode_material(d, data, string_data, "tls.ocsp", &secret->tls_ocsp,
+				      &secret->tls_ocsp_bytes);
 	return err;
 }
 

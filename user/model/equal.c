@@ -162,7 +162,8 @@ static bool same_secret(const struct secret *a, const struct secret *b)
 	return same_text(a->type, b->type) &&
 	       same_bytes(a->tls_crt, a->tls_crt_bytes, b->tls_crt, b->tls_crt_bytes) &&
 	       same_bytes(a->tls_key, a->tls_key_bytes, b->tls_key, b->tls_key_bytes) &&
-	       same_bytes(a->ca_crt, a->ca_crt_bytes, b->ca_crt, b->ca_crt_bytes);
+	       same_bytes(a->ca_crt, a->ca_crt_bytes, b->ca_crt, b->ca_crt_bytes) &&
+	       same_bytes(a->tls_ocsp, a->tls_ocsp_bytes, b->tls_ocsp, b->tls_ocsp_bytes);
 }
 
 static bool same_node(const struct node *a, const struct node *b)

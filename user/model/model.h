@@ -188,6 +188,8 @@ struct secret {
 	/* Decoded from base64; NULL if absent. Zeroed before they are freed. */
 	uint8_t *tls_crt, *tls_key, *ca_crt;
 	size_t tls_crt_bytes, tls_key_bytes, ca_crt_bytes;
+	uint8_t *tls_ocsp; /* owned; DER of an OCSP response */
+	size_t tls_ocsp_bytes;
 };
 
 #define CONFIG_MAP_DENYLIST "sluice-denylist" /* networks whose packets are dropped */

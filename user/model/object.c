@@ -129,6 +129,7 @@ static void free_secret(struct secret *secret)
 	free_material(secret->tls_crt, secret->tls_crt_bytes);
 	free_material(secret->tls_key, secret->tls_key_bytes);
 	free_material(secret->ca_crt, secret->ca_crt_bytes);
+	free_material(secret->tls_ocsp, secret->tls_ocsp_bytes);
 }
 
 static void free_node(struct node *node)

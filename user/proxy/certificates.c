@@ -25,7 +25,7 @@ static size_t padded(size_t bytes)
 static size_t record_bytes(const struct certificate *c)
 {
 	return padded(sizeof(struct certificates_record) + c->name_bytes + c->chain_bytes +
-		      c->key_bytes);
+		      c->key_bytes + c->ocsp_bytes);
 }
 
 static void put(uint8_t **at, const void *data, size_t bytes)
@@ -47,6 +47,7 @@ static void fill(uint8_t *at, const struct certificate *list,
 			.name_bytes = (uint32_t)c->name_bytes,
 			.chain_bytes = (uint32_t)c->chain_bytes,
 			.key_bytes = (uint32_t)c->key_bytes,
+			.ocsp_bytes = (uint32_t)c->ocsp_bytes,
 		};
 		uint8_t *next = at + record_bytes(c);
 
@@ -54,6 +55,7 @@ static void fill(uint8_t *at, const struct certificate *list,
 		put(&at, c->name, c->name_bytes);
 		put(&at, c->chain, c->chain_bytes);
 		put(&at, c->key, c->key_bytes);
+		put(&at, c->ocsp, c->ocsp_bytes);
 		at = next;
 	}
 }
@@ -80,7 +82,8 @@ int certificates_write(const struct certificate *list, uint32_t count, uint32_t 
 			return -EINVAL;
 		if (list[i].name_bytes > CERTIFICATES_NAME_MAX ||
 		    list[i].chain_bytes > CERTIFICATES_BYTES_MAX ||
-		    list[i].key_bytes > CERTIFICATES_BYTES_MAX)
+		    list[i].key_bytes > CERTIFICATES_BYTES_MAX ||
+		    list[i].ocsp_bytes > CERTIFICATES_BYTES_MAX)
 			return -E2BIG;
 		bytes += record_bytes(&list[i]);
 		if (bytes > CERTIFICATES_BYTES_MAX)
@@ -130,12 +133,14 @@ static int slice(struct certificates *set)
 		c->name_bytes = record.name_bytes;
 		c->chain_bytes = record.chain_bytes;
 		c->key_bytes = record.key_bytes;
+		c->ocsp_bytes = record.ocsp_bytes;
 		if (!c->name_bytes || c->name_bytes > CERTIFICATES_NAME_MAX ||
 		    record_bytes(c) > set->bytes - at)
 			return -EINVAL;
 		c->name = (const char *)set->map + at + sizeof(record);
 		c->chain = c->name + c->name_bytes;
 		c->key = c->chain + c->chain_bytes;
+		c->ocsp = c->key + c->key_bytes;
 		at += record_bytes(c);
 	}
 	return 0;

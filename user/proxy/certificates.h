@@ -6,10 +6,11 @@
  *
  *   struct certificates_header
  *   .ticket_keys_count x struct certificates_ticket_key    the first one encrypts, all decrypt
- *   .count x { struct certificates_record, name, chain, key; padded with zeros to 8 bytes }
+ *   .count x { struct certificates_record, name, chain, key, ocsp; padded with zeros to 8 bytes }
  *
  * Names are "namespace/secret", as the snapshot's secret_name and ca_name. A record without a key
- * is a bundle of CA certificates by which backends are verified. Chain and key are PEM.
+ * is a bundle of CA certificates by which backends are verified. Chain and key are PEM, ocsp is an
+ * OCSP response in DER (RFC 6960) that goes with the certificate, or nothing.
  */
 #ifndef SLUICE_PROXY_CERTIFICATES_H
 #define SLUICE_PROXY_CERTIFICATES_H
@@ -42,7 +43,7 @@ struct certificates_record {
 	uint32_t name_bytes;
 	uint32_t chain_bytes;
 	uint32_t key_bytes;
-	uint32_t pad;
+	uint32_t ocsp_bytes;
 };
 
 /* One certificate or CA bundle as both sides see it; slices, not NUL-terminated, borrowed. */
@@ -53,6 +54,8 @@ struct certificate {
 	size_t chain_bytes;
 	const char *key; /* PEM; key_bytes 0: CA bundle */
 	size_t key_bytes;
+	const char *ocsp; /* DER; ocsp_bytes 0: none */
+	size_t ocsp_bytes;
 };
 
 /**

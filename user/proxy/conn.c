@@ -14,8 +14,6 @@
 #define DISCARD_MS        5000u
 #define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
 
-static void read_head(struct conn *conn);
-
 static struct conn *conn_of(struct exchange *x)
 {
 	return x->owner;
@@ -47,6 +45,7 @@ void conn_close(struct conn *conn)
 	if (conn->exchange)
 		exchange_discard(conn->exchange);
 	conn->exchange = NULL;
+	pool_forget_client(worker, conn->peer.id);
 	task_cancel(&conn->next);
 	worker_timer_drop(worker, &conn->timer);
 	http1_reader_release(&conn->reader);
@@ -184,7 +183,7 @@ static const struct exchange_client client = {
 
 /* ---- the head of a request ---------------------------------------------------------------------- */
 
-static struct exchange *begin(struct conn *conn)
+struct exchange *conn_begin_exchange(struct conn *conn)
 {
 	struct exchange *x = exchange_new(conn->worker);
 
@@ -262,7 +261,7 @@ static enum preface looks_like_http2(const struct conn *conn)
 	return bytes == sizeof(text) - 1 ? PREFACE_YES : PREFACE_MAYBE;
 }
 
-static void read_head(struct conn *conn)
+void conn_read(struct conn *conn)
 {
 	const struct http1_limits *limits = &conn->worker->settings->limits;
 	struct exchange *x = conn->exchange;
@@ -280,7 +279,7 @@ static void read_head(struct conn *conn)
 		if (preface == PREFACE_NO) {
 			conn->served = true;
 			if (!x)
-				x = begin(conn);
+				x = conn_begin_exchange(conn);
 			err = x ? http1_request_parse(&x->request, buffer_head(conn->reader.buffer),
 						      http1_reader_bytes(&conn->reader), limits)
 				: -ENOMEM;
@@ -337,7 +336,7 @@ void conn_linger(struct conn *conn)
 	read_away(conn);
 }
 
-static void handshake(struct conn *conn)
+void conn_handshake(struct conn *conn)
 {
 	int err = tls_handshake(&conn->stream);
 
@@ -356,7 +355,7 @@ static void handshake(struct conn *conn)
 	}
 	conn->state = CONN_HEAD;
 	arm(conn, conn->worker->settings->client_head_timeout_ms);
-	read_head(conn);
+	conn_read(conn);
 }
 
 /* ---- events ------------------------------------------------------------------------------------- */
@@ -366,12 +365,16 @@ static void on_ready(struct stream *stream)
 	struct conn *conn = (struct conn *)stream;
 
 	switch (conn->state) {
+	case CONN_PROXY_HEADER:
+	case CONN_HELLO:
+		conn_opening(conn);
+		break;
 	case CONN_HANDSHAKE:
-		handshake(conn);
+		conn_handshake(conn);
 		break;
 	case CONN_HEAD:
 		if (!conn->next.next) /* else bytes of before come first, later in this turn */
-			read_head(conn);
+			conn_read(conn);
 		break;
 	case CONN_EXCHANGE:
 		if (stream->broken)
@@ -397,7 +400,7 @@ static void on_next(struct task *task)
 	if (conn->state == CONN_LINGER)
 		read_away(conn);
 	else
-		read_head(conn);
+		conn_read(conn);
 }
 
 static void on_timer(struct timer *timer)
@@ -447,17 +450,18 @@ int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
 		return err;
 	}
 	err = stream_open(&conn->stream, worker->epoll, fd, on_ready);
-	if (!err && peer->tls)
-		err = worker->tls ? tls_accept(worker->tls, &conn->stream) : -EPROTO;
 	if (err) {
-		stream_close(&conn->stream);
 		worker_timer_drop(worker, &conn->timer);
 		slab_put(&worker->conns, conn);
 		return err;
 	}
-	conn->state = peer->tls ? CONN_HANDSHAKE : CONN_HEAD;
+	if (settings_expects_proxy_header(worker->settings, peer->local_port, &peer->addr))
+		conn->state = CONN_PROXY_HEADER;
+	else
+		conn->state = peer->tls ? CONN_HELLO : CONN_HEAD;
 	conn->worker = worker;
 	conn->peer = *peer;
+	conn->peer.id = ++worker->conns_made;
 	conn->over_limit = (uint8_t)over_limit;
 	conn->timer.fn = on_timer;
 	conn->next.fn = on_next;

@@ -12,11 +12,13 @@
 struct http2_client;
 
 enum conn_state {
-	CONN_HANDSHAKE, /* of TLS */
-	CONN_HEAD,      /* between requests, or within a head */
-	CONN_EXCHANGE,  /* the exchange has the word */
-	CONN_DISCARD,   /* answered early: the rest of the request body is read and dropped */
-	CONN_HTTP2,     /* .http2 has the word from now on */
+	CONN_PROXY_HEADER, /* one is awaited */
+	CONN_HELLO,        /* the ClientHello is awaited */
+	CONN_HANDSHAKE,    /* of TLS */
+	CONN_HEAD,         /* between requests, or within a head */
+	CONN_EXCHANGE,     /* the exchange has the word */
+	CONN_DISCARD,      /* answered early: the rest of the request body is read and dropped */
+	CONN_HTTP2,        /* .http2 has the word from now on */
 	CONN_LINGER, /* our side is shut: reads until the client shuts his, so that he can read */
 };
 
@@ -55,5 +57,19 @@ void conn_close(struct conn *conn);
 
 /* Shuts our side and reads until the client shuts his, so that what was sent arrives. */
 void conn_linger(struct conn *conn);
+
+/* ---- between conn.c and conn_open.c -------------------------------------------------------------- */
+
+/* Goes on with what comes before the handshake or the first request. */
+void conn_opening(struct conn *conn);
+
+/* Goes on with the TLS handshake, then with what was agreed on. */
+void conn_handshake(struct conn *conn);
+
+/* Reads the head of a request. */
+void conn_read(struct conn *conn);
+
+/* Return: the exchange of this conn, to be told what is asked; NULL: no memory. */
+struct exchange *conn_begin_exchange(struct conn *conn);
 
 #endif /* SLUICE_PROXY_CONN_H */

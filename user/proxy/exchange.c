@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -60,6 +61,7 @@ void exchange_discard(struct exchange *x)
 	access_record_free(x->record);
 	tls_profile_put(x->tls);
 	routing_put(x->routing);
+	free(x->tunnel_route);
 	slab_put(&worker->exchanges, x);
 }
 
@@ -250,7 +252,7 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 		access_record_note(x->record, why);
 	if (status == 408 || status == 504)
 		x->worker->stats->timeouts++;
-	if (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD) {
+	if (x->tunnel_route || (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD)) {
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}
@@ -319,7 +321,8 @@ static void end(struct exchange *x, bool aborted)
 
 	if (aborted && !x->status)
 		x->status = STATUS_CLIENT_GONE;
-	count(x);
+	if (!x->tunnel_route) /* it is no request */
+		count(x);
 	exchange_let_go(x, false);
 	if (x->record)
 		access_log_exchange(&worker->log, x, aborted);

@@ -12,6 +12,7 @@
  *   exchange_upstream.c picking, connecting, retries, failures
  *   exchange_relay.c    request out, response in, tunnels
  *   exchange_answer.c   heads of answers
+ *   exchange_tunnel.c   connections that are passed through, and tunnels in general
  *   exchange_added.c    fields that the route adds to a response
  *   exchange_rewrite.c  the path that the backend gets
  *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
@@ -46,6 +47,7 @@ struct exchange_client {
 
 /* The client's connection, as all its exchanges see it. */
 struct exchange_peer {
+	uint64_t id; /* of the conn in its worker, from 1 */
 	struct inet_addr addr, local;
 	uint16_t port, local_port; /* host order */
 	bool tls;
@@ -74,7 +76,8 @@ struct exchange {
 
 	/* the exchange's own */
 	struct routing *routing;        /* one reference */
-	const struct route *route;      /* borrowed from routing */
+	const struct route *route;      /* borrowed from routing, or .tunnel_route */
+	struct route *tunnel_route;     /* owned; of TLS that is passed through, else NULL */
 	struct upstream_conn *upstream; /* owned while in use */
 	struct tls_profile *tls;        /* one reference: how the backends are spoken to */
 	struct picker_tried tried;
@@ -133,6 +136,13 @@ void exchange_discard(struct exchange *exchange);
  */
 void exchange_begin(struct exchange *exchange);
 
+/**
+ * exchange_pass_through - no request comes: the client's bytes go to a backend as they are
+ * @settings: borrowed until it returns, of the routing table in force
+ * In place of exchange_begin(); then exchange_run(). Without a backend the exchange is aborted.
+ */
+void exchange_pass_through(struct exchange *exchange, const struct snapshot_tls *settings);
+
 /* Drives what can go on. The exchange may have ended when this returns. */
 void exchange_run(struct exchange *exchange);
 
@@ -182,6 +192,7 @@ void exchange_arm(struct exchange *exchange);
 bool exchange_body_over_limit(const struct exchange *exchange);
 void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
 void exchange_connect(struct exchange *exchange);
+void exchange_begin_tunnel(struct exchange *exchange);
 void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
 void exchange_let_go(struct exchange *exchange, bool reuse);
 

@@ -77,6 +77,11 @@ static void run_connect(struct exchange *x)
 		exchange_upstream_failed(x, err, "connect");
 		return;
 	}
+	if (x->tunnel_route) {
+		exchange_begin_tunnel(x);
+		exchange_arm(x);
+		return;
+	}
 	run_up(x);
 	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
 		x->phase = EXCHANGE_HEAD;
@@ -110,23 +115,6 @@ static void end_head(struct exchange *x)
 	x->response_buffer = NULL;
 }
 
-static void begin_tunnel(struct exchange *x)
-{
-	struct upstream_conn *u = x->upstream;
-
-	http1_reader_body(&u->reader, HTTP1_FRAMING_CLOSE, 0, 0);
-	if (http1_writer_begin(&x->request_writer, &u->stream, &x->worker->buffers, NULL,
-			       HTTP1_FRAMING_CLOSE)) {
-		x->phase = EXCHANGE_ABORTED;
-		return;
-	}
-	x->request_sink = &x->request_writer.sink;
-	x->request_writer.shut_when_done = true;
-	x->up = (struct relay){ 0 };
-	x->request_done = false;
-	x->phase = EXCHANGE_TUNNEL;
-}
-
 /* A final head: sent on, and the body set up. */
 static void take_final(struct exchange *x, const struct http1_response *response)
 {
@@ -153,7 +141,7 @@ static void take_final(struct exchange *x, const struct http1_response *response
 	}
 	http1_reader_drop(reader, head_bytes);
 	if (tunnel) {
-		begin_tunnel(x);
+		exchange_begin_tunnel(x);
 	} else {
 		/* The fields of the request were forwarded long ago: room for trailers. */
 		reader->trailer_items = takes_trailers(x) ? x->fields : NULL;

@@ -63,7 +63,11 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 
 	if (tls && !x->tls)
 		err = tls_client_profile(x->worker->tls_client, &wish, &x->tls);
-	*way = (struct upstream_way){ .tls = x->tls };
+	*way = (struct upstream_way){
+		.tls = x->tls,
+		.proxy_protocol = route->proxy_protocol_out,
+		.peer = x->peer,
+	};
 	return err;
 }
 

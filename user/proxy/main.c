@@ -5,7 +5,7 @@
  *   main.c settings.c sandbox.c         start, flags, what the process may do
  *   worker.c timers.c slab.c buffer.c   the loop and its memory
  *   listener.c control_server.c         who comes in: clients, sluiced
- *   conn.c                              a client connection, HTTP/1.x
+ *   conn.c conn_open.c                  a client connection, HTTP/1.x
  *   exchange*.c                         one request with its response
  *   relay.c http1_reader.c http1_writer.c stream.c   bodies, framing, sockets
  *   picker.c backend_notes.c health.c pool.c upstream.c maps.c routing.c   where a request goes

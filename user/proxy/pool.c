@@ -27,6 +27,7 @@ static void unlink_idle(struct pool *pool, struct upstream_conn *u)
 	u->newer = u->older = u->lru_newer = u->lru_older = NULL;
 	pool->backends[u->backend_id].count--;
 	pool->idle_count--;
+	pool->own_count -= u->client_id != 0;
 }
 
 static void link_idle(struct pool *pool, struct upstream_conn *u)
@@ -45,6 +46,7 @@ static void link_idle(struct pool *pool, struct upstream_conn *u)
 		pool->lru_oldest = u;
 	pool->lru_newest = u;
 	pool->idle_count++;
+	pool->own_count += u->client_id != 0;
 }
 
 static void close_idle(struct pool *pool, struct upstream_conn *u)
@@ -145,6 +147,20 @@ void pool_put(struct upstream_conn *u)
 	link_idle(pool, u);
 	if (!pool->sweep.deadline_ms)
 		timers_arm(&worker->timers, &pool->sweep, worker->now_ms + SWEEP_MS);
+}
+
+void pool_forget_client(struct worker *worker, uint64_t client_id)
+{
+	struct pool *pool = &worker->pool;
+	struct upstream_conn *u = pool->own_count ? pool->lru_oldest : NULL;
+
+	while (u) {
+		struct upstream_conn *newer = u->lru_newer;
+
+		if (u->client_id == client_id)
+			close_idle(pool, u);
+		u = newer;
+	}
 }
 
 void pool_on_idle(struct upstream_conn *u)

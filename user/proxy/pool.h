@@ -25,6 +25,7 @@ struct pool {
 	struct timer sweep;
 	uint32_t backends_max;
 	uint32_t idle_count;
+	uint32_t own_count; /* of the idle ones, those that serve one client alone */
 };
 
 int pool_init(struct worker *worker);
@@ -37,6 +38,9 @@ struct upstream_conn *pool_get(struct worker *worker, const struct backend_view 
 
 /* Keeps a connection whose exchange ended well, or closes it. */
 void pool_put(struct upstream_conn *upstream);
+
+/* Closes the idle connections that serve this client alone: it is gone. */
+void pool_forget_client(struct worker *worker, uint64_t client_id);
 
 /* An idle connection has something to say: its end, or what nobody asked for. */
 void pool_on_idle(struct upstream_conn *upstream);

@@ -23,6 +23,7 @@ struct routing {
 	pcre2_match_context *match_limits; /* owned */
 	uint32_t regex_count;
 	uint32_t groups_count; /* of the last match, in .match */
+	bool passes_through;
 };
 
 static void compile(struct routing *routing, uint32_t index)
@@ -74,6 +75,7 @@ int routing_open(int fd, struct routing **out)
 	err = compile_all(routing);
 	if (err)
 		goto out;
+	routing->passes_through = snapshot_passes_through(routing->snapshot);
 	*out = routing;
 	routing = NULL;
 out:
@@ -103,6 +105,21 @@ void routing_put(struct routing *routing)
 const struct snapshot *routing_snapshot(const struct routing *routing)
 {
 	return routing->snapshot;
+}
+
+bool routing_passes_through(const struct routing *routing)
+{
+	return routing && routing->passes_through;
+}
+
+const struct snapshot_tls *routing_tls_of(const struct routing *routing, const char *server_name,
+					  size_t bytes)
+{
+	struct http_host host;
+
+	if (!routing || http_host_parse(server_name, bytes, &host) || host.port)
+		return NULL;
+	return snapshot_tls_of(routing->snapshot, host.name, http_host_route_bytes(&host));
 }
 
 static bool regex_matches(void *ctx, uint32_t index, const char *path, size_t path_bytes)

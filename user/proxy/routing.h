@@ -23,6 +23,13 @@ void routing_put(struct routing *routing); /* takes NULL; the last one closes th
 
 const struct snapshot *routing_snapshot(const struct routing *routing);
 
+/* True if there is a host whose TLS is passed through. */
+bool routing_passes_through(const struct routing *routing);
+
+/* TLS settings of a server name as clients send it; borrowed while a reference is held; NULL: none. */
+const struct snapshot_tls *routing_tls_of(const struct routing *routing, const char *server_name,
+					  size_t bytes);
+
 /* Borrowed while a reference is held; NULL: no route. */
 const struct route *routing_match(struct routing *routing, const struct http_host *host,
 				  struct http_slice path);

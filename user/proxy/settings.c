@@ -16,6 +16,7 @@ enum option_kind {
 	KIND_HASH,
 	KIND_MS,
 	KIND_RANGE,
+	KIND_PROXY_PEERS,
 	KIND_PORT,
 	KIND_ACCESS_LOG,
 	KIND_LOG_FORMAT,
@@ -76,6 +77,8 @@ static const struct option_row rows[] = {
 	  "buffers of 17 KB in use (0: unlimited); then 503" },
 	{ "trust", KIND_RANGE, 0, 0, 0, "ADDRESS[/BITS]",
 	  "believe X-Forwarded-* of these peers; may be repeated" },
+	{ "proxy-protocol-in", KIND_PROXY_PEERS, 0, 0, 0, "PORT=ADDRESS[/BITS]",
+	  "conns of these peers to PORT begin with a PROXY header; may be repeated" },
 	{ "allow-underscores", KIND_FLAG, AT(underscores), 0, 0, NULL,
 	  "forward fields with _ in the name" },
 	{ "h2c", KIND_FLAG, AT(h2c), 0, 0, NULL,
@@ -122,7 +125,8 @@ static int parse_number(const char *text, int base, uint64_t least, uint64_t mos
 	return 0;
 }
 
-static int add_range(struct settings *settings, const char *text)
+/* "ADDRESS" or "ADDRESS/BITS". Return: 0; -EINVAL. */
+static int parse_range(const char *text, struct inet_range *out)
 {
 	struct inet_range range = { .prefix_bits = 128 };
 	char addr[INET_ADDR_TEXT_MAX];
@@ -130,7 +134,7 @@ static int add_range(struct settings *settings, const char *text)
 	uint64_t bits;
 	bool v4;
 
-	if (settings->trusted_count == SETTINGS_TRUSTED_MAX || addr_bytes >= sizeof(addr))
+	if (addr_bytes >= sizeof(addr))
 		return -EINVAL;
 	memcpy(addr, text, addr_bytes);
 	addr[addr_bytes] = '\0';
@@ -142,7 +146,36 @@ static int add_range(struct settings *settings, const char *text)
 			return -EINVAL;
 		range.prefix_bits = (uint8_t)(bits + (v4 ? 96 : 0));
 	}
-	settings->trusted[settings->trusted_count++] = range;
+	*out = range;
+	return 0;
+}
+
+static int add_trusted(struct settings *settings, const char *text)
+{
+	if (settings->trusted_count == SETTINGS_TRUSTED_MAX ||
+	    parse_range(text, &settings->trusted[settings->trusted_count]))
+		return -EINVAL;
+	settings->trusted_count++;
+	return 0;
+}
+
+/* "PORT=ADDRESS/BITS" */
+static int add_proxy_peers(struct settings *settings, const char *text)
+{
+	struct proxy_peers *peers = &settings->proxy_peers[settings->proxy_peers_count];
+	const char *equals = strchr(text, '=');
+	char port_text[8];
+	uint64_t port;
+
+	if (!equals || (size_t)(equals - text) >= sizeof(port_text) ||
+	    settings->proxy_peers_count == SETTINGS_TRUSTED_MAX)
+		return -EINVAL;
+	memcpy(port_text, text, (size_t)(equals - text));
+	port_text[equals - text] = '\0';
+	if (parse_number(port_text, 10, 1, 65535, &port) || parse_range(equals + 1, &peers->range))
+		return -EINVAL;
+	peers->port = (uint16_t)port;
+	settings->proxy_peers_count++;
 	return 0;
 }
 
@@ -169,7 +202,9 @@ static int set(struct settings *settings, const struct option_row *row, const ch
 		*(bool *)field = true;
 		return 0;
 	case KIND_RANGE:
-		return add_range(settings, text);
+		return add_trusted(settings, text);
+	case KIND_PROXY_PEERS:
+		return add_proxy_peers(settings, text);
 	case KIND_ACCESS_LOG:
 		return set_access_log(text, field);
 	case KIND_LOG_FORMAT:
@@ -247,18 +282,31 @@ int settings_parse(int argc, char **argv, struct settings *out)
 	return 0;
 }
 
+static bool range_holds(const struct inet_range *range, const struct inet_addr *addr)
+{
+	size_t bytes = range->prefix_bits / 8;
+	uint8_t mask = (uint8_t)(0xff00 >> (range->prefix_bits % 8));
+
+	if (memcmp(range->addr.bytes, addr->bytes, bytes))
+		return false;
+	return bytes == 16 || !((range->addr.bytes[bytes] ^ addr->bytes[bytes]) & mask);
+}
+
 bool settings_trusts(const struct settings *settings, const struct inet_addr *addr)
 {
-	for (uint32_t i = 0; i < settings->trusted_count; i++) {
-		const struct inet_range *range = &settings->trusted[i];
-		size_t bytes = range->prefix_bits / 8;
-		uint8_t mask = (uint8_t)(0xff00 >> (range->prefix_bits % 8));
-
-		if (memcmp(range->addr.bytes, addr->bytes, bytes))
-			continue;
-		if (bytes == 16 || !((range->addr.bytes[bytes] ^ addr->bytes[bytes]) & mask))
+	for (uint32_t i = 0; i < settings->trusted_count; i++)
+		if (range_holds(&settings->trusted[i], addr))
 			return true;
-	}
+	return false;
+}
+
+bool settings_expects_proxy_header(const struct settings *settings, uint16_t port,
+				   const struct inet_addr *addr)
+{
+	for (uint32_t i = 0; i < settings->proxy_peers_count; i++)
+		if (settings->proxy_peers[i].port == port &&
+		    range_holds(&settings->proxy_peers[i].range, addr))
+			return true;
 	return false;
 }
 

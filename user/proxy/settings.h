@@ -22,6 +22,11 @@ struct inet_range {
 	uint8_t prefix_bits; /* of the 128 of struct inet_addr */
 };
 
+struct proxy_peers {
+	uint16_t port; /* of ours, host order */
+	struct inet_range range;
+};
+
 struct settings {
 	uint32_t worker;
 	uint64_t settings_hash;
@@ -48,6 +53,8 @@ struct settings {
 
 	struct inet_range trusted[SETTINGS_TRUSTED_MAX]; /* whose X-Forwarded-* are believed */
 	uint32_t trusted_count;
+	struct proxy_peers proxy_peers[SETTINGS_TRUSTED_MAX]; /* who begins with a PROXY header */
+	uint32_t proxy_peers_count;
 	bool underscores; /* names with '_' pass */
 
 	bool h2c;                  /* HTTP/2 without TLS is taken where a client begins with it */
@@ -69,6 +76,10 @@ int settings_parse(int argc, char **argv, struct settings *out);
 
 /* True if @addr is in one of the trusted ranges. */
 bool settings_trusts(const struct settings *settings, const struct inet_addr *addr);
+
+/* True if connections of @addr to @port begin with a PROXY header. */
+bool settings_expects_proxy_header(const struct settings *settings, uint16_t port,
+				   const struct inet_addr *addr);
 
 bool settings_is_https_port(const struct settings *settings, uint16_t port);
 

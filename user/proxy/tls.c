@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "proxy/http_host.h"
 #include "proxy/routing.h"
 #include "proxy/tls_internal.h"
 #include "proxy/tls_store.h"
@@ -44,17 +43,12 @@ static int on_certificate(SSL *ssl, void *ctx)
 	struct tls *tls = ctx;
 	const char *server_name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	const struct snapshot_tls *settings = NULL;
-	const struct snapshot *snapshot;
 	const char *secret = NULL;
-	struct http_host host;
 
-	if (*tls->routing && server_name &&
-	    !http_host_parse(server_name, strlen(server_name), &host)) {
-		snapshot = routing_snapshot(*tls->routing);
-		settings = snapshot_tls_of(snapshot, host.name, http_host_route_bytes(&host));
-		if (settings && settings->secret_name)
-			secret = snapshot_text(snapshot, settings->secret_name);
-	}
+	if (server_name)
+		settings = routing_tls_of(*tls->routing, server_name, strlen(server_name));
+	if (settings && settings->secret_name)
+		secret = snapshot_text(routing_snapshot(*tls->routing), settings->secret_name);
 	return tls_store_use(tls->store, secret, ssl) ? 0 : 1;
 }
 
@@ -103,6 +97,16 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	return i == 0 && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2; /* 2: give a new ticket */
 }
 
+/* on_certificate() has set the response, if there is one. */
+static int on_status_request(SSL *ssl, void *ctx)
+{
+	const unsigned char *response;
+
+	(void)ctx;
+	return SSL_get_tlsext_status_ocsp_resp(ssl, &response) > 0 ? SSL_TLSEXT_ERR_OK
+								   : SSL_TLSEXT_ERR_NOACK;
+}
+
 /* ---- protocols ---------------------------------------------------------------------------------- */
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
@@ -144,6 +148,7 @@ static int set_up(struct tls *tls)
 	SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
 	SSL_CTX_set_num_tickets(ctx, 1);
 	SSL_CTX_set_cert_cb(ctx, on_certificate, tls);
+	SSL_CTX_set_tlsext_status_cb(ctx, on_status_request);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, tls);
 	return 0;
 }

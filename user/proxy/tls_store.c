@@ -2,28 +2,16 @@
 #include "proxy/tls_store.h"
 
 #include <errno.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "base/strmap.h"
-
-#define SELF_SIGNED_DAYS 3650
-
-/* One certificate with its key; shared by the stores that hold it. */
-struct tls_certificate {
-	unsigned int refs;
-	unsigned char digest[SHA256_DIGEST_LENGTH]; /* of the PEM texts */
-	X509 *leaf;                                 /* owned */
-	STACK_OF(X509) * chain;                     /* owned; without the leaf */
-	EVP_PKEY *key;                              /* owned; OpenSSL zeroes it */
-};
+#include "proxy/tls_certificate.h"
 
 struct tls_store {
 	struct strmap by_name;               /* "ns/secret" -> struct tls_certificate, one ref */
@@ -33,70 +21,6 @@ struct tls_store {
 	uint32_t ticket_keys_count;
 };
 
-/* ---- one certificate ---------------------------------------------------------------------------- */
-
-static void certificate_put(struct tls_certificate *c)
-{
-	if (!c || --c->refs)
-		return;
-	X509_free(c->leaf);
-	sk_X509_pop_free(c->chain, X509_free);
-	EVP_PKEY_free(c->key);
-	free(c);
-}
-
-static struct tls_certificate *certificate_get(struct tls_certificate *c)
-{
-	c->refs++;
-	return c;
-}
-
-/* Never asks a terminal for the pass phrase of an encrypted key: such a key does not load. */
-static int no_pass_phrase(char *buffer, int size, int writing, void *ctx)
-{
-	(void)buffer;
-	(void)size;
-	(void)writing;
-	(void)ctx;
-	return -1;
-}
-
-static int read_chain(struct tls_certificate *c, const struct certificate *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem->chain, (int)pem->chain_bytes);
-	X509 *issuer;
-	int err = -EIO;
-
-	if (!bio)
-		return -ENOMEM;
-	c->leaf = PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL);
-	c->chain = sk_X509_new_null();
-	if (!c->leaf || !c->chain)
-		goto out;
-	while ((issuer = PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL)) != NULL) {
-		if (!sk_X509_push(c->chain, issuer)) {
-			X509_free(issuer);
-			goto out;
-		}
-	}
-	ERR_clear_error(); /* the end of the file is told as an error */
-	err = 0;
-out:
-	BIO_free(bio);
-	return err;
-}
-
-static int read_key(struct tls_certificate *c, const struct certificate *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem->key, (int)pem->key_bytes);
-
-	if (!bio)
-		return -ENOMEM;
-	c->key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
-	BIO_free(bio);
-	return c->key && X509_check_private_key(c->leaf, c->key) == 1 ? 0 : -EIO;
-}
-
 void tls_store_digest(const struct certificate *pem, unsigned char out[SHA256_DIGEST_LENGTH])
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -104,6 +28,7 @@ void tls_store_digest(const struct certificate *pem, unsigned char out[SHA256_DI
 		  EVP_DigestUpdate(ctx, &pem->chain_bytes, sizeof(pem->chain_bytes)) &&
 		  EVP_DigestUpdate(ctx, pem->chain, pem->chain_bytes) &&
 		  EVP_DigestUpdate(ctx, pem->key, pem->key_bytes) &&
+		  EVP_DigestUpdate(ctx, pem->ocsp, pem->ocsp_bytes) &&
 		  EVP_DigestFinal_ex(ctx, out, NULL);
 
 	if (!ok) /* random: equal to no other, so nothing is shared */
@@ -111,76 +36,21 @@ void tls_store_digest(const struct certificate *pem, unsigned char out[SHA256_DI
 	EVP_MD_CTX_free(ctx);
 }
 
-static struct tls_certificate *certificate_load(const struct certificate *pem,
-						const unsigned char *digest)
+static struct tls_certificate *load(const struct certificate *pem, const unsigned char *digest)
 {
-	struct tls_certificate *c = calloc(1, sizeof(*c));
-	const char *what = "certificate";
-	int err = -ENOMEM;
+	struct tls_certificate *c;
+	const char *fault = "";
+	int err = tls_certificate_load(pem, &c, &fault);
 
-	if (c) {
-		c->refs = 1;
-		memcpy(c->digest, digest, sizeof(c->digest));
-		err = read_chain(c, pem);
-		if (!err) {
-			what = "key (not PEM, encrypted, or not of this certificate)";
-			err = read_key(c, pem);
-		}
-	}
 	if (err) {
-		log_warn("proxy: TLS secret %.*s: its %s does not load; the default certificate "
-			 "serves its hosts",
-			 (int)pem->name_bytes, pem->name, what);
-		ERR_clear_error();
-		certificate_put(c);
+		log_warn("proxy: TLS secret %.*s %s; the default certificate serves its hosts",
+			 (int)pem->name_bytes, pem->name,
+			 err == -ENOMEM ? strerror(ENOMEM) : fault);
 		return NULL;
 	}
+	memcpy(c->digest, digest, sizeof(c->digest));
 	return c;
 }
-
-/* ---- the one made at start ---------------------------------------------------------------------- */
-
-static int sign_self(struct tls_certificate *c)
-{
-	X509_NAME *name = X509_get_subject_name(c->leaf);
-	uint64_t serial;
-
-	if (RAND_bytes((unsigned char *)&serial, sizeof(serial)) != 1)
-		return -EIO;
-	if (!X509_set_version(c->leaf, X509_VERSION_3) ||
-	    !ASN1_INTEGER_set_uint64(X509_get_serialNumber(c->leaf), serial) ||
-	    !X509_gmtime_adj(X509_getm_notBefore(c->leaf), -3600) ||
-	    !X509_time_adj_ex(X509_getm_notAfter(c->leaf), SELF_SIGNED_DAYS, 0, NULL) ||
-	    !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-					(const unsigned char *)"Sluice default certificate", -1, -1,
-					0) ||
-	    !X509_set_issuer_name(c->leaf, name) || !X509_set_pubkey(c->leaf, c->key) ||
-	    !X509_sign(c->leaf, c->key, EVP_sha256()))
-		return -EIO;
-	return 0;
-}
-
-static int make_self_signed(struct tls_certificate **out)
-{
-	struct tls_certificate *c = calloc(1, sizeof(*c));
-	int err = -EIO;
-
-	if (!c)
-		return -ENOMEM;
-	c->refs = 1;
-	c->key = EVP_EC_gen("P-256");
-	c->leaf = X509_new();
-	if (c->key && c->leaf)
-		err = sign_self(c);
-	if (err) {
-		certificate_put(c);
-		return err;
-	}
-	*out = c;
-	return 0;
-}
-
-/* ---- the store ---------------------------------------------------------------------------------- */
 
 int tls_store_new(struct tls_store **out)
 {
@@ -189,12 +59,12 @@ int tls_store_new(struct tls_store **out)
 
 	if (!store)
 		return -ENOMEM;
-	err = make_self_signed(&store->self_signed);
+	err = tls_certificate_self_signed(&store->self_signed);
 	if (err) {
 		tls_store_free(store);
 		return err;
 	}
-	store->fallback = certificate_get(store->self_signed);
+	store->fallback = tls_certificate_get(store->self_signed);
 	*out = store;
 	return 0;
 }
@@ -207,10 +77,10 @@ void tls_store_free(struct tls_store *store)
 	if (!store)
 		return;
 	while ((entry = strmap_next(&store->by_name, &position)) != NULL)
-		certificate_put(entry->value);
+		tls_certificate_put(entry->value);
 	strmap_clear(&store->by_name);
-	certificate_put(store->fallback);
-	certificate_put(store->self_signed);
+	tls_certificate_put(store->fallback);
+	tls_certificate_put(store->self_signed);
 	OPENSSL_cleanse(store->ticket_keys, sizeof(store->ticket_keys));
 	free(store);
 }
@@ -232,17 +102,17 @@ static int add(struct tls_store *store, const struct tls_store *before,
 	tls_store_digest(pem, digest);
 	known = strmap_get(&before->by_name, name);
 	if (known && !memcmp(known->digest, digest, sizeof(digest)))
-		c = certificate_get(known);
+		c = tls_certificate_get(known);
 	else
-		c = certificate_load(pem, digest);
+		c = load(pem, digest);
 	if (!c)
 		return 0;
 	if (is_default) {
-		certificate_put(store->fallback);
-		store->fallback = certificate_get(c);
+		tls_certificate_put(store->fallback);
+		store->fallback = tls_certificate_get(c);
 	}
 	err = strmap_put(&store->by_name, name, c, &old);
-	certificate_put(err ? c : old);
+	tls_certificate_put(err ? c : old);
 	return err;
 }
 
@@ -255,8 +125,8 @@ int tls_store_load(const struct certificates *set, const struct tls_store *befor
 
 	if (!store)
 		return -ENOMEM;
-	store->self_signed = certificate_get(before->self_signed);
-	store->fallback = certificate_get(before->self_signed);
+	store->self_signed = tls_certificate_get(before->self_signed);
+	store->fallback = tls_certificate_get(before->self_signed);
 	store->ticket_keys_count = header->ticket_keys_count;
 	memcpy(store->ticket_keys, certificates_ticket_keys(set),
 	       header->ticket_keys_count * sizeof(store->ticket_keys[0]));
@@ -273,13 +143,29 @@ int tls_store_load(const struct certificates *set, const struct tls_store *befor
 	return 0;
 }
 
+static int staple(const struct tls_certificate *c, SSL *ssl)
+{
+	unsigned char *copy; /* OpenSSL's once it is set */
+
+	if (!c->ocsp || SSL_get_tlsext_status_type(ssl) != TLSEXT_STATUSTYPE_ocsp ||
+	    time(NULL) >= c->ocsp_until_s)
+		return 0;
+	copy = OPENSSL_memdup(c->ocsp, c->ocsp_bytes);
+	if (!copy)
+		return -ENOMEM;
+	SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)c->ocsp_bytes);
+	return 0;
+}
+
 int tls_store_use(const struct tls_store *store, const char *name, SSL *ssl)
 {
 	const struct tls_certificate *c = name ? strmap_get(&store->by_name, name) : NULL;
 
 	if (!c)
 		c = store->fallback;
-	return SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) == 1 ? 0 : -EIO;
+	if (SSL_use_cert_and_key(ssl, c->leaf, c->key, c->chain, 1) != 1)
+		return -EIO;
+	return staple(c, ssl);
 }
 
 const struct certificates_ticket_key *tls_store_ticket_keys(const struct tls_store *store,

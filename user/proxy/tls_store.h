@@ -31,7 +31,7 @@ int tls_store_load(const struct certificates *set, const struct tls_store *befor
 		   struct tls_store **out);
 
 /**
- * tls_store_use - give a connection the certificate of a name
+ * tls_store_use - give a connection the certificate of a name, with its OCSP response if asked for
  * @name: "namespace/secret"; NULL or unknown: the default certificate
  * Return: 0; -EIO.
  */

@@ -87,6 +87,12 @@ int upstream_connect(struct worker *worker, const struct backend_view *backend,
 	u->source = &u->reader.source;
 	u->backend_id = backend->id;
 	u->backend_generation = backend->generation;
+	if (way->proxy_protocol) {
+		u->proxy_protocol = way->proxy_protocol;
+		u->client_id = way->peer->id;
+		u->ends = (struct proxy_ends){ way->peer->addr, way->peer->local, way->peer->port,
+					       way->peer->local_port };
+	}
 	u->tls = way->tls ? tls_profile_get(way->tls) : NULL;
 	http1_reader_init(&u->reader, &u->stream, &worker->buffers);
 	worker->stats->upstream_conns_open++;
@@ -105,6 +111,18 @@ static int connect_error(const struct stream *stream)
 	return err ? -err : -ECONNRESET;
 }
 
+/* A socket that was just connected takes so few bytes whole. */
+static int send_proxy_header(const struct upstream_conn *u)
+{
+	char header[PROXY_HEADER_WRITE_MAX];
+	size_t bytes = proxy_header_write(u->proxy_protocol, &u->ends, header);
+	ssize_t sent = send(u->stream.fd, header, bytes, MSG_NOSIGNAL);
+
+	if (sent < 0)
+		return -errno;
+	return (size_t)sent == bytes ? 0 : -ENOBUFS;
+}
+
 int upstream_open(struct upstream_conn *u)
 {
 	int err;
@@ -114,6 +132,9 @@ int upstream_open(struct upstream_conn *u)
 			return connect_error(&u->stream);
 		if (!u->stream.writable)
 			return -EAGAIN;
+		err = u->proxy_protocol ? send_proxy_header(u) : 0;
+		if (err)
+			return err;
 		u->connected = true;
 	}
 	err = u->tls ? tls_handshake(&u->stream) : 0;
@@ -124,7 +145,8 @@ int upstream_open(struct upstream_conn *u)
 
 bool upstream_is(const struct upstream_conn *u, const struct upstream_way *way)
 {
-	return u->tls == way->tls;
+	return u->tls == way->tls && u->proxy_protocol == way->proxy_protocol &&
+	       u->client_id == (way->proxy_protocol ? way->peer->id : 0);
 }
 
 void upstream_close(struct upstream_conn *u)

@@ -3,21 +3,26 @@
  * upstream.h - one connection to a backend
  *
  * How a route wants its backends to be spoken to is a way; a connection serves exchanges of its own
- * way alone. It is connected in steps that upstream_open() goes on with: TCP, TLS.
+ * way alone, and those of one client alone if it began with that one's addresses. It is connected in
+ * steps that upstream_open() goes on with: TCP, PROXY header, TLS.
  */
 #ifndef SLUICE_PROXY_UPSTREAM_H
 #define SLUICE_PROXY_UPSTREAM_H
 
 #include "proxy/http1_io.h"
 #include "proxy/maps.h"
+#include "proxy/proxy_header.h"
 #include "proxy/tls_client.h"
 
 struct exchange;
+struct exchange_peer;
 struct upstream_conn;
 struct worker;
 
 struct upstream_way {
 	struct tls_profile *tls; /* borrowed; NULL: plain */
+	uint8_t proxy_protocol;  /* version of the header that goes before all else; 0: none */
+	const struct exchange_peer *peer; /* borrowed: whom that header is about */
 };
 
 /* What an exchange asks of the connection to its backend, which may be one stream of many on it. */
@@ -41,10 +46,13 @@ struct upstream_conn {
 	struct upstream_conn *newer, *older;         /* idle ones of the same backend */
 	struct upstream_conn *lru_newer, *lru_older; /* all idle ones */
 	struct tls_profile *tls;                     /* one reference; NULL: plain */
+	uint64_t client_id;     /* of its conn: serves no other; 0: serves all */
+	struct proxy_ends ends; /* with .proxy_protocol */
 	uint64_t idle_since_ms;
 	uint32_t backend_id, backend_generation;
-	bool connected; /* TCP is */
-	bool reused;    /* has served an exchange before */
+	uint8_t proxy_protocol; /* as the way's */
+	bool connected;         /* TCP is, and the PROXY header was sent */
+	bool reused;            /* has served an exchange before */
 };
 
 /**

@@ -60,6 +60,7 @@ struct worker {
 	struct buffer_pool http2_frames;   /* HTTP/2: what is about to be written */
 	struct slab conns, exchanges, upstream_conns;
 	struct slab http2_clients, http2_streams;
+	uint64_t conns_made;
 	size_t timers_used; /* objects that hold room in .timers */
 
 	struct maps maps;

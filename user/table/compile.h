@@ -38,6 +38,9 @@ struct secret_entry {
 	char *namespace, *name; /* owned */
 	LIST_HEAD(, secret_use) uses;
 	uint32_t usable[TABLE_SECRET_CA + 1]; /* uses of each kind that are in force */
+	bool inspected;                       /* since it last changed */
+	const char *fault; /* of its certificate, not owned; NULL: it can be served */
+	int64_t end_unix_s;
 };
 
 /* One place that names a Secret; exactly one of the owners is set, or none (an option). */
@@ -434,7 +437,8 @@ int secret_use_add(struct table *table, const char *namespace, const char *name,
 		   struct secret_use *use);
 void secret_use_drop(struct table *table, struct secret_use *use);
 /* NULL if the Secret can be used so, else why it cannot, in words that go after its name. */
-const char *secret_fault(const struct model *model, const struct secret_use *use);
+const char *secret_fault(const struct table *table, const struct model *model,
+			 const struct secret_use *use);
 /* Marks who names the Secret. Return: 0; -ENOMEM. */
 int secret_changed(struct table *table, const char *namespace, const char *name);
 /* Settles whether it is usable, and notes it if that is news. */

@@ -251,7 +251,7 @@ static int judge_certificate(struct work *work, struct claim *claim)
 
 	if (!claim->secret.secret)
 		return 0;
-	fault = secret_fault(work->model, &claim->secret);
+	fault = secret_fault(work->table, work->model, &claim->secret);
 	secret_use_judge(work->table, &claim->secret, !fault && claim == work->tls);
 	if (!fault || claim != work->tls)
 		return 0;

@@ -344,7 +344,7 @@ static int add_ca(struct work *work)
 	err = secret_use_add(work->table, entry->namespace, entry->policy.ca, &entry->ca);
 	if (err)
 		return err;
-	fault = secret_fault(work->model, &entry->ca);
+	fault = secret_fault(work->table, work->model, &entry->ca);
 	secret_use_judge(work->table, &entry->ca, !fault);
 	if (!fault)
 		return 0;

@@ -102,7 +102,7 @@ static int replace_ca(struct work *work, const struct model *model, const struct
 	}
 	if (err)
 		return err;
-	fault = secret_fault(model, &entry->ca);
+	fault = secret_fault(work->table, model, &entry->ca);
 	secret_use_judge(work->table, &entry->ca, !fault);
 	if (!fault)
 		return 0;

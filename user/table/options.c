@@ -213,7 +213,7 @@ static int compile_certificate(struct table *table, const struct model *model,
 		err = secret_use_add(table, namespace, slash + 1, use);
 	if (err)
 		return err;
-	fault = secret_fault(model, use);
+	fault = secret_fault(table, model, use);
 	secret_use_judge(table, use, !fault);
 	if (!fault)
 		return 0;

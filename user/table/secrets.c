@@ -92,7 +92,20 @@ static bool has_bytes(const uint8_t *data, size_t bytes, const char *text)
 	return data && memmem(data, bytes, text, strlen(text));
 }
 
-const char *secret_fault(const struct model *model, const struct secret_use *use)
+/* What the certificate itself is judged to be, once a change of the Secret. */
+static const char *certificate_fault(const struct table *table, const struct secret *secret,
+				     struct secret_entry *entry)
+{
+	if (!table->options.inspect)
+		return NULL;
+	if (!entry->inspected)
+		entry->fault = table->options.inspect(secret, &entry->end_unix_s);
+	entry->inspected = true;
+	return entry->fault;
+}
+
+const char *secret_fault(const struct table *table, const struct model *model,
+			 const struct secret_use *use)
 {
 	const struct secret *secret = (const struct secret *)model_get(
 		model, OBJECT_SECRET, use->secret->namespace, use->secret->name);
@@ -109,7 +122,7 @@ const char *secret_fault(const struct model *model, const struct secret_use *use
 		return "has no PEM certificate in tls.crt";
 	if (!has_bytes(secret->tls_key, secret->tls_key_bytes, "PRIVATE KEY-----"))
 		return "has no PEM private key in tls.key";
-	return NULL;
+	return certificate_fault(table, secret, use->secret);
 }
 
 int secret_changed(struct table *table, const char *namespace, const char *name)
@@ -125,6 +138,7 @@ int secret_changed(struct table *table, const char *namespace, const char *name)
 	if (!entry)
 		return 0;
 	table->changes.certificates = true;
+	entry->inspected = false;
 	LIST_FOREACH(use, &entry->uses, of_secret)
 	{
 		if (use->claim)
@@ -137,6 +151,23 @@ int secret_changed(struct table *table, const char *namespace, const char *name)
 			table->default_marked = true;
 	}
 	return 0;
+}
+
+int table_each_certificate(const struct table *table, table_certificate_fn *fn, void *ctx)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+	int result = 0;
+
+	while (!result && (at = strmap_next(&table->secrets, &position))) {
+		const struct secret_entry *entry = at->value;
+
+		if (entry->inspected && !entry->fault &&
+		    (entry->usable[TABLE_SECRET_CERTIFICATE] ||
+		     entry->usable[TABLE_SECRET_DEFAULT]))
+			result = fn(ctx, entry->key, entry->end_unix_s);
+	}
+	return result;
 }
 
 int table_each_secret(const struct table *table, table_secret_fn *fn, void *ctx)

@@ -291,6 +291,24 @@ const struct snapshot_tls *snapshot_tls_of(const struct snapshot *snapshot, cons
 	return any->flags & SNAPSHOT_HOST_F_TLS ? &any->tls : NULL;
 }
 
+bool snapshot_passes_through(const struct snapshot *snapshot)
+{
+	const struct snapshot_header *header = snapshot->header;
+	const struct snapshot_slot *slots = at(snapshot, header->slots);
+
+	for (uint32_t i = 0; i < header->slots_count; i++) {
+		const struct snapshot_host *host;
+
+		if (!slots[i].host)
+			continue;
+		host = at(snapshot, slots[i].host);
+		if (host->flags & SNAPSHOT_HOST_F_TLS &&
+		    host->tls.flags & SNAPSHOT_TLS_F_PASSTHROUGH)
+			return true;
+	}
+	return false;
+}
+
 bool snapshot_redirects(const struct snapshot *snapshot, const struct route *route,
 			const char *host, size_t host_bytes, const char *path, size_t path_bytes)
 {

@@ -136,6 +136,9 @@ enum snapshot_tls_flag {
 const struct snapshot_tls *snapshot_tls_of(const struct snapshot *snapshot, const char *host,
 					   size_t host_bytes);
 
+/* True if any host's TLS is passed through. Looks at all hosts. */
+bool snapshot_passes_through(const struct snapshot *snapshot);
+
 /**
  * snapshot_redirects - does plain HTTP for this request get a 308 to https?
  * True for hosts with TLS (exact or wildcard) unless the route's Ingress says ssl-redirect "false";

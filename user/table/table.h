@@ -27,6 +27,13 @@ struct table_frontend_addr {
 enum table_l4_mode { TABLE_L4_SNAT, TABLE_L4_DSR };
 enum table_l4_encapsulation { TABLE_L4_IPIP, TABLE_L4_GUE };
 
+/**
+ * table_inspect_fn - can the certificate of a Secret be served with its key?
+ * Return: NULL, with the time when it ends; else why not, in words that go after the Secret's name,
+ * a text that stays.
+ */
+typedef const char *table_inspect_fn(const struct secret *secret, int64_t *end_unix_s);
+
 struct table_options {
 	const char *ingress_class;       /* --ingress-class */
 	const char *controller;          /* --controller */
@@ -43,7 +50,8 @@ struct table_options {
 	/* For Services that do not say. */
 	enum table_l4_mode l4_mode;
 	enum table_l4_encapsulation l4_encapsulation;
-	uint32_t l4_rate_per_s; /* new flows a second that one source may begin; 0: any number */
+	uint32_t l4_rate_per_s;    /* new flows a second that one source may begin; 0: any number */
+	table_inspect_fn *inspect; /* NULL: certificates are looked at for PEM alone */
 };
 
 /* A frontend as the maps will hold it. */
@@ -265,6 +273,12 @@ typedef int table_secret_fn(void *ctx, enum table_secret_use use, const char *na
 /* Calls @fn once for each Secret and use that is named by a route or host and present in the model
  * with the right type and data; no order. Stops at non-zero and returns it. */
 int table_each_secret(const struct table *table, table_secret_fn *fn, void *ctx);
+
+typedef int table_certificate_fn(void *ctx, const char *name, int64_t end_unix_s);
+
+/* Calls @fn once for each certificate in force ("namespace/secret"), no order. Without .inspect
+ * none. Stops at non-zero and returns it. */
+int table_each_certificate(const struct table *table, table_certificate_fn *fn, void *ctx);
 
 /* True if the Ingress is of our class (its status is ours to write). */
 bool table_owns_ingress(const struct table *table, const char *namespace, const char *name);

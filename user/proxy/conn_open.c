@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * conn_open.c - what comes before the first byte that is ours to answer
+ *
+ * A PROXY header where one is due, then the ClientHello where a host's TLS is passed through. Both
+ * are looked at where they lie in the socket: a header is taken from there to its last byte, a
+ * ClientHello stays for who reads it, the TLS library or the backend.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/log.h"
+#include "proxy/client_hello.h"
+#include "proxy/conn.h"
+#include "proxy/proxy_header.h"
+#include "proxy/tls.h"
+
+/* Return: bytes that lie in the socket, at most @size; -EAGAIN; 0 the client ended; -errno. */
+static ssize_t look(const struct conn *conn, void *out, size_t size)
+{
+	ssize_t got;
+
+	do {
+		got = recv(conn->stream.fd, out, size, MSG_PEEK);
+	} while (got < 0 && errno == EINTR);
+	return got < 0 ? -errno : got;
+}
+
+/* ---- the PROXY header ---------------------------------------------------------------------------- */
+
+static void log_bad_header(const struct conn *conn, const char *why)
+{
+	char addr[INET_ADDR_TEXT_MAX];
+
+	log_debug("proxy: conn of %s port %u: %s PROXY header; closed",
+		  inet_addr_format(&conn->peer.addr, addr), conn->peer.port, why);
+}
+
+/* Who the header names is the client from now on. */
+static void take_ends(struct conn *conn, const struct proxy_ends *ends)
+{
+	struct exchange_peer *peer = &conn->peer;
+
+	peer->addr = ends->source;
+	peer->port = ends->source_port;
+	peer->local = ends->destination;
+	peer->local_port = ends->destination_port;
+	peer->trusted = settings_trusts(conn->worker->settings, &peer->addr);
+}
+
+/* Return: 0; -EAGAIN; -errno. */
+static int read_proxy_header(struct conn *conn)
+{
+	char data[PROXY_HEADER_BYTES_MAX];
+	ssize_t got = look(conn, data, sizeof(data));
+	struct proxy_header header;
+	int err;
+
+	if (got <= 0)
+		return got ? (int)got : -ECONNRESET;
+	err = proxy_header_parse(data, (size_t)got, &header);
+	if (err == -EAGAIN && conn->stream.peer_ended)
+		err = -EBADMSG;
+	if (err == -EBADMSG)
+		log_bad_header(conn, "bad or missing");
+	if (err)
+		return err;
+	if (recv(conn->stream.fd, data, header.bytes, 0) != (ssize_t)header.bytes)
+		return -EIO;
+	if (header.known)
+		take_ends(conn, &header.ends);
+	return 0;
+}
+
+/* ---- the ClientHello ----------------------------------------------------------------------------- */
+
+/*
+ * Whether the connection is for a backend as it is. Return: 0 and *out; -ENOENT: it is ours, also
+ * if the library will refuse it; -EAGAIN; -errno.
+ */
+static int find_passthrough(struct conn *conn, const struct snapshot_tls **out)
+{
+	struct worker *worker = conn->worker;
+	struct buffer *buffer = buffer_get(&worker->buffers);
+	const struct snapshot_tls *found;
+	struct client_hello hello;
+	int err = -ENOMEM;
+	ssize_t got;
+
+	if (!buffer)
+		return -ENOMEM;
+	got = look(conn, buffer->data, buffer->size);
+	if (got > 0)
+		err = client_hello_parse(buffer->data, (size_t)got, &hello);
+	else
+		err = got ? (int)got : -ECONNRESET;
+	if (err == -EBADMSG || (err == -EAGAIN && got == (ssize_t)buffer->size))
+		err = -ENOENT; /* no ClientHello that anything is to be decided by */
+	buffer_put(&worker->buffers, buffer);
+	if (err == -EAGAIN && conn->stream.peer_ended)
+		err = -ECONNRESET;
+	if (err)
+		return err;
+	found = routing_tls_of(worker->routing, hello.server_name, hello.server_name_bytes);
+	if (!found || !(found->flags & SNAPSHOT_TLS_F_PASSTHROUGH))
+		return -ENOENT;
+	*out = found;
+	return 0;
+}
+
+static void pass_through(struct conn *conn, const struct snapshot_tls *settings)
+{
+	struct exchange *x = conn_begin_exchange(conn);
+
+	if (!x) {
+		conn_close(conn);
+		return;
+	}
+	timer_disarm(&conn->timer);
+	conn->state = CONN_EXCHANGE;
+	http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
+	if (http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, NULL,
+			       HTTP1_FRAMING_CLOSE)) {
+		conn_close(conn);
+		return;
+	}
+	conn->writer.shut_when_done = true;
+	conn->worker->stats->tls_passthroughs++;
+	exchange_pass_through(x, settings);
+	exchange_run(x);
+}
+
+static void accept_tls(struct conn *conn)
+{
+	struct tls *tls = conn->worker->tls;
+
+	if (!tls || tls_accept(tls, &conn->stream)) {
+		conn_close(conn);
+		return;
+	}
+	conn->state = CONN_HANDSHAKE;
+	conn_handshake(conn);
+}
+
+static void read_hello(struct conn *conn)
+{
+	const struct snapshot_tls *settings;
+	int err = -ENOENT;
+
+	if (routing_passes_through(conn->worker->routing))
+		err = find_passthrough(conn, &settings);
+	if (err == -EAGAIN)
+		return;
+	if (!err)
+		pass_through(conn, settings);
+	else if (err == -ENOENT)
+		accept_tls(conn);
+	else
+		conn_close(conn);
+}
+
+void conn_opening(struct conn *conn)
+{
+	int err;
+
+	if (conn->state == CONN_PROXY_HEADER) {
+		err = read_proxy_header(conn);
+		if (err == -EAGAIN)
+			return;
+		if (err) {
+			conn->worker->stats->proxy_header_errors++;
+			conn_close(conn);
+			return;
+		}
+		conn->state = conn->peer.tls ? CONN_HELLO : CONN_HEAD;
+	}
+	if (conn->state == CONN_HELLO)
+		read_hello(conn);
+	else
+		conn_read(conn);
+}
