@@ -58,6 +58,64 @@ int dataplane_view_drops(const struct dataplane_view *view, uint64_t out[DROP_MA
 	return 0;
 }
 
+/* No frontend, upstream or backend is there. */
+int dataplane_view_frontends(const struct dataplane_view *view,
+			     int (*fn)(void *ctx, const struct frontend_view *), void *ctx)
+{
+	(void)view;
+	(void)fn;
+	(void)ctx;
+	return 0;
+}
+
+int dataplane_view_upstreams(const struct dataplane_view *view,
+			     int (*fn)(void *ctx, const struct upstream_view *), void *ctx)
+{
+	(void)view;
+	(void)fn;
+	(void)ctx;
+	return 0;
+}
+
+int dataplane_view_backends(const struct dataplane_view *view,
+			    int (*fn)(void *ctx, const struct backend_view *), void *ctx)
+{
+	(void)view;
+	(void)fn;
+	(void)ctx;
+	return 0;
+}
+
+int dataplane_view_frontend_traffic(const struct dataplane_view *view, uint32_t frontend_id,
+				    struct traffic *out)
+{
+	(void)view;
+	(void)frontend_id;
+	(void)out;
+	return -ENOENT;
+}
+
+int dataplane_view_backend_traffic(const struct dataplane_view *view, uint32_t backend_id,
+				   struct traffic *out)
+{
+	(void)view;
+	(void)backend_id;
+	(void)out;
+	return -ENOENT;
+}
+
+const char *dataplane_stat_name(unsigned int stat)
+{
+	(void)stat;
+	return NULL;
+}
+
+const char *dataplane_stat_text(unsigned int stat)
+{
+	(void)stat;
+	return NULL;
+}
+
 const char *dataplane_drop_name(unsigned int drop)
 {
 	static const char *const names[DROP_MAX] = { "none", "short_l3", "short_l4" };

@@ -36,7 +36,7 @@ int endpoint_filter_parse(const char *text, struct endpoint_filter *out)
 	if (colon && parse_port(colon + 1, &filter.port))
 		return -EINVAL;
 	bytes = colon ? (size_t)(colon - text) : strlen(text);
-	if (brackets && (bytes < 2 || text[bytes - 1] != ']'))
+	if (brackets && (bytes < 3 || text[bytes - 1] != ']'))
 		return -EINVAL;
 	if (brackets) {
 		text++;
