@@ -118,8 +118,12 @@ void exchange_backend_left(struct exchange *x)
 {
 	struct backend_note *note = note_of(x);
 
-	if (note && note->active)
-		note->active--;
+	if (!note)
+		return;
+	note->active -= note->active > 0;
+	/* It took the request, and nothing bad was heard of it. */
+	if (note->trial && x->request_writer.sent_bytes)
+		backend_note_succeeded(note, x->worker->now_ms);
 }
 
 static void failed(struct exchange *x, struct backend_note *note, enum backend_failure failure)
