@@ -51,6 +51,8 @@ static const struct policy_case cases[] = {
 	{ "proxy-protocol=v2", F(proxy_protocol_out), 2 },
 	{ "backend-tls-verify=false", F(flags), ROUTE_F_BACKEND_TLS_INSECURE },
 	{ "backend-tls-verify=true", F(flags), 0 },
+	{ "allow-source-ranges=10.0.0.0/8,192.0.2.1,2001:db8::/32", F(sources_count), 3 },
+	{ "allow-source-ranges=10.0.0.0/8", F(flags), ROUTE_F_SOURCES },
 	{ "slow-start=30s", F(slow_start_ms), 30000 },
 	{ "eject-after=5", F(eject_after), 5 },
 	{ "eject-after=0", F(flags), ROUTE_F_NEVER_EJECT },
@@ -280,6 +282,86 @@ static void policy__missing_ca_is_told(void **state)
 	fixture_close(&f);
 }
 
+static bool admits(const struct fixture *f, const char *text)
+{
+	struct inet_addr addr;
+
+	assert_int_equal(inet_addr_parse(text, &addr), 0);
+	return snapshot_admits(f->snapshot, fixture_route(f, "a.com", "/"), &addr);
+}
+
+static void policy__sources_alone_are_let_in(void **state)
+{
+	static const char *const in[] = { "10.0.0.1",    "10.255.0.1", "192.0.2.1",
+					  "2001:db8::1", "172.16.0.1", "2001:db8:ff::" };
+	static const char *const out[] = { "11.0.0.1",   "192.0.2.2",  "2001:db9::1", "::1",
+					   "172.24.0.1", "172.15.0.1", "127.0.0.1" };
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f);
+	fixture_service(&f, "default/web", 0, "port 80");
+	fixture_ingress(&f, "default/a", 0,
+			"host a.com; prefix / web:80; note sluice.dev/allow-source-ranges="
+			"10.0.0.0/8, 192.0.2.1 ,2001:db8::/32,172.16.0.0/13");
+	fixture_update(&f);
+	assert_int_equal(fixture_problems(&f), 0);
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++)
+		assert_true(admits(&f, in[i]));
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++)
+		assert_false(admits(&f, out[i]));
+	fixture_ingress(&f, "default/a", 0,
+			"host a.com; prefix / web:80; note sluice.dev/allow-source-ranges=::/0");
+	fixture_update(&f);
+	assert_true(admits(&f, "::1"));
+	assert_false(admits(&f, "10.0.0.1"));
+	fixture_close(&f);
+}
+
+static void policy__sources_that_are_none_let_nobody_in(void **state)
+{
+	static const char *const bad[] = { "10.0.0.0/8,x", "10.0.0.0/33", "10.0.0.0/8,,", "a" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct problem *problem;
+		char line[256];
+		struct fixture f;
+
+		snprintf(line, sizeof(line),
+			 "host a.com; prefix / web:80; note sluice.dev/allow-source-ranges=%s",
+			 bad[i]);
+		fixture_open(&f);
+		fixture_service(&f, "default/web", 0,
+				"port 80; note sluice.dev/allow-source-ranges=10.0.0.0/8");
+		fixture_ingress(&f, "default/a", 0, line);
+		fixture_update(&f);
+		problem = fixture_problem(&f, "default/a", "InvalidAnnotation");
+		assert_non_null(problem);
+		assert_non_null(strstr(problem->message, "nobody is let in"));
+		assert_false(admits(&f, "10.0.0.1"));
+		fixture_close(&f);
+	}
+}
+
+static void policy__sources_are_not_passed_through(void **state)
+{
+	const struct snapshot_tls *tls;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f);
+	fixture_service(&f, "default/web", 0, "port 80");
+	fixture_ingress(&f, "default/a", 0,
+			"host a.com; prefix / web:80; note sluice.dev/tls-passthrough=true; note "
+			"sluice.dev/allow-source-ranges=10.0.0.0/8");
+	fixture_update(&f);
+	tls = snapshot_tls_of(f.snapshot, "a.com", 5);
+	assert_false(tls && tls->flags & SNAPSHOT_TLS_F_PASSTHROUGH);
+	assert_non_null(fixture_problem(&f, "default/a", "InvalidAnnotation"));
+	fixture_close(&f);
+}
+
 static void policy__groups_without_a_regular_expression_are_told(void **state)
 {
 	struct fixture f;
@@ -310,6 +392,9 @@ int main(void)
 		cmocka_unit_test(policy__unknown_names_are_told),
 		cmocka_unit_test(policy__missing_ca_is_told),
 		cmocka_unit_test(policy__groups_without_a_regular_expression_are_told),
+		cmocka_unit_test(policy__sources_alone_are_let_in),
+		cmocka_unit_test(policy__sources_that_are_none_let_nobody_in),
+		cmocka_unit_test(policy__sources_are_not_passed_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,7 +214,9 @@ void exchange_begin(struct exchange *x)
 	}
 	x->routing = routing_get(worker->routing);
 	x->route = routing_match(x->routing, &x->request.host, path);
-	if (redirects_to_https(x, path))
+	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
+		exchange_fail(x, 403, "the route does not let this source in");
+	else if (redirects_to_https(x, path))
 		redirect(x, path);
 	else if (!x->route)
 		exchange_fail(x, 404, "no route");
@@ -259,7 +261,7 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 	exchange_reply(x, &(struct http1_reply){
 				  .status = status,
 				  .retry_after_s = status == 503 ? RETRY_AFTER_S : 0,
-				  .keep_alive = status == 404 || status >= 502,
+				  .keep_alive = status == 403 || status == 404 || status >= 502,
 			  });
 }
 

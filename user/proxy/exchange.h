@@ -15,6 +15,7 @@
  *   exchange_tunnel.c   connections that are passed through, and tunnels in general
  *   exchange_added.c    fields that the route adds to a response
  *   exchange_rewrite.c  the path that the backend gets
+ *   exchange_source.c   whose request it is, and whether the route lets it in
  *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
  */
 #ifndef SLUICE_PROXY_EXCHANGE_H
@@ -202,6 +203,12 @@ void exchange_let_go(struct exchange *exchange, bool reuse);
  * Return: 0; -EINVAL: the request was refused, no such path can be asked for.
  */
 int exchange_rewrite(struct exchange *exchange, struct buffer *buffer, struct http_slice *path);
+
+/* Does the route let the client in? */
+bool exchange_is_admitted(const struct exchange *exchange);
+
+/* Address of the client: of its connection, or what a trusted peer says of it. */
+struct inet_addr exchange_source(const struct exchange *exchange);
 
 /* Reads from the request what the route balances by, while its slices are good. */
 void exchange_read_balance(struct exchange *exchange);

@@ -56,11 +56,13 @@ static uint64_t read_tag(struct http_slice text)
 
 void exchange_read_balance(struct exchange *x)
 {
+	struct inet_addr source;
 	struct http_slice value;
 
 	switch (x->route->balance) {
 	case BALANCE_HASH_SOURCE:
-		x->balance_key = key_of(x->peer->addr.bytes, sizeof(x->peer->addr.bytes));
+		source = exchange_source(x);
+		x->balance_key = key_of(source.bytes, sizeof(source.bytes));
 		break;
 	case BALANCE_HASH_HEADER:
 		x->balance_key = key_of_header(x);

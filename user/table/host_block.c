@@ -146,6 +146,21 @@ static void put_upkeep(struct writer *writer, const struct policy *policy, struc
 	route->check_unhealthy = (uint16_t)policy->check_unhealthy;
 }
 
+static void put_sources(struct writer *writer, const struct policy *policy, struct route *route)
+{
+	size_t bytes = policy->sources_count * sizeof(*policy->sources);
+
+	if (!(policy->given & POLICY_SOURCES))
+		return;
+	route->flags |= ROUTE_F_SOURCES;
+	route->sources_count = (uint32_t)policy->sources_count;
+	if (!bytes)
+		return;
+	route->sources = put_zeros(writer, bytes, _Alignof(struct inet_network));
+	if (!writer->err)
+		memcpy(writer->bytes + route->sources, policy->sources, bytes);
+}
+
 static void put_redirect(const struct writer *writer, const struct host_entry *host,
 			 const struct policy *policy, struct route *route)
 {
@@ -215,6 +230,7 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 	put_policy(writer, &policy, service->namespace, &route);
 	put_balance(writer, &policy, service, &route);
 	put_upkeep(writer, &policy, &route);
+	put_sources(writer, &policy, &route);
 	put_redirect(writer, host, &policy, &route);
 	if (!writer->err)
 		memcpy(writer->bytes + offset, &route, sizeof(route));

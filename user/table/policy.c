@@ -15,6 +15,7 @@
 
 #define SECONDS_PER_YEAR 31536000u
 #define COUNT_MAX        1000u
+#define SOURCES_MAX      1024u /* looked through for each request */
 
 struct annotation;
 
@@ -229,6 +230,33 @@ static int parse_rewrite(const struct annotation *annotation, const char *text, 
 	return strchr(text, '?') ? -EINVAL : parse_target(annotation, text, field);
 }
 
+/* Networks between commas, blanks around them. */
+static int parse_sources(const struct annotation *annotation, const char *text, void *field)
+{
+	struct policy *policy = (struct policy *)((char *)field - annotation->offset);
+	struct inet_network *sources = calloc(strlen(text) / 2 + 1, sizeof(*sources));
+	char *copy = strdup(text), *rest = copy, *part;
+	int err = sources && copy ? 0 : -ENOMEM;
+	size_t count = 0;
+
+	while (!err && (part = strsep(&rest, ","))) {
+		part += strspn(part, " \t");
+		part[strcspn(part, " \t")] = '\0';
+		err = inet_network_parse(part, &sources[count++]);
+	}
+	free(copy);
+	if (!err && count > SOURCES_MAX)
+		err = -EINVAL;
+	free(policy->sources);
+	policy->sources = err ? NULL : sources;
+	policy->sources_count = err ? 0 : count;
+	if (err)
+		free(sources);
+	if (err == -EINVAL)
+		policy->given |= POLICY_SOURCES; /* what was to be shut must not stand open */
+	return err;
+}
+
 /* A DNS name (of a server, or of a Secret: the same form). */
 static int parse_name(const struct annotation *annotation, const char *text, void *field)
 {
@@ -303,6 +331,8 @@ static const struct annotation annotations[] = {
 	  NULL },
 	{ "health-check-unhealthy", POLICY_CHECK_UNHEALTHY, parse_count, FIELD(check_unhealthy),
 	  A_COUNT, NULL },
+	{ "allow-source-ranges", POLICY_SOURCES, parse_sources, FIELD(sources),
+	  "a list of networks such as 10.0.0.0/8, 2001:db8::/32", NULL },
 	{ "backend-tls-verify", POLICY_TLS_VERIFY, parse_bool, FIELD(tls_verify), TRUTH, NULL },
 };
 
@@ -330,20 +360,35 @@ static int parse_one(const struct key_value *pair, const struct problem_object *
 		policy->given |= annotation->bit;
 	if (err != -EINVAL)
 		return err;
-	return problems_add(problems, object, PROBLEM_WARNING, "InvalidAnnotation", field,
-			    "%s: \"%.64s\" is not %s; the default is in force", pair->key,
-			    pair->value, annotation->expected);
+	return problems_add(
+		problems, object, PROBLEM_WARNING, "InvalidAnnotation", field,
+		"%s: \"%.64s\" is not %s; %s", pair->key, pair->value, annotation->expected,
+		annotation->bit == POLICY_SOURCES ? "nobody is let in" : "the default is in force");
+}
+
+/* Sources are looked at where requests are: of what is not decrypted there are none. */
+static int check_passthrough(const struct problem_object *object, struct policy *policy,
+			     struct problem_set *problems)
+{
+	if (!(policy->given & POLICY_SOURCES) || !policy->tls_passthrough)
+		return 0;
+	policy->tls_passthrough = false;
+	return problems_add(problems, object, PROBLEM_WARNING, "InvalidAnnotation",
+			    "metadata.annotations[" POLICY_PREFIX "tls-passthrough]",
+			    POLICY_PREFIX "tls-passthrough: cannot be together with " POLICY_PREFIX
+					  "allow-source-ranges; TLS ends here, the default");
 }
 
 /* What makes sense only together. */
 static int check_together(const struct problem_object *object, struct policy *policy,
 			  struct problem_set *problems)
 {
+	int err = check_passthrough(object, policy, problems);
 	bool keyed = policy->given & POLICY_BALANCE && (policy->balance == BALANCE_HASH_HEADER ||
 							policy->balance == BALANCE_HASH_COOKIE);
 
-	if (!keyed || policy->given & POLICY_BALANCE_KEY)
-		return 0;
+	if (err || !keyed || policy->given & POLICY_BALANCE_KEY)
+		return err;
 	policy->given &= ~(uint32_t)POLICY_BALANCE;
 	return problems_add(problems, object, PROBLEM_WARNING, "InvalidAnnotation",
 			    "metadata.annotations[" POLICY_PREFIX "load-balance]",
@@ -382,6 +427,7 @@ void policy_clear(struct policy *policy)
 	free(policy->server_name);
 	free(policy->ca);
 	free(policy->check_path);
+	free(policy->sources);
 	memset(policy, 0, sizeof(*policy));
 }
 
@@ -427,4 +473,6 @@ void policy_merge(const struct policy *first, const struct policy *second, struc
 	TAKE(POLICY_CHECK_TIMEOUT, check_timeout_ms);
 	TAKE(POLICY_CHECK_HEALTHY, check_healthy);
 	TAKE(POLICY_CHECK_UNHEALTHY, check_unhealthy);
+	TAKE(POLICY_SOURCES, sources);
+	TAKE(POLICY_SOURCES, sources_count);
 }

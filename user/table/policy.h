@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/inet.h"
 #include "table/problems.h"
 #include "table/snapshot.h"
 
@@ -45,6 +46,7 @@ enum policy_field {
 	POLICY_CHECK_TIMEOUT = 1 << 27,
 	POLICY_CHECK_HEALTHY = 1 << 28,
 	POLICY_CHECK_UNHEALTHY = 1 << 29,
+	POLICY_SOURCES = 1 << 30,
 };
 
 struct policy {
@@ -54,6 +56,9 @@ struct policy {
 	uint32_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms, tunnel_idle_timeout_ms;
 	uint32_t slow_start_ms, eject_after, eject_time_ms;
 	uint32_t check_interval_ms, check_timeout_ms, check_healthy, check_unhealthy;
+	struct inet_network
+		*sources; /* owned; with POLICY_SOURCES and none of them nobody is let in */
+	size_t sources_count;
 	uint64_t body_bytes;
 	bool cookie_secure, ssl_redirect, use_regex, tls_passthrough, tls_verify;
 	char *balance_key, *cookie_name, *rewrite_target, *server_name, *ca, *check_path;

@@ -245,6 +245,31 @@ const struct route *snapshot_match(const struct snapshot *snapshot, const char *
 	return header->default_route ? at(snapshot, header->default_route) : NULL;
 }
 
+static bool contains(const struct inet_network *network, const struct inet_addr *addr)
+{
+	bool v4 = inet_addr_is_v4(&network->addr);
+	unsigned int bits = network->prefix_bits + (v4 ? 96u : 0u);
+	uint8_t mask = (uint8_t)(0xff00 >> bits % 8);
+
+	if (v4 != inet_addr_is_v4(addr) || bits > 128 ||
+	    memcmp(network->addr.bytes, addr->bytes, bits / 8) != 0)
+		return false;
+	return bits == 128 || !((network->addr.bytes[bits / 8] ^ addr->bytes[bits / 8]) & mask);
+}
+
+bool snapshot_admits(const struct snapshot *snapshot, const struct route *route,
+		     const struct inet_addr *addr)
+{
+	const struct inet_network *networks = at(snapshot, route->sources);
+
+	if (!(route->flags & ROUTE_F_SOURCES))
+		return true;
+	for (uint32_t i = 0; i < route->sources_count; i++)
+		if (contains(&networks[i], addr))
+			return true;
+	return false;
+}
+
 static void each_check(const struct snapshot_host *host, snapshot_route_fn *fn, void *ctx)
 {
 	const struct route *routes = in_block(host, host->routes);

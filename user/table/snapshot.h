@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/inet.h"
+
 struct snapshot; /* an opened one */
 
 enum route_flag {
@@ -25,6 +27,7 @@ enum route_flag {
 	ROUTE_F_NO_SSL_REDIRECT = 1 << 6,      /* never redirect, whatever TLS the host has */
 	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
 	ROUTE_F_EXACT = 1 << 17,         /* .path is all of the path, not the beginning of it */
+	ROUTE_F_SOURCES = 1 << 18,       /* clients in .sources alone are let in */
 	ROUTE_F_NEVER_EJECT = 1 << 16,   /* eject-after "0" */
 };
 
@@ -79,7 +82,8 @@ struct route {
 	uint16_t check_healthy, check_unhealthy; /* in a row, to become so */
 	/* Secret by which cookies name backends: of the Service, the same on every node. */
 	uint64_t affinity_key[2];
-	uint32_t reserved[4];
+	uint32_t sources, sources_count; /* struct inet_network[], with ROUTE_F_SOURCES */
+	uint32_t reserved[2];
 };
 
 /* Runs one regular expression; supplied by the helper (PCRE2). Return: true if it matches. */
@@ -113,6 +117,10 @@ const struct route *snapshot_match(const struct snapshot *snapshot, const char *
 				   snapshot_regex_fn *regex, void *ctx);
 
 const char *snapshot_text(const struct snapshot *snapshot, uint32_t offset);
+
+/* True if the route lets requests of this address in. */
+bool snapshot_admits(const struct snapshot *snapshot, const struct route *route,
+		     const struct inet_addr *addr);
 
 /* Calls @fn for each route that has a .check_path; several may have the same upstream. */
 typedef void snapshot_route_fn(void *ctx, const struct route *route);

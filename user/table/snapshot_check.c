@@ -40,7 +40,9 @@ static bool route_is_sound(const struct image *image, const struct route *route)
 	return has_text(image, route->upstream_name) && has_text(image, route->ingress_name) &&
 	       has_text(image, route->path) && has_text(image, route->balance_key) &&
 	       has_text(image, route->rewrite_target) && has_text(image, route->server_name) &&
-	       has_text(image, route->ca_name) && has_text(image, route->check_path);
+	       has_text(image, route->ca_name) && has_text(image, route->check_path) &&
+	       has_array(image->bytes, route->sources, route->sources_count,
+			 sizeof(struct inet_network), _Alignof(struct inet_network));
 }
 
 /* One of the routes of the block, by its offset there. */

@@ -73,6 +73,7 @@ static void move_texts(struct image *image, struct snapshot_host *host, uint32_t
 		move_text(&routes[i].server_name, by);
 		move_text(&routes[i].ca_name, by);
 		move_text(&routes[i].check_path, by);
+		move_text(&routes[i].sources, by);
 		header_of(image)->checks_count += routes[i].check_path != 0;
 	}
 	move_text(&host->tls.secret_name, by);

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "proxy/exchange.h"
+
+static bool read_addr(struct http_slice text, struct inet_addr *out)
+{
+	char copy[INET_ADDR_TEXT_MAX];
+
+	if (text.bytes >= sizeof(copy))
+		return false;
+	memcpy(copy, text.data, text.bytes);
+	copy[text.bytes] = '\0';
+	return inet_addr_parse(copy, out) == 0;
+}
+
+/*
+ * Each proxy adds at the right whom it was asked by. So the client is the last one there that is no
+ * trusted proxy; and of something that is no address nothing further left can be believed.
+ */
+struct inet_addr exchange_source(const struct exchange *x)
+{
+	const struct http_fields *fields = &x->request.fields;
+	struct inet_addr source = x->peer->addr;
+
+	for (uint32_t i = 0; x->peer->trusted && i < fields->count; i++) {
+		const struct http_field *field = &fields->items[i];
+		struct http_slice list = { field->value, field->value_bytes }, element;
+		struct inet_addr addr;
+
+		if (field->id != HTTP_FIELD_X_FORWARDED_FOR)
+			continue;
+		while (http_list_next(&list, &element)) {
+			if (!read_addr(element, &addr))
+				source = x->peer->addr;
+			else if (!settings_trusts(x->worker->settings, &addr))
+				source = addr;
+		}
+	}
+	return source;
+}
+
+bool exchange_is_admitted(const struct exchange *x)
+{
+	struct inet_addr source = exchange_source(x);
+
+	return snapshot_admits(routing_snapshot(x->routing), x->route, &source);
+}
