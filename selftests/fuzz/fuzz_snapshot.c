@@ -23,7 +23,9 @@ static const char *const objects[] = {
 	"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"web\"},\"spec\":{"
 	"\"ports\":[{\"port\":80}]}}",
 	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"metadata\":{\"name\":\"a\","
-	"\"annotations\":{\"sluice.dev/use-regex\":\"true\",\"sluice.dev/rewrite-target\":\"/x\"}},"
+	"\"annotations\":{\"sluice.dev/use-regex\":\"true\","
+	"\"sluice.dev/health-check-path\":\"/h\",\"sluice.dev/allow-source-ranges\":"
+	"\"10.0.0.0/8,::/0\",\"sluice.dev/rewrite-target\":\"/x\"}},"
 	"\"spec\":{\"ingressClassName\":\"sluice\",\"tls\":[{\"hosts\":[\"*.a.com\"]}],\"rules\":[{"
 	"\"host\":\"a.com\",\"http\":{\"paths\":[{\"path\":\"/foo\",\"pathType\":\"Prefix\","
 	"\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}},{\"path\":\"/foo/\","
@@ -85,16 +87,27 @@ static bool match_regex(void *ctx, uint32_t index, const char *path, size_t path
 	return path_bytes > 2 && pattern && pattern[0] == path[0] && path[1] == 'r';
 }
 
+static void read_check(void *ctx, const struct route *route)
+{
+	size_t *sum = ctx;
+
+	*sum += route->check_interval_ms + route->upstream_id;
+}
+
 /* Reads all that a lookup may hand out. */
 static void look_up(struct snapshot *snapshot, const char *host, const char *path)
 {
+	const struct inet_addr addr = inet_addr_from_v4(0x0100000a);
 	size_t host_bytes = strlen(host), path_bytes = strlen(path), sum = 0;
 	const struct route *route =
 		snapshot_match(snapshot, host, host_bytes, path, path_bytes, match_regex, snapshot);
 	const struct snapshot_tls *tls = snapshot_tls_of(snapshot, host, host_bytes);
 
+	snapshot_each_check(snapshot, read_check, &sum);
 	if (route)
-		sum += strlen(snapshot_text(snapshot, route->path)) +
+		sum += snapshot_admits(snapshot, route, &addr) +
+		       strlen(snapshot_text(snapshot, route->check_path)) +
+		       strlen(snapshot_text(snapshot, route->path)) +
 		       strlen(snapshot_text(snapshot, route->upstream_name)) +
 		       strlen(snapshot_text(snapshot, route->ingress_name)) +
 		       strlen(snapshot_text(snapshot, route->rewrite_target)) +
