@@ -320,17 +320,18 @@ static void policy__sources_alone_are_let_in(void **state)
 
 static void policy__sources_that_are_none_let_nobody_in(void **state)
 {
-	static const char *const bad[] = { "10.0.0.0/8,x", "10.0.0.0/33", "10.0.0.0/8,,", "a" };
+	static const char *const unreadable[] = { "10.0.0.0/8,x", "10.0.0.0/33", "10.0.0.0/8,,",
+						  "a" };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < sizeof(unreadable) / sizeof(unreadable[0]); i++) {
 		const struct problem *problem;
 		char line[256];
 		struct fixture f;
 
 		snprintf(line, sizeof(line),
 			 "host a.com; prefix / web:80; note sluice.dev/allow-source-ranges=%s",
-			 bad[i]);
+			 unreadable[i]);
 		fixture_open(&f);
 		fixture_service(&f, "default/web", 0,
 				"port 80; note sluice.dev/allow-source-ranges=10.0.0.0/8");
