@@ -73,23 +73,10 @@ static __always_inline bool announce_is_on(void)
 	return config && config->announce;
 }
 
-/* Does this node answer for the address now? Its time is over when it has not been renewed. */
-static __always_inline const struct announcement *announce_find(const struct announce_key *key)
+/* Its time is over when it has not been renewed; it never began where another node has it. */
+static __always_inline bool announce_is_held(const struct announcement *known)
 {
-	const struct announcement *held = bpf_map_lookup_elem(&announced, key);
-
-	if (!held || held->until_ns <= bpf_ktime_get_coarse_ns())
-		return NULL;
-	return held;
-}
-
-/* An address that exists for frontends alone: this node's stack must not answer for it. */
-static __always_inline bool announce_is_virtual4(__be32 addr)
-{
-	struct frontend4_key key = { .addr = addr };
-	const struct frontend *frontend = bpf_map_lookup_elem(&frontends4, &key);
-
-	return frontend && !(frontend->flags & FRONTEND_F_PASS_OTHER_PORTS);
+	return known->until_ns > bpf_ktime_get_coarse_ns();
 }
 
 /* An ARP packet: the verdict. RFC 826; RFC 5227 for probes (sender 0) and claims. */
@@ -113,10 +100,10 @@ static __noinline int announce_arp(struct xdp_md *ctx, const struct pkt *pkt)
 		return XDP_PASS; /* a claim, no question; or from nobody */
 	__builtin_memcpy(&key.addr[8], &v4_prefix, sizeof(v4_prefix));
 	__builtin_memcpy(&key.addr[12], &target, sizeof(target));
-	held = announce_find(&key);
-	if (!held) {
-		if (!announce_is_virtual4(target))
-			return XDP_PASS;
+	held = bpf_map_lookup_elem(&announced, &key);
+	if (!held)
+		return XDP_PASS;
+	if (!announce_is_held(held)) {
 		count_drop(DROP_NOT_HOLDER);
 		return XDP_DROP;
 	}
@@ -229,8 +216,8 @@ static __noinline int announce_nd(struct xdp_md *ctx, struct pkt *pkt)
 	target = ask->target;
 	asker = ip->saddr;
 	__builtin_memcpy(key.addr, &target, sizeof(key.addr));
-	held = announce_find(&key);
-	if (!held || ask->code || ip->hop_limit != ND_HOP_LIMIT)
+	held = bpf_map_lookup_elem(&announced, &key);
+	if (!held || !announce_is_held(held) || ask->code || ip->hop_limit != ND_HOP_LIMIT)
 		return -1;
 	sum = nd_pseudo_sum(&ip->saddr, &ip->daddr, bytes);
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)ask, sizeof(*ask), sum);

@@ -60,7 +60,7 @@
  *  denylist*       | while listed                           | not denied
  *  affinity*       | LRU, and the frontend's affinity_s     | pick by hash of the source
  *  rates*          | LRU                                    | no new flow lately: a full bucket
- *  announced       | while this node holds the address      | no answer of ours
+ *  announced       | while frontends have the address       | no answer of ours: pass
  *  tx_ports        | while an interface can be sent on by   | the stack sends it (tc_ingress)
  *                  | XDP; goes with the interface           |
  *  next_hops       | NEXT_HOP_LIFE_NS                       | ask the FIB
@@ -396,8 +396,9 @@ struct node_config {
 };
 
 /*
- * An address that this node answers for on one interface. A sluiced that ends without a word leaves
- * the entry behind: then its time runs out before another node may answer.
+ * An address that exists for frontends alone, on one interface: this node answers for it until a
+ * time, or (0, or past) another one does and this node must be silent. A sluiced that ends without a
+ * word leaves entries behind: their time runs out before another node may answer.
  */
 struct announce_key {
 	__u8 addr[16];
@@ -405,7 +406,7 @@ struct announce_key {
 };
 
 struct announcement {
-	__u64 until_ns; /* CLOCK_MONOTONIC_COARSE; all ones: for ever */
+	__u64 until_ns; /* CLOCK_MONOTONIC_COARSE; 0: not held; all ones: for ever */
 	__u8 mac[6];    /* of the interface */
 	__u8 pad[2];
 };

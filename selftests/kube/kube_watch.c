@@ -5,7 +5,7 @@
  * Out, a line each: "synced", "put KIND NS/NAME VERSION", "gone KIND NS/NAME", "refused KIND NS/NAME
  * MESSAGE", "accepted KIND NS/NAME". In, a line each: "counts", "dump", "event KIND NS NAME REASON
  * MESSAGE", "clear KIND NS NAME REASON MESSAGE", "own CLASS" (Ingresses of that class are ours),
- * "quit". The end of the input ends the program.
+ * "holds ADDRESS" (answered "holds ADDRESS 0|1"), "quit". The end of the input ends the program.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -58,6 +58,8 @@ static void on_synced(void *ctx)
 {
 	(void)ctx;
 	puts("synced");
+	if (kube_take_part(app.kube, true))
+		loop_stop(app.loop);
 }
 
 static void on_refused(void *ctx, enum object_kind kind, const char *namespace, const char *name,
@@ -125,12 +127,25 @@ static void do_event(char *words, bool clear)
 		kube_event(app.kube, &event);
 }
 
+static void print_holds(const char *text)
+{
+	struct inet_addr addr;
+	uint64_t until_ms;
+
+	if (inet_addr_parse(text, &addr))
+		puts("no address");
+	else
+		printf("holds %s %d\n", text, kube_holds(app.kube, &addr, &until_ms));
+}
+
 static void do_line(char *line)
 {
 	if (strcmp(line, "counts") == 0)
 		print_counts();
 	else if (strcmp(line, "dump") == 0)
 		print_dump();
+	else if (strncmp(line, "holds ", 6) == 0)
+		print_holds(line + 6);
 	else if (strncmp(line, "event ", 6) == 0)
 		do_event(line + 6, false);
 	else if (strncmp(line, "clear ", 6) == 0)
@@ -190,6 +205,10 @@ static int parse(int argc, char **argv, struct kube_options *options)
 
 		if (strcmp(argv[i], "--write") == 0) {
 			options->write = true;
+			continue;
+		}
+		if (strcmp(argv[i], "--announce") == 0) {
+			options->announce = true;
 			continue;
 		}
 		if (!value || strncmp(argv[i], "--", 2) != 0)

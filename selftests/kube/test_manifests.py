@@ -181,6 +181,29 @@ class Rights(unittest.TestCase):
         self.assertNotIn("*", json.dumps(self.rules))
 
 
+class RightsToAnnounce(Rights):
+    """What the overlay l2 adds."""
+
+    def test_none_is_missing_and_none_is_left_over(self):
+        kubectl("apply", "--validate=false", "-f", MANIFESTS / "overlays" / "l2" / "rbac.yaml",
+                kubeconfig=self.double.kubeconfig("admin"))
+        added, = self.double.read("roles", "sluice-system", "sluice-announce")["rules"]
+        self.double.allow("sluice", self.rules + [{**added, "namespace": "sluice-system"}])
+        config = self.double.kubeconfig(token="sluice-token")
+        for streaming in ("on", "refused"):
+            self.double.settings(streaming=streaming)
+            with KubeWatch(config, "--announce", "--node-name=node-1",
+                           "--lease-duration-s=3") as watch:
+                watch.expect_log("now announcing addresses")
+                renewals = len(self.double.log(verb="update", resource="leases"))
+                self.until(lambda renewals=renewals: len(self.double.log(
+                    verb="update", resource="leases")) > renewals, "a renewal")
+                self.assertNotIn("RBAC", watch.log)
+        leases = self.double.log(user="sluice", resource="leases")
+        self.assertEqual({entry["verb"] for entry in leases}, set(added["verbs"]))
+        self.assertEqual({entry["name"] for entry in leases} - {""}, {"sluice-node-node-1"})
+
+
 class Chart(unittest.TestCase):
     """The Helm chart, as far as it can be read without Helm."""
 

@@ -119,7 +119,7 @@ enum outcome { ANSWERED, LEFT_ALONE, DROPPED };
 static const struct arp_row {
 	const char *name, *sender, *target;
 	bool off;
-	uint32_t ifindex; /* that FRONTEND_IP is held on; 0: none */
+	uint32_t ifindex; /* where FRONTEND_IP is known */
 	uint64_t until_ns;
 	uint16_t operation, hardware;
 	uint8_t vlan_tags;
@@ -134,11 +134,11 @@ static const struct arp_row {
 	  LEFT_ALONE },
 	{ "an answer", CLIENT_IP, FRONTEND_IP, false, 1, FOR_EVER, 2, 0, 0, LEFT_ALONE },
 	{ "another hardware", CLIENT_IP, FRONTEND_IP, false, 1, FOR_EVER, 1, 6, 0, LEFT_ALONE },
-	{ "an address that another node holds", CLIENT_IP, FRONTEND_IP, false, 0, 0, 1, 0, 0,
+	{ "an address that another node holds", CLIENT_IP, FRONTEND_IP, false, 1, 0, 1, 0, 0,
 	  DROPPED },
 	{ "held, but its time is over", CLIENT_IP, FRONTEND_IP, false, 1, OVER, 1, 0, 0, DROPPED },
-	{ "held on another interface", CLIENT_IP, FRONTEND_IP, false, 2, FOR_EVER, 1, 0, 0,
-	  DROPPED },
+	{ "known on another interface alone", CLIENT_IP, FRONTEND_IP, false, 2, FOR_EVER, 1, 0, 0,
+	  LEFT_ALONE },
 	{ "an address of the node", CLIENT_IP, NODE_IP, false, 1, FOR_EVER, 1, 0, 0, LEFT_ALONE },
 	{ "a stranger's address", CLIENT_IP, STRANGER_IP, false, 1, FOR_EVER, 1, 0, 0, LEFT_ALONE },
 	{ "announcing is off", CLIENT_IP, FRONTEND_IP, true, 1, FOR_EVER, 1, 0, 0, LEFT_ALONE },
@@ -171,8 +171,7 @@ static void check_arp(const struct arp_row *row)
 	fixture_reset(&opened);
 	hold_nothing();
 	set_on(!row->off);
-	if (row->ifindex)
-		hold(FRONTEND_IP, row->ifindex, row->until_ns);
+	hold(FRONTEND_IP, row->ifindex, row->until_ns);
 	build_arp(&spec, &packet);
 	if (row->outcome == ANSWERED)
 		spec = (struct arp_spec){

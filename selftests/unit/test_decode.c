@@ -193,6 +193,27 @@ static void decode__node(void **state)
 	object_free(object);
 }
 
+static void decode__lease(void **state)
+{
+	static const char text[] =
+		"{'kind':'Lease','apiVersion':'coordination.k8s.io/v1','metadata':{'name':'l'},"
+		"'spec':{'holderIdentity':'n1','leaseDurationSeconds':15,'renewTime':'%s'}}";
+	char first[300], second[300];
+	struct object *a, *b;
+
+	(void)state;
+	snprintf(first, sizeof(first), text, "2026-11-22T21:40:40.013980Z");
+	snprintf(second, sizeof(second), text, "2026-11-22T21:40:43.013980Z");
+	a = decode_one(first);
+	b = decode_one(second);
+	assert_string_equal(((struct lease *)a)->holder, "n1");
+	assert_int_equal(((struct lease *)a)->duration_s, 15);
+	assert_string_equal(((struct lease *)b)->renewed, "2026-11-22T21:40:43.013980Z");
+	assert_true(object_equal(a, b)); /* renewed, nothing more */
+	object_free(a);
+	object_free(b);
+}
+
 static void decode__config_map(void **state)
 {
 	struct object *object =
@@ -218,6 +239,7 @@ int main(void)
 		cmocka_unit_test(decode__cluster_scoped_has_no_namespace),
 		cmocka_unit_test(decode__secret),
 		cmocka_unit_test(decode__node),
+		cmocka_unit_test(decode__lease),
 		cmocka_unit_test(decode__config_map),
 	};
 

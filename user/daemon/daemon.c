@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "build_id.h"
+#include "daemon/announcer.h"
 #include "daemon/machine.h"
 
 /* Sooner, a second SIGINT is the same one: some senders signal process and group. */
@@ -45,8 +46,16 @@ static void table_was_compiled(void *ctx)
 
 	l4_table_changed(d->l4);
 	source_compiled(d->source);
+	announcer_review_soon(d->announcer);
 	if (d->external_names)
 		external_names_refresh(d->external_names);
+}
+
+static void holders_have_changed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	announcer_review_soon(d->announcer);
 }
 
 static void problem_was_found(void *ctx, const struct problem *problem, bool cleared)
@@ -99,6 +108,7 @@ static void addresses_have_changed(void *ctx)
 	l4_addresses_changed(d->l4);
 	dataplane_describe_interfaces(d->dataplane, d->state);
 	apply_changed(d->apply);
+	announcer_review_soon(d->announcer);
 }
 
 static void leave(void *ctx)
@@ -342,10 +352,41 @@ static int start_source(struct daemon *d)
 		.changed = source_has_changed,
 		.owns_ingress = source_asks_owner,
 		.own_addresses = source_asks_addresses,
+		.holders_changed = holders_have_changed,
 		.ctx = d,
 	};
 
 	return source_start(&d->options, d->loop, &d->model, &callbacks, &d->source);
+}
+
+static bool announcer_asks_holder(void *ctx, const struct inet_addr *addr, uint64_t *until_ms)
+{
+	const struct daemon *d = ctx;
+
+	return source_holds(d->source, addr, until_ms);
+}
+
+static int announcer_takes_part(void *ctx, bool takes_part)
+{
+	struct daemon *d = ctx;
+
+	return source_take_part(d->source, takes_part);
+}
+
+static int start_announcer(struct daemon *d)
+{
+	const struct announcer_options options = {
+		.loop = d->loop,
+		.dataplane = d->dataplane,
+		.state = d->state,
+		.holds = announcer_asks_holder,
+		.take_part = announcer_takes_part,
+		.ctx = d,
+	};
+
+	if (!d->options.announce_l2)
+		return announcer_turn_off(d->dataplane);
+	return announcer_new(&options, &d->announcer);
 }
 
 int daemon_start(struct daemon *d)
@@ -380,6 +421,8 @@ int daemon_start(struct daemon *d)
 		err = start_external_names(d);
 	if (!err)
 		err = start_source(d);
+	if (!err)
+		err = start_announcer(d);
 	return err;
 }
 
@@ -398,11 +441,13 @@ void daemon_end(struct daemon *d)
 	d->ending = true;
 	d->ending_since_ms = loop_now_ms();
 	d->state->ready = 0;
+	announcer_leave(d->announcer);
 	supervisor_end(d->supervisor, d->options.drain_timeout_ms, leave, d);
 }
 
 void daemon_close(struct daemon *d)
 {
+	announcer_free(d->announcer);
 	source_stop(d->source);
 	external_names_free(d->external_names);
 	apply_free(d->apply);

@@ -44,6 +44,7 @@ struct daemon {
 	struct apply *apply;
 	struct external_names *external_names; /* NULL: names are not looked up */
 	struct source *source;
+	struct announcer *announcer; /* NULL without --announce l2 */
 
 	bool was_in_force; /* maps were pinned before we came */
 	bool ending;       /* SIGINT: drain, then remove all */

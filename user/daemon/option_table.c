@@ -71,6 +71,8 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	     "attach to IF (again for more) [the devices of the default routes]"),
 	LIST("address", "IP", address,
 	     "serve HTTP on IP (again for more) [every address of the node]"),
+	SETTING("announce", "off|l2", announce, announce_l2,
+		"l2: in a flat network one node answers ARP for each virtual address [off]"),
 	SETTING("http-port", "PORT", port, http_port, "port of plain HTTP, 0 for none [80]"),
 	SETTING("https-port", "PORT", port, https_port, "port of HTTPS, 0 for none [443]"),
 	SETTING("node-name", "NAME", node, node_name,

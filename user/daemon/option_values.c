@@ -317,6 +317,19 @@ int option_value_xdp_mode(struct option_value *v)
 	return 0;
 }
 
+int option_value_announce(struct option_value *v)
+{
+	bool *l2 = v->field;
+
+	if (strcmp(v->text, "off") == 0)
+		*l2 = false;
+	else if (strcmp(v->text, "l2") == 0)
+		*l2 = true;
+	else
+		return refuse(v, "is neither off nor l2");
+	return 0;
+}
+
 int option_value_splice(struct option_value *v)
 {
 	if (strcmp(v->text, "auto") == 0 || strcmp(v->text, "off") == 0)

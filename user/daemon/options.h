@@ -77,6 +77,7 @@ struct options {
 	const char *admin;
 	const char *bpffs;
 	bool force_generic;
+	bool announce_l2;   /* answer ARP and neighbour solicitations for virtual addresses */
 	uint32_t flows_max; /* 0: the default of the schema */
 	bool takeover;
 	enum log_format log_format;

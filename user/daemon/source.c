@@ -137,6 +137,26 @@ static size_t kube_own_addresses(void *ctx, const struct inet_addr **addresses, 
 	return source->callbacks.own_addresses(source->callbacks.ctx, addresses, exact);
 }
 
+static void kube_holders_changed(void *ctx)
+{
+	const struct source *source = ctx;
+
+	source->callbacks.holders_changed(source->callbacks.ctx);
+}
+
+bool source_holds(const struct source *source, const struct inet_addr *addr, uint64_t *until_ms)
+{
+	if (source->kube)
+		return kube_holds(source->kube, addr, until_ms);
+	*until_ms = UINT64_MAX;
+	return true;
+}
+
+int source_take_part(struct source *source, bool takes_part)
+{
+	return source->kube ? kube_take_part(source->kube, takes_part) : 0;
+}
+
 static int start_kube(const struct options *options, struct loop *loop, struct model *model,
 		      struct source *source)
 {
@@ -154,6 +174,7 @@ static int start_kube(const struct options *options, struct loop *loop, struct m
 		.publish_addresses = options->kube.publish_addresses,
 		.publish_service = options->kube.publish_service,
 		.lb_pool = options->kube.lb_pool,
+		.announce = options->announce_l2,
 	};
 	struct kube_callbacks callbacks = {
 		.changed = kube_changed,
@@ -161,6 +182,7 @@ static int start_kube(const struct options *options, struct loop *loop, struct m
 		.refused = kube_refused,
 		.owns_ingress = kube_owns_ingress,
 		.own_addresses = kube_own_addresses,
+		.holders_changed = kube_holders_changed,
 		.ctx = source,
 	};
 

@@ -25,6 +25,7 @@ struct source_callbacks {
 	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
 	/* HTTP is served on these, @exact: on no others; as in kube_callbacks. */
 	size_t (*own_addresses)(void *ctx, const struct inet_addr **addresses, bool *exact);
+	void (*holders_changed)(void *ctx); /* source_holds() may answer otherwise */
 	void *ctx;
 };
 
@@ -45,6 +46,15 @@ void source_describe(const struct options *options, char *text, size_t size);
 int source_start(const struct options *options, struct loop *loop, struct model *model,
 		 const struct source_callbacks *callbacks, struct source **out);
 void source_stop(struct source *source); /* takes NULL */
+
+/**
+ * source_holds - does this node answer for an address in a flat network (--announce l2)?
+ * From a directory there are no other nodes: it does. @until_ms: out, if so, loop_now_ms() when that
+ * ends unless holders_changed() comes before.
+ */
+bool source_holds(const struct source *source, const struct inet_addr *addr, uint64_t *until_ms);
+/* Be one of the nodes that do, or no longer: then others take over at once. */
+int source_take_part(struct source *source, bool takes_part);
 
 /* Read everything anew (SIGHUP). */
 void source_reread(struct source *source);

@@ -127,6 +127,7 @@ static int address_new(struct addresses *addresses, struct mapped_array *filter,
 				 text, strerror(-err));
 		address->routed = !err;
 	}
+	address->on_node = on_node;
 	address->frontends = 1;
 	bit_add(addresses, word, bit);
 	return 0;

@@ -21,6 +21,7 @@ struct addresses {
 struct address {
 	uint32_t frontends; /* that have this address */
 	bool routed;        /* the local route is ours */
+	bool on_node;       /* an interface has it */
 };
 
 int addresses_init(struct addresses *addresses);

@@ -118,6 +118,38 @@ int dataplane_events_open(struct dataplane *dp, dataplane_event_fn *fn, void *ct
 void dataplane_events_read(struct dataplane *dp);
 
 /* What the programs know of this node, mapped. Borrowed. */
+/*
+ * Addresses in a flat network, see user/daemon/announcer.h; node_config.announce turns it on. The map
+ * outlives the process, like all maps.
+ */
+
+/* Calls @fn for each address that frontends have and no interface has. Stops at non-zero. */
+int dataplane_each_virtual(struct dataplane *dp, int (*fn)(void *ctx, const struct inet_addr *addr),
+			   void *ctx);
+
+struct ethernet {
+	uint32_t ifindex;
+	uint8_t mac[6];
+};
+/* The interfaces that are there and speak Ethernet. Return: how many. */
+size_t dataplane_ethernets(const struct dataplane *dp, struct ethernet out[SLUICE_INTERFACES_MAX]);
+
+/**
+ * dataplane_announce - answer for @addr on these interfaces, or be silent about it
+ * @until_ns: CLOCK_MONOTONIC, when answering ends unless it is said again; 0: silence;
+ *            UINT64_MAX: never
+ * Return: 0; -E2BIG the map is full; -errno.
+ */
+int dataplane_announce(struct dataplane *dp, const struct inet_addr *addr, uint64_t until_ns,
+		       const struct ethernet *ethernets, size_t count);
+
+/* Forgets what @keep refuses: the stack answers for it as it likes. NULL: all. Return: 0; -errno. */
+int dataplane_announce_prune(struct dataplane *dp,
+			     bool (*keep)(void *ctx, const struct inet_addr *addr,
+					  uint32_t ifindex),
+			     void *ctx);
+
+/* What the programs know of this node, mapped: written by the caller in place. Borrowed. */
 struct node_config *dataplane_node_config(struct dataplane *dp);
 
 /* The daemon's own entry, mapped: written by the caller in place. Borrowed. */

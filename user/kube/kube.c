@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "kube/api.h"
+#include "kube/holders.h"
 #include "kube/leader.h"
 #include "kube/publish.h"
 #include "kube/recorder.h"
@@ -41,6 +42,7 @@ struct kube {
 	struct publish *publish;   /* owned */
 	struct recorder *recorder; /* owned */
 	struct vip *vip;           /* owned; reads without writing as well */
+	struct holders *holders;   /* owned; NULL: no address is announced */
 	struct loop_timer *review; /* owned */
 	bool review_waits;
 };
@@ -226,6 +228,7 @@ static void on_turn(void *ctx)
 	if (kube->callbacks.changed)
 		kube->callbacks.changed(kube->callbacks.ctx);
 	review_soon(kube); /* a status may have changed, which the table does not look at */
+	holders_review_soon(kube->holders);
 }
 
 static void on_changed(void *ctx)
@@ -233,6 +236,14 @@ static void on_changed(void *ctx)
 	struct kube *kube = ctx;
 
 	loop_timer_arm(kube->turn, 0);
+}
+
+/* Leases are renewed all the time; nothing but the holders depends on them. */
+static void on_leases_changed(void *ctx)
+{
+	struct kube *kube = ctx;
+
+	holders_review_soon(kube->holders);
 }
 
 static void on_synced(void *ctx)
@@ -257,7 +268,7 @@ static void on_refused(void *ctx, enum object_kind kind, const char *namespace, 
 static int add_reflector(struct kube *kube, const struct reflector_options *options)
 {
 	const struct reflector_events events = {
-		.changed = on_changed,
+		.changed = options->kind == OBJECT_LEASE ? on_leases_changed : on_changed,
 		.synced = on_synced,
 		.adjust = adjust,
 		.refused = on_refused,
@@ -325,6 +336,55 @@ static int watch_all(struct kube *kube, const struct kube_options *options)
 	return err;
 }
 
+static void on_holders_changed(void *ctx)
+{
+	struct kube *kube = ctx;
+
+	if (kube->synced && kube->callbacks.holders_changed)
+		kube->callbacks.holders_changed(kube->callbacks.ctx);
+}
+
+static int start_holders(struct kube *kube, const struct kube_options *options)
+{
+	struct reflector_options leases = {
+		.resource = &api_leases,
+		.kind = OBJECT_LEASE,
+		.namespace = kube->own_namespace,
+		.idle_limit_ms = options->idle_limit_ms,
+		.optional = true,
+	};
+	struct holders_options holders = {
+		.namespace = kube->own_namespace,
+		.node_name = options->node_name,
+		.duration_s = options->lease_duration_s,
+		.changed = on_holders_changed,
+		.ctx = kube,
+	};
+	char host_name[IDENTITY_BYTES_MAX] = "sluice";
+	int err = add_reflector(kube, &leases);
+
+	gethostname(host_name, sizeof(host_name) - 1);
+	if (!holders.node_name || !*holders.node_name)
+		holders.node_name = host_name;
+	return err ? err
+		   : holders_new(kube->loop, &kube->api, kube->model, &holders, &kube->holders);
+}
+
+bool kube_holds(const struct kube *kube, const struct inet_addr *addr, uint64_t *until_ms)
+{
+	return kube->holders && holders_holds(kube->holders, addr, until_ms);
+}
+
+int kube_take_part(struct kube *kube, bool takes_part)
+{
+	if (!kube->holders)
+		return 0;
+	if (takes_part)
+		return holders_join(kube->holders);
+	holders_leave(kube->holders);
+	return 0;
+}
+
 static const char *own_namespace(const struct kube *kube, const struct kube_options *options)
 {
 	if (options->lease_namespace)
@@ -359,6 +419,8 @@ int kube_start(struct loop *loop, const struct kube_options *options, struct mod
 		err = watch_all(kube, options);
 	if (!err && options->write)
 		err = start_writing(kube, options);
+	if (!err && options->announce)
+		err = start_holders(kube, options);
 	if (err)
 		goto out;
 	*out = kube;
@@ -376,6 +438,7 @@ void kube_stop(struct kube *kube)
 		reflector_stop(kube->reflectors[i]);
 	free(kube->reflectors);
 	writer_clear(kube->writer);
+	holders_free(kube->holders);
 	leader_stop(kube->leader);
 	publish_free(kube->publish);
 	recorder_free(kube->recorder);

@@ -11,7 +11,7 @@
  *   api.c        a request to the API server: path, credentials, error text
  *   split.c      lines of a watch, items of a list, out of pieces of any size
  *   reflector.c  list + watch of one resource, resumed for ever
- *   leader.c     the Lease
+ *   leader.c     the Lease             holders.c        Leases of nodes that announce addresses
  *   writer.c     a bounded queue of patches
  *   publish.c    Ingress status        vip.c, lb_pool.c  Service status, addresses of pools
  *   recorder.c   Events
@@ -51,6 +51,8 @@ struct kube_options {
 	const char *node_name;         /* the Node that this is; NULL: not known */
 	const char *lb_class;          /* Services whose status we own; NULL: "sluice.dev/l4" */
 	const char *lb_pool; /* "CIDR|FIRST-LAST|IP,..."; NULL: no addresses are given out */
+
+	bool announce; /* take part in answering for addresses, see kube_holds(); needs no .write */
 };
 
 /* Called from the loop, never from inside kube_start() or kube_stop(). Any may be NULL. */
@@ -76,6 +78,8 @@ struct kube_callbacks {
 	size_t (*own_addresses)(void *ctx, const struct inet_addr **addresses, bool *exact);
 	/* Is this Ingress of our class? Asked for each Ingress when status is written. */
 	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
+	/* kube_holds() may answer otherwise than before. */
+	void (*holders_changed)(void *ctx);
 	void *ctx;
 };
 
@@ -96,6 +100,19 @@ void kube_stop(struct kube *kube);
  * table_update(). Cheap; the work is put off and batched.
  */
 void kube_table_changed(struct kube *kube);
+
+/**
+ * kube_holds - is this node to answer for an address of a frontend in a flat network?
+ * @until_ms: out, if so: loop_now_ms() when that ends unless holders_changed() comes before
+ * False for all addresses without kube_options.announce.
+ */
+bool kube_holds(const struct kube *kube, const struct inet_addr *addr, uint64_t *until_ms);
+
+/*
+ * Take part in that, once what this node would answer for is served; or no longer, which lets others
+ * take over at once. Nothing without kube_options.announce. Return: 0; -ENOMEM.
+ */
+int kube_take_part(struct kube *kube, bool takes_part);
 
 struct kube_event {
 	enum object_kind kind;

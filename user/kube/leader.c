@@ -40,7 +40,7 @@ static void set_leads(struct leader *leader, bool leads)
 	if (leader->leads == leads)
 		return;
 	leader->leads = leads;
-	log_info("kube: %s the leader (lease %s/%s)", leads ? "now" : "no longer",
+	log_info("kube: %s %s (lease %s/%s)", leads ? "now" : "no longer", leader->options.title,
 		 leader->namespace, leader->name);
 	leader->options.changed(leader->options.ctx, leads);
 }
@@ -208,6 +208,8 @@ static void on_held(struct leader *leader)
 
 	loop_timer_arm(leader->deadline, until_ms > now_ms ? until_ms - now_ms : 0);
 	set_leads(leader, true);
+	if (leader->options.renewed)
+		leader->options.renewed(leader->options.ctx, until_ms);
 	look_in(leader, leader->note_waits ? 0 : part_of(leader, 3));
 }
 
@@ -246,7 +248,8 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		return;
 	}
 	if (!leader->complained)
-		log_warn("kube: %s; leadership is tried for again", api_error(&call, reply, text));
+		log_warn("kube: %s; tried again to be %s", api_error(&call, reply, text),
+			 leader->options.title);
 	leader->complained = true;
 	look_in(leader, part_of(leader, 2));
 }
@@ -277,6 +280,8 @@ int leader_start(struct loop *loop, struct api *api, const struct leader_options
 	leader->options = *options;
 	if (!leader->options.duration_s)
 		leader->options.duration_s = LEADER_DURATION_S;
+	if (!leader->options.title)
+		leader->options.title = "the leader";
 	leader->namespace = strdup(options->namespace);
 	leader->name = strdup(options->name);
 	leader->identity = strdup(options->identity);

@@ -10,6 +10,7 @@
 #define SLUICE_KUBE_LEADER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/loop.h"
 #include "kube/api.h"
@@ -21,7 +22,10 @@ struct leader;
 struct leader_options {
 	const char *namespace, *name, *identity; /* copied */
 	unsigned int duration_s;                 /* 0: LEADER_DURATION_S */
+	const char *title;                       /* borrowed for ever; NULL: "the leader" */
 	void (*changed)(void *ctx, bool leads);
+	/* After each renewal: it is ours until then (loop_now_ms()). May be NULL. */
+	void (*renewed)(void *ctx, uint64_t until_ms);
 	void *ctx;
 };
 

@@ -184,6 +184,7 @@ static void copy_parts(struct copier *c, struct object *object)
 {
 	struct ingress_class *class = (struct ingress_class *)object;
 	struct config_map *map = (struct config_map *)object;
+	struct lease *lease = (struct lease *)object;
 
 	switch (object->kind) {
 	case OBJECT_INGRESS:
@@ -206,6 +207,10 @@ static void copy_parts(struct copier *c, struct object *object)
 		break;
 	case OBJECT_NODE:
 		copy_node(c, (struct node *)object);
+		break;
+	case OBJECT_LEASE:
+		lease->holder = copy_text(c, lease->holder);
+		lease->renewed = copy_text(c, lease->renewed);
 		break;
 	case OBJECT_KINDS:
 		break;

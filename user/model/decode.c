@@ -60,6 +60,10 @@ static const struct kind kinds[] = {
 	  .kind = OBJECT_NODE,
 	  .cluster_scoped = true,
 	  .check_name = name_check_subdomain },
+	{ .name = "Lease",
+	  .version = "coordination.k8s.io/v1",
+	  .kind = OBJECT_LEASE,
+	  .check_name = name_check_subdomain },
 };
 
 size_t object_size(enum object_kind kind)
@@ -72,6 +76,7 @@ size_t object_size(enum object_kind kind)
 		[OBJECT_SECRET] = sizeof(struct secret),
 		[OBJECT_CONFIG_MAP] = sizeof(struct config_map),
 		[OBJECT_NODE] = sizeof(struct node),
+		[OBJECT_LEASE] = sizeof(struct lease),
 	};
 
 	return sizes[kind];
@@ -219,6 +224,8 @@ static int decode_parts(struct decode *d, const cJSON *json)
 		return decode_config_map(d, json, (struct config_map *)object);
 	case OBJECT_NODE:
 		return decode_node(d, json, (struct node *)object);
+	case OBJECT_LEASE:
+		return decode_lease(d, json, (struct lease *)object);
 	case OBJECT_KINDS:
 		break;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * decode_others.c - IngressClass, Secret, ConfigMap, Node
+ * decode_others.c - IngressClass, Secret, ConfigMap, Node, Lease
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -152,4 +152,27 @@ int decode_node(struct decode *d, const cJSON *json, struct node *node)
 		err = decode_node_addresses(d, &at, status, node);
 	node->ready = is_ready(status);
 	return err;
+}
+
+int decode_lease(struct decode *d, const cJSON *json, struct lease *lease)
+{
+	struct field at = field_child(NULL, "spec");
+	const char *holder = "", *renewed = "";
+	const cJSON *spec = NULL;
+	int64_t duration_s = 0;
+	int err = decode_map(d, NULL, json, "spec", &spec);
+
+	if (!err)
+		err = decode_text(d, &at, spec, "holderIdentity", &holder);
+	if (!err)
+		err = decode_text(d, &at, spec, "renewTime", &renewed);
+	if (!err)
+		err = decode_integer(d, &at, spec, "leaseDurationSeconds", 0, INT32_MAX,
+				     &duration_s);
+	if (err)
+		return err;
+	lease->duration_s = (uint32_t)duration_s;
+	lease->holder = strdup(holder);
+	lease->renewed = strdup(renewed);
+	return lease->holder && lease->renewed ? 0 : -ENOMEM;
 }

@@ -201,6 +201,11 @@ static bool same_parts(const struct object *a, const struct object *b)
 		return same_pairs(map_a->data, map_a->data_count, map_b->data, map_b->data_count);
 	case OBJECT_NODE:
 		return same_node((const struct node *)a, (const struct node *)b);
+	case OBJECT_LEASE:
+		return same_text(((const struct lease *)a)->holder,
+				 ((const struct lease *)b)->holder) &&
+		       ((const struct lease *)a)->duration_s ==
+			       ((const struct lease *)b)->duration_s;
 	case OBJECT_KINDS:
 		break;
 	}

@@ -18,6 +18,7 @@ int decode_slice(struct decode *d, const cJSON *json, struct endpoint_slice *sli
 int decode_secret(struct decode *d, const cJSON *json, struct secret *secret);
 int decode_config_map(struct decode *d, const cJSON *json, struct config_map *map);
 int decode_node(struct decode *d, const cJSON *json, struct node *node);
+int decode_lease(struct decode *d, const cJSON *json, struct lease *lease);
 
 /**
  * decode_endpoints - one slice a subset

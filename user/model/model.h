@@ -24,6 +24,7 @@ enum object_kind {
 	OBJECT_SECRET,
 	OBJECT_CONFIG_MAP,
 	OBJECT_NODE,
+	OBJECT_LEASE,
 	OBJECT_KINDS,
 };
 
@@ -207,6 +208,13 @@ struct node {
 	bool ready;
 };
 
+struct lease {
+	struct object meta;
+	char *holder;        /* owned; "" for nobody */
+	char *renewed;       /* owned; as written: to be told from others, not to be read */
+	uint32_t duration_s; /* 0 if absent */
+};
+
 /* Value of an annotation or label, NULL if absent. Borrowed. */
 const char *object_annotation(const struct object *object, const char *key);
 const char *object_label(const struct object *object, const char *key);
@@ -217,7 +225,7 @@ const char *object_label(const struct object *object, const char *key);
  */
 void object_free(struct object *object);
 
-/* Same meaning (all but resourceVersion, status and generation)? To ignore saves without a change.
+/* Same meaning (all but resourceVersion, status, generation and when a Lease was renewed)? To ignore saves without a change.
  */
 bool object_equal(const struct object *a, const struct object *b);
 

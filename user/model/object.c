@@ -10,7 +10,7 @@ const char *object_kind_name(enum object_kind kind)
 		[OBJECT_INGRESS] = "Ingress", [OBJECT_INGRESS_CLASS] = "IngressClass",
 		[OBJECT_SERVICE] = "Service", [OBJECT_ENDPOINT_SLICE] = "EndpointSlice",
 		[OBJECT_SECRET] = "Secret",   [OBJECT_CONFIG_MAP] = "ConfigMap",
-		[OBJECT_NODE] = "Node",
+		[OBJECT_NODE] = "Node",       [OBJECT_LEASE] = "Lease",
 	};
 
 	return (unsigned int)kind < OBJECT_KINDS ? names[kind] : "?";
@@ -138,6 +138,12 @@ static void free_node(struct node *node)
 	free(node->external_ips);
 }
 
+static void free_lease(struct lease *lease)
+{
+	free(lease->holder);
+	free(lease->renewed);
+}
+
 static void free_parts(struct object *object)
 {
 	struct config_map *map;
@@ -164,6 +170,9 @@ static void free_parts(struct object *object)
 		break;
 	case OBJECT_NODE:
 		free_node((struct node *)object);
+		break;
+	case OBJECT_LEASE:
+		free_lease((struct lease *)object);
 		break;
 	case OBJECT_KINDS:
 		break;
