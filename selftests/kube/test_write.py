@@ -197,6 +197,7 @@ class IngressStatus(Writing):
         self.until(lambda: all(addresses(item) for item in self.double.all("ingresses")),
                    "all written", 120)
         self.assertEqual(len(self.writes(resource="ingresses")), 1000)
+        self.assertLess(self.double.accepted, 60, "connections are used again")
 
     def test_failed_writes_are_tried_again(self):
         self.double.put(ingress("ours"))

@@ -74,6 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.request.settimeout(None)
         with self.double.lock:
             self.double.connections.add(self.request)
+            self.double.accepted += 1
         super().setup()
 
     def finish(self):
@@ -490,6 +491,7 @@ class Double:
         self.bookmark_s = 60.0
         self.watch_limit_s = 1800.0
         self.generation = 0
+        self.accepted = 0  # connections since the start
         self.listen = listen
         self.server = None
         self.context = self.make_context() if tls else None

@@ -10,7 +10,7 @@
 #include "base/log.h"
 
 #define DISTRUST_MS        15000 /* after silence, so long no connection is used again */
-#define CONNECTIONS_CACHED 16L
+#define CONNECTIONS_CACHED 64L   /* more than watches and RUNNING_MAX of writer.c together */
 
 static void request_free(struct http_request *request)
 {
