@@ -55,6 +55,18 @@ class Installed(unittest.TestCase):
         kubectl("apply", "--validate=false", "-k", MANIFESTS, kubeconfig=self.kubeconfig)
         self.assertEqual(self.double.store.version, before)
 
+    def test_server_side_dry_run_takes_the_overlays_and_stores_nothing(self):
+        before = self.double.store.version
+        for name in ("capabilities", "l2"):
+            with self.subTest(name):
+                folder = MANIFESTS / "overlays" / name
+                if kubectl_is_old():
+                    folder = self.rewritten_for_old_kubectl(folder)
+                said = kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server",
+                               "-k", folder, kubeconfig=self.kubeconfig)
+                self.assertIn("daemonset.apps/sluice serverside-applied (server dry run)", said)
+        self.assertEqual(self.double.store.version, before)
+
     def test_pods_are_what_the_documentation_says(self):
         spec = self.read("daemonsets", namespace="sluice-system")["spec"]
         pod = spec["template"]["spec"]
@@ -100,6 +112,16 @@ class Installed(unittest.TestCase):
                                               "KILL"})
         self.assertIn("privileged: false", security)
         self.assertRegex(security, r"drop:\n\s+- ALL")
+
+    def test_overlay_of_l2_turns_it_on_and_grants_it(self):
+        folder = MANIFESTS / "overlays" / "l2"
+        if kubectl_is_old():
+            folder = self.rewritten_for_old_kubectl(folder)
+        text = kubectl("kustomize", folder)
+        self.assertRegex(text, r"- name: SLUICED_ANNOUNCE\n\s+value: l2")
+        self.assertIn("name: NODE_NAME", text)
+        self.assertIn("name: sluice-announce", text)
+        self.assertNotIn("SLUICED_ANNOUNCE", kubectl("kustomize", MANIFESTS), "off by default")
 
     def rewritten_for_old_kubectl(self, folder):
         """The overlay in the words of kustomize 2, beside a copy of the manifests."""

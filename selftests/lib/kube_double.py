@@ -30,6 +30,10 @@ import urllib.parse
 import kube_store
 from kube_store import ApiError, dump
 
+KNOWN_FIELDS = {"apiVersion", "kind", "metadata", "spec", "status", "data", "stringData", "type",
+                "rules", "roleRef", "subjects", "aggregationRule", "addressType", "endpoints",
+                "ports", "subsets", "value", "globalDefault", "description", "preemptionPolicy",
+                "immutable", "secrets", "imagePullSecrets", "automountServiceAccountToken"}
 ADMIN_TOKEN = "admin-0123456789abcdef"
 GZIP_FROM_BYTES = 128 << 10
 TARGET = re.compile(r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>v[^/]+)"
@@ -356,7 +360,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise ApiError(400, "BadRequest", "the object provided is unrecognized: "
                            "error decoding: invalid character") from None
         if query.get("dryRun"):
-            self.answer(201 if verb == "create" else 200, dump(body))
+            self.dry_run(verb, resource, namespace, name, kind, body)
             return
         if verb == "create":
             self.answer(201, dump(store.create(resource, namespace, body, manager)) + b"\n")
@@ -380,6 +384,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
         self.answer(200, dump(store.update(resource, namespace, name, change, manager, sub))
                     + b"\n")
+
+    def dry_run(self, verb, resource, namespace, name, kind, body):
+        """Everything is judged, nothing is stored."""
+        store = self.double.store
+        if resource.namespaced:
+            store.get(kube_store.find("", "namespaces"), "", namespace)
+        try:
+            old = store.get(resource, namespace, name or body["metadata"]["name"])
+        except ApiError:
+            if verb != "create" and kind != "application/apply-patch+yaml":
+                raise
+            old = None
+        patched = {"application/strategic-merge-patch+json": kube_store.strategic_patch,
+                   "application/json-patch+json": kube_store.json_patch}.get(
+                       kind, kube_store.merge_patch)
+        item = body if old is None or verb in ("create", "update") else patched(old, body)
+        kube_store.check(resource, namespace, item)
+        if sorted(item) != sorted(set(item) & KNOWN_FIELDS):
+            raise ApiError(400, "BadRequest", f"{resource.kind}: unknown field "
+                           f"{sorted(set(item) - KNOWN_FIELDS)}")
+        self.answer(200 if old else 201, dump(item))
 
     # ---- discovery and health --------------------------------------------------------------------
 

@@ -10,8 +10,9 @@ import time
 import unittest
 
 from cluster import endpoint, endpoint_slice, ingress, path, request, rule, service
-from kube_scene import NAMESPACE, OTHER_NAMESPACE, KubeCluster, addresses
+from kube_scene import NAMESPACE, OTHER_NAMESPACE, KubeCluster, addresses, kubectl
 from load import Requests, Wrk
+from netns import ROOT
 
 
 def route(name, host, to="web", **more):
@@ -78,6 +79,41 @@ class Kubernetes(unittest.TestCase):
         requests, errors = kept.result()
         self.assertEqual(errors, 0, f"of {requests} requests")
         self.assertGreater(requests, 100)
+
+    def test_rolling_update_of_a_thousand_pods_fails_no_request(self):
+        """A thousand addresses of one pod's host stand for the old pods, a thousand for the new."""
+        pod = self.cluster.pods["pod-c"]
+        pod.host.ip("route add local 10.245.0.0/16 dev lo")
+        self.cluster.node.ip(f"route add 10.245.0.0/16 via {pod.ip}")
+        parts, each, step = 10, 100, 10
+
+        def part(number, done, ending):
+            """One slice of the update: of its pods `done` are new, `ending` of the old ones end."""
+            def address(index, new):
+                return f"10.245.{number + (100 if new else 0)}.{index + 1}"
+            endpoints = [address(index, True) for index in range(done)]
+            endpoints += [endpoint(address(index, False), ready=False, serving=True,
+                                   terminating=True) for index in range(done - ending, done)]
+            endpoints += [address(index, False) for index in range(done, each)]
+            return slices("rolled", *endpoints, suffix=f"s{number}")
+
+        self.api.put(service("rolled", namespace=NAMESPACE),
+                     *(part(number, 0, 0) for number in range(parts)),
+                     route("rolled", "rolled.test", "rolled"))
+        self.until_status("rolled.test", 200)
+        kept, single = Wrk(self.cluster, "rolled.test", 10), Requests(self.cluster, "rolled.test")
+        for done in range(step, each + 1, step):
+            self.api.put(*(part(number, done, step) for number in range(parts)))
+            time.sleep(0.3)
+        self.api.put(*(part(number, each, 0) for number in range(parts)))
+        done, failures = single.stop()
+        requests, errors = kept.result()
+        self.assertEqual(failures, [], f"of {done} requests")
+        self.assertEqual(errors, 0, f"of {requests} requests")
+        self.assertGreater(requests, 100)
+        for number in range(parts):
+            self.api.remove("endpointslices", f"rolled-s{number}")
+        self.api.remove("ingresses", "rolled")
 
     def test_class_moves_and_status_follows(self):
         self.api.put(route("moves", "moves.test"))
@@ -204,6 +240,63 @@ class Kubernetes(unittest.TestCase):
                     pass  # nobody there yet: the client may go to another node
                 time.sleep(0.05)
             self.assertEqual(cluster.get("/", "a.test").status, 200)
+
+
+class EveryNamespace(KubeCluster):
+    """Watches all namespaces, as manifests/ installs it; its pods are those of the examples."""
+
+    def flags(self):
+        words = super().flags()
+        at = words.index("--watch-namespace")
+        return words[:at] + words[at + 2:]
+
+
+class Installed(unittest.TestCase):
+    """kubectl apply -k manifests/, then an example, with the rights that were installed."""
+
+    def test_example_is_served(self):
+        if os.environ.get("TEST_KUBECONFIG"):
+            return  # no changes in namespaces that are not ours
+        with EveryNamespace() as cluster:
+            cluster.start()
+            example = ROOT / "manifests" / "examples" / "hosts-and-paths.yaml"
+            kubectl(cluster.api.admin, "apply", "--validate=false", "-n", "default", "-f", example)
+            for host, path_text in (("shop.example.com", "/"), ("shop.example.com", "/cart/7"),
+                                    ("papers.example.com", "/")):
+                cluster.get_until(lambda response: response.status == 200, host, 10, path=path_text,
+                                  host=host)
+            shown = cluster.wait(lambda: addresses(cluster.api.read("ingresses", "shop",
+                                                                    "default")), "ADDRESS")
+            self.assertEqual(shown, ["192.0.2.1"])
+            kubectl(cluster.api.admin, "delete", "--wait=false", "-n", "default", "-f", example)
+            cluster.get_until(lambda response: response.status == 404, "removed", 10, path="/",
+                              host="shop.example.com")
+
+
+class Leaders(unittest.TestCase):
+    """What the leader wrote outlives it: the next one goes on where it ended."""
+
+    def test_deletes_while_away_are_found_and_another_leader_goes_on(self):
+        with KubeCluster(pods=("pod-a",)) as cluster:
+            api = cluster.api
+            api.put(service("web", namespace=NAMESPACE),
+                    slices("web", cluster.pods["pod-a"].ip), route("a", "a.test"),
+                    route("goes", "goes.test"))
+            cluster.start()
+            cluster.wait(lambda: addresses(api.read("ingresses", "a")) == ["192.0.2.1"], "status")
+            cluster.forwarder.cut()
+            api.remove("ingresses", "goes")
+            if not os.environ.get("TEST_KUBECONFIG"):
+                api.double.expire()
+            cluster.forwarder.resume()
+            cluster.get_until(lambda response: response.status == 404, "deleted while away", 60,
+                              host="goes.test")
+            self.assertEqual(cluster.get("/", "a.test").status, 200)
+            cluster.sluiced.stop(signal.SIGTERM)  # the Lease is given back
+            api.put(route("b", "b.test"))
+            cluster.start()
+            cluster.wait(lambda: addresses(api.read("ingresses", "b")) == ["192.0.2.1"],
+                         "the next leader's status", 40)
 
 
 if __name__ == "__main__":
