@@ -12,11 +12,11 @@
 #include <stdint.h>
 
 struct buffer {
-	struct buffer *next; /* on the free list */
-	uint32_t size;       /* of .data */
-	uint32_t start;      /* first byte not consumed */
-	uint32_t end;        /* first byte not filled */
-	char data[];
+	struct buffer *next;      /* on the free list */
+	uint32_t size;            /* of .data */
+	uint32_t start;           /* first byte not consumed */
+	uint32_t end;             /* first byte not filled */
+	_Alignas(16) char data[]; /* a struct may lie in it */
 };
 
 struct buffer_pool {

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Either side gone at any state, slow, or half shut: the other is told, and nothing is left behind."""
+
+import socket
+import struct
+import threading
+import time
+import unittest
+
+from harness import Backend, Worker, exchange, get, ingress, read_head, service
+from rules import ANSWER, status_of
+
+E = b"\r\n\r\n"
+HEAD = b"POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n"
+POST = HEAD + b"Content-Length: 10" + E
+CHUNKED = HEAD + b"TE: trailers\r\nTransfer-Encoding: chunked" + E
+SOCKET = get(extra="Connection: upgrade\r\nUpgrade: websocket\r\n")
+SWITCH = b"HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: websocket" + E
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 10" + E
+
+
+def reset(conn):
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    conn.close()
+
+
+# What a client says before it goes, what its backend has said by then.
+CLIENT_STATES = [
+    ("before a byte", b"", b""), ("within the empty line", b"\r", b""), ("within a head", get()[:20], b""),
+    ("waiting for an answer", get(), b""), ("within a body", POST + b"hello", b""),
+    ("within chunks", CHUNKED + b"5\r\nhel", b""), ("within trailers", CHUNKED + b"1\r\na\r\n0\r\nX: y\r\n", b""),
+    ("behind a body", POST + b"0123456789", b""), ("within the head of the answer", get(), OK[:20]),
+    ("after an interim answer", get(), b"HTTP/1.1 103 E" + E), ("within the answer", get(), OK + b"hello"),
+    ("within an answer in chunks", get(), b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + E + b"5\r\nhe"),
+    ("with the next one waiting", get() + get("/2"), b""), ("in a tunnel", SOCKET, SWITCH + b"x"),
+    ("early answer", POST + b"hello", ANSWER), ("idle", get(), ANSWER), ("refused", b"GET\r\n", b""),
+]
+SHUT_IS_GONE = {"before a byte", "within the empty line", "within a head", "within a body",
+                "within chunks", "within trailers", "idle", "refused"}
+
+
+class Gone(unittest.TestCase):
+    def setUp(self):
+        self.say, self.heard = b"", threading.Event()
+        self.backend = Backend(self.handler)
+        self.addCleanup(self.backend.close)
+        self.worker = Worker(service("s", [self.backend]) + [ingress("i", {"/": "s"})],
+                             "--upstream-idle-max=0")
+        self.addCleanup(self.worker.close)
+
+    def handler(self, conn, _backend):
+        read_head(conn)
+        conn.sendall(self.say)
+        self.heard.set()
+        while conn.recv(65536):
+            pass
+
+    def assert_nothing_left(self):
+        for _ in range(200):
+            stats = self.worker.stats()
+            if stats["conns_open"] == 0 and stats["upstream_conns_open"] == 0:
+                return
+            time.sleep(0.05)
+        self.fail(stats)
+
+    def test_a_client_may_go_at_any_state_in_any_way(self):
+        for name, said, answered in CLIENT_STATES:
+            for how in ("reset", "close", "half"):
+                # Who has shut his side may still read, so he is owed what he asked for: only a
+                # reset says that he is gone. In the other states the end of his side says enough.
+                if how != "reset" and name not in SHUT_IS_GONE:
+                    continue
+                with self.subTest(f"{name}, {how}"):
+                    self.say = answered
+                    self.heard.clear()
+                    conn = self.worker.connect()
+                    conn.sendall(said)
+                    if said.startswith((b"GET /", b"POST /")) and E in said:
+                        self.assertTrue(self.heard.wait(10))
+                    if answered.startswith(SWITCH[:12]) and len(answered) > 20:
+                        self.assertTrue(conn.recv(1))
+                    if how == "reset":
+                        reset(conn)
+                    elif how == "close":
+                        conn.close()
+                    else:
+                        conn.shutdown(socket.SHUT_WR)
+                    self.assert_nothing_left()
+                    conn.close()
+
+    def test_a_backend_may_go_at_any_state_in_any_way(self):
+        kill = threading.Event()
+
+        def handler(conn, _backend):
+            read_head(conn)
+            conn.sendall(self.say)
+            if self.how == "reset":
+                # Behind what was said, or it would be lost with it.
+                kill.wait(10)
+                reset(conn)
+
+        backend = Backend(handler)
+        self.addCleanup(backend.close)
+        # A kept connection may be reset under the next request, which is another matter.
+        worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"})],
+                        "--upstream-idle-max=0")
+        self.addCleanup(worker.close)
+        for request in (get(extra="Connection: close\r\n"), POST + b"hello", POST + b"0123456789", CHUNKED + b"5\r\nhello\r\n"):
+            for said, status, whole in (
+                    (b"", 502, True), (OK[:20], 502, True), (b"HTTP/1.1 103 E" + E, 502, True),
+                    (OK, 200, False), (OK + b"hello", 200, False), (OK + b"0123456789", 200, True),
+                    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + E + b"5\r\nhello\r\n", 200, False)):
+                for self.how in ("close", "reset"):
+                    with self.subTest(f"{request[-20:]} {said[-20:]} {self.how}"):
+                        self.say = said
+                        kill.clear()
+                        with worker.connect() as conn:
+                            conn.sendall(request)
+                            got, was_reset = b"", False
+                            try:
+                                if said.startswith(OK):
+                                    got = conn.recv(65536)
+                                kill.set()
+                                while more := conn.recv(65536):
+                                    got += more
+                            except OSError:
+                                was_reset = True
+                        final = got[got.rfind(b"HTTP/1.1 "):]
+                        if whole:
+                            self.assertEqual((status_of(final), was_reset), (status, False))
+                        else:
+                            self.assertTrue(was_reset, got)
+        self.say, self.how = OK + b"0123456789", "close"
+        with worker.connect() as conn:
+            self.assertEqual(exchange(conn, get())[0], 200)
+
+
+class Slow(unittest.TestCase):
+    def serve(self, handler):
+        backend = Backend(handler)
+        self.addCleanup(backend.close)
+        self.worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"})])
+        self.addCleanup(self.worker.close)
+
+    def test_a_slow_reader_costs_the_helper_no_memory(self):
+        size = 64 << 20
+
+        def handler(conn, _backend):
+            read_head(conn)
+            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d" % size + E)
+            for _ in range(64):
+                conn.sendall(b"x" * (1 << 20))
+
+        self.serve(handler)
+        before = self.worker.rss_kb()
+        conns = [self.worker.connect(timeout_s=60) for _ in range(8)]
+        for conn in conns:
+            conn.sendall(get())
+            self.assertEqual(status_of(conn.recv(40)), 200)
+        # Most of what could be sent waits in the sockets of the two connections by now.
+        self.assertLess(self.worker.rss_kb() - before, 8 << 10)
+        for conn in conns[1:]:
+            conn.close()
+        got = 40
+        while got < size:
+            more = len(conns[0].recv(1 << 20))
+            self.assertGreater(more, 0)
+            got += more
+        conns[0].close()
+
+    def test_a_slow_writer_is_waited_for(self):
+        seen = []
+
+        def handler(conn, _backend):
+            head, rest = read_head(conn)
+            while len(rest) < 10:
+                rest += conn.recv(100)
+            seen.append(rest)
+            for i in range(len(ANSWER)):
+                conn.sendall(ANSWER[i:i + 1])
+                time.sleep(0.002)
+
+        self.serve(handler)
+        with self.worker.connect() as conn:
+            for octet in POST + b"0123456789":
+                conn.sendall(bytes([octet]))
+                time.sleep(0.002)
+            head, rest = read_head(conn)
+            self.assertEqual(status_of(head), 200)
+            while len(rest) < 2:
+                rest += conn.recv(10)
+            self.assertEqual((rest, seen), (b"ok", [b"0123456789"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
