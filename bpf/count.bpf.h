@@ -16,7 +16,7 @@ static __always_inline void count_stat(enum sluice_stat stat)
 		*value += 1;
 }
 
-static __always_inline void count_drop(enum sluice_drop reason)
+static __always_inline void count_drop(__u32 reason)
 {
 	__u32 key = reason;
 	__u64 *value = bpf_map_lookup_elem(&drops, &key);
@@ -43,6 +43,24 @@ static __always_inline void count_backend(__u32 backend_id, __u32 bytes)
 		traffic->packets += 1;
 		traffic->bytes += bytes;
 	}
+}
+
+static __always_inline void count_reply(__u32 frontend_id, __u32 backend_id, __u32 bytes)
+{
+	count_stat(STAT_PACKETS_REPLY);
+	count_frontend(frontend_id, bytes);
+	count_backend(backend_id, bytes);
+}
+
+static __always_inline void count_flow_end(__u32 frontend_id, __u32 backend_id)
+{
+	struct traffic *traffic = bpf_map_lookup_elem(&frontend_stats, &frontend_id);
+
+	if (traffic)
+		traffic->flows_ended += 1;
+	traffic = bpf_map_lookup_elem(&backend_stats, &backend_id);
+	if (traffic)
+		traffic->flows_ended += 1;
 }
 
 static __always_inline void count_flow(__u32 frontend_id, __u32 backend_id)

@@ -1,30 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * flow.bpf.h - the connection table: which backend a flow has, and until when
+ *
+ * A flow and its reverse entry are two: flows* says where packets of the client go, nat* what their
+ * replies become. A pod of this node sees the client's own address and port, unless another frontend
+ * of the same pod has a flow from that port already; a pod of another node sees the address of this
+ * node and a port that is free towards that pod. Encapsulated flows have no reverse entry here.
  */
 #ifndef SLUICE_FLOW_BPF_H
 #define SLUICE_FLOW_BPF_H
 
-#include "count.bpf.h"
+#include <asm-generic/errno.h>
+
+#include "node.bpf.h"
 #include "packet.bpf.h"
 #include "pick.bpf.h"
-
-#define NS_PER_S 1000000000ull
+#include "protect.bpf.h"
 
 #define FLOW_UDP_IDLE_NS (180 * NS_PER_S) /* as nf_conntrack's udp_timeout_stream + a margin */
 #define FLOW_CLOSING_NS  (10 * NS_PER_S)  /* as nf_conntrack's tcp_timeout_close */
 #define FLOW_TOUCH_NS    (1 * NS_PER_S)   /* how often last_seen_ns is written at most */
 
-/* The state a flow is in after this packet. */
-static __always_inline __u8 flow_next_state(const struct pkt *pkt, __u8 state)
+/* Source ports that are tried before one counts as not to be had. */
+#define FLOW_PORT_TRIES 24
+
+/* Seconds of the limit of new flows are 2^30 ns: a shift instead of a division. */
+#define FLOW_LIMIT_SHIFT 30
+
+/* How a backend is reached. */
+enum flow_way {
+	WAY_LOCAL = 0,
+	WAY_SNAT = 1,
+	WAY_DSR = 2,
+};
+
+/*
+ * Without an address of its own a node cannot stand in for the client: then the stack takes the
+ * packet to the pod, and the pod has to route its replies back through this node.
+ * @snat: NODE_F_SNAT4 or NODE_F_SNAT6
+ */
+static __always_inline enum flow_way backend_way(const struct backend *backend,
+						 const struct node_config *config, __u32 snat)
 {
-	if (pkt->proto != IPPROTO_TCP)
+	if (backend->flags & BACKEND_F_LOCAL)
+		return WAY_LOCAL;
+	if (backend->flags & BACKEND_F_DSR)
+		return WAY_DSR;
+	return config->flags & snat ? WAY_SNAT : WAY_LOCAL;
+}
+
+/* The state a flow is in after a packet with these TCP flags. */
+static __always_inline __u8 flow_next_state(__u8 proto, __u32 tcp_flags, __u8 state)
+{
+	if (proto != IPPROTO_TCP)
 		return FLOW_ESTABLISHED;
-	if (pkt->tcp_flags & (TCP_FIN | TCP_RST))
+	if (tcp_flags & (TCP_FIN | TCP_RST))
 		return FLOW_CLOSING;
 	if (state == FLOW_CLOSING)
 		return state;
-	return pkt->tcp_flags & TCP_SYN ? FLOW_NEW : FLOW_ESTABLISHED;
+	return tcp_flags & TCP_SYN ? FLOW_NEW : FLOW_ESTABLISHED;
 }
 
 /* Whether an entry still says where this packet belongs. @now_ns: CLOCK_MONOTONIC_COARSE. */
@@ -47,99 +81,389 @@ static __always_inline bool flow_has_backend(const struct flow *flow,
 					     const struct backend *backend)
 {
 	return backend->generation == flow->backend_generation &&
-	       backend->upstream_id == frontend->upstream_id &&
-	       (backend->state == BACKEND_ACTIVE || backend->state == BACKEND_DRAINING);
+	       backend->upstream_id == frontend->upstream_id && backend_is_up(backend);
 }
 
-static __always_inline void nat_fill4(struct flow4_key *reply, struct nat4 *nat,
-				      const struct flow4_key *key, const struct backend *backend)
+/* May this CPU make another entry in this second? */
+static __always_inline bool flow_limit_allows(const struct node_config *config, __u64 now_ns)
 {
-	__builtin_memcpy(&reply->saddr, &backend->addr[12], sizeof(reply->saddr));
-	reply->daddr = key->saddr;
-	reply->sport = backend->port;
-	reply->dport = key->sport;
-	reply->proto = key->proto;
-	nat->frontend_addr = key->daddr;
-	nat->frontend_port = key->dport;
-	nat->client_addr = key->saddr;
-	nat->client_port = key->sport;
+	struct cpu_state *state;
+	__u32 key = 0;
+
+	if (!config->new_flows_max)
+		return true;
+	state = bpf_map_lookup_elem(&cpu_state, &key);
+	if (!state)
+		return true;
+	if (state->second != now_ns >> FLOW_LIMIT_SHIFT) {
+		state->second = now_ns >> FLOW_LIMIT_SHIFT;
+		state->new_flows = 0;
+	}
+	if (state->new_flows >= config->new_flows_max)
+		return false;
+	state->new_flows++;
+	return true;
 }
 
-static __always_inline void nat_fill6(struct flow6_key *reply, struct nat6 *nat,
-				      const struct flow6_key *key, const struct backend *backend)
+/*
+ * The @i-th source port to try for a flow, network order: the one that it has; the client's own
+ * towards a pod of this node; then those of the node's range. 0: there is no range.
+ */
+static __always_inline __be16 flow_try_port(const struct node_config *config,
+					    const struct flow *flow, enum flow_way way,
+					    __be16 client_port, __u32 hash, int i)
 {
-	__builtin_memcpy(reply->saddr, backend->addr, sizeof(reply->saddr));
-	__builtin_memcpy(reply->daddr, key->saddr, sizeof(reply->daddr));
-	reply->sport = backend->port;
-	reply->dport = key->sport;
-	reply->proto = key->proto;
-	__builtin_memcpy(nat->frontend_addr, key->daddr, sizeof(nat->frontend_addr));
-	__builtin_memcpy(nat->client_addr, key->saddr, sizeof(nat->client_addr));
-	nat->frontend_port = key->dport;
-	nat->client_port = key->sport;
+	__u32 ports = (__u32)config->source_port_max - config->source_port_min + 1;
+
+	if (i == 0 && flow->source_port)
+		return flow->source_port;
+	if (i == 0 && way == WAY_LOCAL)
+		return client_port;
+	if (!config->source_port_min || ports > 65535)
+		return 0;
+	return bpf_htons(config->source_port_min + (hash + (__u32)i) % ports);
+}
+
+/*
+ * Is the flow that a reverse entry belongs to over, as far as is known? NULL: it left the table.
+ * @client_port: of that flow, @reply_port: to which the replies of the entry go.
+ */
+static __always_inline bool flow_is_over(const struct flow *flow, __u32 backend_id,
+					 __be16 client_port, __be16 reply_port, __u8 proto,
+					 __u64 now_ns)
+{
+	if (!flow || flow->backend_id != backend_id ||
+	    (flow->source_port ? flow->source_port : client_port) != reply_port)
+		return true;
+	if (proto == IPPROTO_UDP)
+		return now_ns - flow->last_seen_ns >= FLOW_UDP_IDLE_NS;
+	return flow->state == FLOW_CLOSING && now_ns - flow->last_seen_ns >= FLOW_CLOSING_NS;
+}
+
+/* ---- IPv4 ------------------------------------------------------------------------------------- */
+
+/* Makes @reply lead to @nat, unless another flow has it that is not over. Returns 0 or -EEXIST. */
+static __always_inline int nat4_claim(const struct flow4_key *reply, const struct nat4 *nat,
+				      __u64 now_ns)
+{
+	struct flow4_key other = { .proto = reply->proto };
+	struct nat4 *known;
+	bool ours;
+	long err;
+
+	err = bpf_map_update_elem(&nat4, reply, nat, BPF_NOEXIST);
+	if (!err)
+		return 0;
+	known = bpf_map_lookup_elem(&nat4, reply);
+	if (!known)
+		return err;
+	other.saddr = known->client_addr;
+	other.sport = known->client_port;
+	other.daddr = known->frontend_addr;
+	other.dport = known->frontend_port;
+	ours = other.saddr == nat->client_addr && other.sport == nat->client_port &&
+	       other.daddr == nat->frontend_addr && other.dport == nat->frontend_port;
+	if (!ours && !flow_is_over(bpf_map_lookup_elem(&flows4, &other), known->backend_id,
+				   other.sport, reply->dport, reply->proto, now_ns))
+		return -EEXIST;
+	*known = *nat; /* by pointer: an update would take an entry from the free ones */
+	return 0;
 }
 
 /**
  * flow4_write - write a flow and its reverse entry, or neither
- * Return: 0; -EINVAL no such backend; -errno of the map, nothing written.
+ * @flow: .source_port is chosen here, if it can be the one that it has
+ * Return: 0; -EADDRNOTAVAIL no source port is free; -errno of a map.
  */
-__noinline int flow4_write(const struct flow4_key *key, const struct flow *flow)
+__noinline int flow4_write(const struct flow4_key *key, struct flow *flow, __u64 now_ns)
 {
-	struct flow4_key reply = {}, forward;
-	struct backend *backend;
+	const struct node_config *config = node();
+	const struct backend *backend;
+	struct flow4_key forward, reply = {};
 	struct nat4 nat = {};
-	struct flow entry;
-	int err;
+	struct flow entry, *known;
+	enum flow_way way;
+	__u32 hash;
+	int err = 0;
 
-	if (!key || !flow)
-		return -1;
+	if (!key || !flow || !config)
+		return -EINVAL;
 	/* Copies: before Linux 6.2 the memory of an argument is no key or value of a map. */
 	forward = *key;
 	entry = *flow;
 	backend = bpf_map_lookup_elem(&backends, &entry.backend_id);
 	if (!backend)
-		return -1;
+		return -EINVAL;
+	way = backend_way(backend, config, NODE_F_SNAT4);
+	nat.frontend_addr = forward.daddr;
+	nat.frontend_port = forward.dport;
+	nat.client_addr = forward.saddr;
+	nat.client_port = forward.sport;
 	nat.frontend_id = entry.frontend_id;
 	nat.backend_id = entry.backend_id;
 	nat.backend_generation = entry.backend_generation;
-	nat_fill4(&reply, &nat, &forward, backend);
-	err = bpf_map_update_elem(&nat4, &reply, &nat, BPF_ANY);
+	__builtin_memcpy(&reply.saddr, &backend->addr[12], sizeof(reply.saddr));
+	reply.daddr = way == WAY_SNAT ? config->addr4 : forward.saddr;
+	reply.sport = backend->port;
+	reply.dport = forward.sport;
+	reply.proto = forward.proto;
+	hash = hash_flow4(&forward);
+	for (int i = 0; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
+		reply.dport = flow_try_port(config, &entry, way, forward.sport, hash, i);
+		if (!reply.dport)
+			return -EADDRNOTAVAIL;
+		err = nat4_claim(&reply, &nat, now_ns);
+		if (!err)
+			break;
+		if (way == WAY_LOCAL && i == 0)
+			count_stat(STAT_FLOWS_COLLIDED);
+		entry.source_port = 0;
+	}
 	if (err)
-		return err;
+		return -EADDRNOTAVAIL;
+	if (way == WAY_SNAT || (way == WAY_LOCAL && reply.dport != forward.sport))
+		entry.source_port = reply.dport;
+	flow->source_port = entry.source_port;
+	known = bpf_map_lookup_elem(&flows4, &forward);
+	if (known) {
+		*known = entry; /* by pointer: an update would evict another one */
+		return 0;
+	}
 	err = bpf_map_update_elem(&flows4, &forward, &entry, BPF_ANY);
-	if (err)
+	if (err && way != WAY_DSR)
 		bpf_map_delete_elem(&nat4, &reply);
 	return err;
 }
 
-/* As flow4_write(), for IPv6. */
-__noinline int flow6_write(const struct flow6_key *key, const struct flow *flow)
+/* Picks by affinity, or by hash. Returns an id; a reason to drop, negative. */
+static __always_inline int backend_of4(const struct flow4_key *key, const struct frontend *frontend,
+				       __u32 flags, __u64 now_ns)
 {
-	struct flow6_key reply = {}, forward;
-	struct backend *backend;
-	struct nat6 nat = {};
-	struct flow entry;
-	int err;
+	struct source4_key source = { .addr = key->saddr, .upstream_id = frontend->upstream_id };
+	const struct affinity *known;
+	__u32 id;
 
-	if (!key || !flow)
-		return -1;
-	/* Copies: before Linux 6.2 the memory of an argument is no key or value of a map. */
-	forward = *key;
+	if (!(frontend->flags & FRONTEND_F_AFFINITY))
+		return backend_pick(frontend->upstream_id, hash_flow4(key), flags);
+	known = bpf_map_lookup_elem(&affinity4, &source);
+	id = affinity_backend(known, frontend, now_ns);
+	return id ? id
+		  : backend_pick(frontend->upstream_id, hash_mix((__u64)key->saddr << 32), flags);
+}
+
+static __always_inline void affinity4_note(const struct flow4_key *key,
+					   const struct frontend *frontend, const struct flow *flow)
+{
+	struct source4_key source = { .addr = key->saddr, .upstream_id = frontend->upstream_id };
+	struct affinity now = {
+		.last_new_flow_ns = flow->last_seen_ns,
+		.backend_id = flow->backend_id,
+		.backend_generation = flow->backend_generation,
+	};
+	struct affinity *known = bpf_map_lookup_elem(&affinity4, &source);
+
+	if (known)
+		*known = now;
+	else
+		bpf_map_update_elem(&affinity4, &source, &now, BPF_ANY);
+}
+
+/* Fills @flow with the backend that a packet gets which has no current entry. */
+static __always_inline enum sluice_drop flow_fill(int id, __u32 frontend_id, __u8 state,
+						  __u64 now_ns, struct flow *flow)
+{
+	const struct backend *backend;
+
+	if (id <= 0)
+		return id ? -id : DROP_BAD_RING;
+	flow->backend_id = id;
+	backend = bpf_map_lookup_elem(&backends, &flow->backend_id);
+	if (!backend)
+		return DROP_BAD_RING;
+	flow->backend_generation = backend->generation;
+	flow->frontend_id = frontend_id;
+	flow->last_seen_ns = now_ns;
+	flow->state = state;
+	return DROP_NONE;
+}
+
+static __always_inline bool is_new_flow(__u8 proto, __u32 tcp_flags)
+{
+	return proto != IPPROTO_TCP || (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/**
+ * flow4_begin - who may begin a flow, and with which backend; writes nothing about it
+ * @flags: enum pick_flag << 8 | TCP flags
+ * @flow: out
+ * Return: enum sluice_drop.
+ */
+__noinline int flow4_begin(const struct flow4_key *key, const struct frontend *frontend,
+			   __u32 flags, __u64 now_ns, struct flow *flow)
+{
+	struct flow fresh = {};
+	int reason;
+
+	if (!key || !frontend || !flow)
+		return DROP_BAD_RING;
+	if (frontend->flags & FRONTEND_F_SOURCE_RANGES &&
+	    !source4_is_in_range(frontend->ranges_id, key->saddr))
+		return DROP_SOURCE_RANGE;
+	if (frontend->rate_per_s && is_new_flow(key->proto, flags) &&
+	    !rate4_allows(key->saddr, frontend, now_ns))
+		return DROP_RATE_LIMIT;
+	reason = flow_fill(backend_of4(key, frontend, flags >> 8, now_ns), frontend->frontend_id,
+			   flow_next_state(key->proto, flags, FLOW_NEW), now_ns, &fresh);
+	if (!reason && frontend->flags & FRONTEND_F_AFFINITY)
+		affinity4_note(key, frontend, &fresh);
+	*flow = fresh;
+	return reason;
+}
+
+/* ---- IPv6: the same, with longer addresses ---------------------------------------------------- */
+
+static __always_inline int nat6_claim(const struct flow6_key *reply, const struct nat6 *nat,
+				      __u64 now_ns)
+{
+	struct flow6_key other = { .proto = reply->proto };
+	struct nat6 *known;
+	long err;
+
+	err = bpf_map_update_elem(&nat6, reply, nat, BPF_NOEXIST);
+	if (!err)
+		return 0;
+	known = bpf_map_lookup_elem(&nat6, reply);
+	if (!known)
+		return err;
+	__builtin_memcpy(other.saddr, known->client_addr, sizeof(other.saddr));
+	__builtin_memcpy(other.daddr, known->frontend_addr, sizeof(other.daddr));
+	other.sport = known->client_port;
+	other.dport = known->frontend_port;
+	if ((!addr_equal(other.saddr, nat->client_addr) ||
+	     !addr_equal(other.daddr, nat->frontend_addr) || other.sport != nat->client_port ||
+	     other.dport != nat->frontend_port) &&
+	    !flow_is_over(bpf_map_lookup_elem(&flows6, &other), known->backend_id, other.sport,
+			  reply->dport, reply->proto, now_ns))
+		return -EEXIST;
+	*known = *nat;
+	return 0;
+}
+
+/* As flow4_write(). */
+__noinline int flow6_write(const struct flow6_key *key, struct flow *flow, __u64 now_ns)
+{
+	const struct node_config *config = node();
+	const struct backend *backend;
+	struct flow6_key reply = {};
+	struct nat6 nat = {};
+	struct flow entry, *known;
+	enum flow_way way;
+	__u32 hash;
+	int err = 0;
+
+	if (!key || !flow || !config)
+		return -EINVAL;
 	entry = *flow;
 	backend = bpf_map_lookup_elem(&backends, &entry.backend_id);
 	if (!backend)
-		return -1;
+		return -EINVAL;
+	way = backend_way(backend, config, NODE_F_SNAT6);
+	__builtin_memcpy(nat.frontend_addr, key->daddr, sizeof(nat.frontend_addr));
+	__builtin_memcpy(nat.client_addr, key->saddr, sizeof(nat.client_addr));
+	nat.frontend_port = key->dport;
+	nat.client_port = key->sport;
 	nat.frontend_id = entry.frontend_id;
 	nat.backend_id = entry.backend_id;
 	nat.backend_generation = entry.backend_generation;
-	nat_fill6(&reply, &nat, &forward, backend);
-	err = bpf_map_update_elem(&nat6, &reply, &nat, BPF_ANY);
+	__builtin_memcpy(reply.saddr, backend->addr, sizeof(reply.saddr));
+	if (way == WAY_SNAT)
+		__builtin_memcpy(reply.daddr, config->addr6, sizeof(reply.daddr));
+	else
+		__builtin_memcpy(reply.daddr, key->saddr, sizeof(reply.daddr));
+	reply.sport = backend->port;
+	reply.dport = key->sport;
+	reply.proto = key->proto;
+	hash = hash_flow6(key);
+	for (int i = 0; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
+		reply.dport = flow_try_port(config, &entry, way, nat.client_port, hash, i);
+		if (!reply.dport)
+			return -EADDRNOTAVAIL;
+		err = nat6_claim(&reply, &nat, now_ns);
+		if (!err)
+			break;
+		if (way == WAY_LOCAL && i == 0)
+			count_stat(STAT_FLOWS_COLLIDED);
+		entry.source_port = 0;
+	}
 	if (err)
-		return err;
-	err = bpf_map_update_elem(&flows6, &forward, &entry, BPF_ANY);
-	if (err)
-		bpf_map_delete_elem(&nat6, &reply);
-	return err;
+		return -EADDRNOTAVAIL;
+	if (way == WAY_SNAT || (way == WAY_LOCAL && reply.dport != nat.client_port))
+		entry.source_port = reply.dport;
+	flow->source_port = entry.source_port;
+	/* The memory of an argument is no key before Linux 6.2, and the stack has no room for a
+	 * third one: if this fails, the reverse entry of the flow ages away. */
+	reply = *key;
+	known = bpf_map_lookup_elem(&flows6, &reply);
+	if (known) {
+		*known = entry;
+		return 0;
+	}
+	return bpf_map_update_elem(&flows6, &reply, &entry, BPF_ANY);
+}
+
+static __always_inline int backend_of6(const struct flow6_key *key, const struct frontend *frontend,
+				       __u32 flags, __u64 now_ns)
+{
+	struct source6_key source = { .upstream_id = frontend->upstream_id };
+	__u32 id;
+
+	if (!(frontend->flags & FRONTEND_F_AFFINITY))
+		return backend_pick(frontend->upstream_id, hash_flow6(key), flags);
+	__builtin_memcpy(source.addr, key->saddr, sizeof(source.addr));
+	id = affinity_backend(bpf_map_lookup_elem(&affinity6, &source), frontend, now_ns);
+	return id ? id : backend_pick(frontend->upstream_id, hash_source6(key->saddr), flags);
+}
+
+static __always_inline void affinity6_note(const struct flow6_key *key,
+					   const struct frontend *frontend, const struct flow *flow)
+{
+	struct source6_key source = { .upstream_id = frontend->upstream_id };
+	struct affinity now = {
+		.last_new_flow_ns = flow->last_seen_ns,
+		.backend_id = flow->backend_id,
+		.backend_generation = flow->backend_generation,
+	};
+	struct affinity *known;
+
+	__builtin_memcpy(source.addr, key->saddr, sizeof(source.addr));
+	known = bpf_map_lookup_elem(&affinity6, &source);
+	if (known)
+		*known = now;
+	else
+		bpf_map_update_elem(&affinity6, &source, &now, BPF_ANY);
+}
+
+/* As flow4_begin(). */
+__noinline int flow6_begin(const struct flow6_key *key, const struct frontend *frontend,
+			   __u32 flags, __u64 now_ns, struct flow *flow)
+{
+	struct flow fresh = {};
+	int reason;
+
+	if (!key || !frontend || !flow)
+		return DROP_BAD_RING;
+	if (frontend->flags & FRONTEND_F_SOURCE_RANGES &&
+	    !source6_is_in_range(frontend->ranges_id, key->saddr))
+		return DROP_SOURCE_RANGE;
+	if (frontend->rate_per_s && is_new_flow(key->proto, flags) &&
+	    !rate6_allows(key->saddr, frontend, now_ns))
+		return DROP_RATE_LIMIT;
+	reason = flow_fill(backend_of6(key, frontend, flags >> 8, now_ns), frontend->frontend_id,
+			   flow_next_state(key->proto, flags, FLOW_NEW), now_ns, &fresh);
+	if (!reason && frontend->flags & FRONTEND_F_AFFINITY)
+		affinity6_note(key, frontend, &fresh);
+	*flow = fresh;
+	return reason;
 }
 
 #endif /* SLUICE_FLOW_BPF_H */

@@ -23,11 +23,15 @@
 #define VLAN_TAGS_MAX 2 /* 802.1ad outside, 802.1Q inside */
 #define IPV6_EXT_MAX  6 /* RFC 8200, 4.1 names six before the upper layer */
 
-#define IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
+#define IPV4_FRAGMENT        0x3fff /* more fragments, or an offset */
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+#define IPV6_FRAGMENT_OFFSET 0xfff8
+#define IPV6_FRAGMENT        0xfff9
 
 #define NEXTHDR_HOP      0
 #define NEXTHDR_ROUTING  43
 #define NEXTHDR_FRAGMENT 44
+#define NEXTHDR_ICMPV6   58
 #define NEXTHDR_DEST     60
 
 #define TCP_FIN 0x01
@@ -47,15 +51,47 @@ struct pkt {
 	__be16 sport;
 	__be16 dport;
 	__u8 proto;
-	__u8 tcp_flags; /* 0 for UDP */
+	__u8 tcp_flags;     /* 0 for UDP */
+	__u8 fragment;      /* enum fragment_place */
+	__be32 fragment_id; /* of a fragment; IPv4: the lower half */
+};
+
+enum fragment_place {
+	FRAGMENT_NONE = 0,
+	FRAGMENT_FIRST = 1, /* has the transport header */
+	FRAGMENT_LATER = 2,
 };
 
 /* What parsing found. */
 enum parse_result {
 	PARSE_L4 = 0,    /* TCP or UDP, whole headers, ports read */
-	PARSE_OTHER = 1, /* another protocol, or a fragment */
+	PARSE_OTHER = 1, /* another protocol */
 	PARSE_BAD = 2,   /* malformed, the reason is in *drop */
+	PARSE_LATER = 3, /* TCP or UDP, but a fragment without their header */
 };
+
+static __always_inline bool addr_is_v4(const __u8 addr[16])
+{
+	const __u32 *words = (const __u32 *)addr;
+
+	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void addr_from_v4(__u8 out[16], __be32 addr)
+{
+	__u32 *words = (__u32 *)out;
+
+	words[0] = words[1] = 0;
+	words[2] = bpf_htonl(0xffff);
+	words[3] = addr;
+}
+
+static __always_inline bool addr_equal(const __u8 a[16], const __u8 b[16])
+{
+	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
 
 static __always_inline void *pkt_at(const struct pkt *pkt, __u32 off_bytes, __u32 bytes)
 {
@@ -63,8 +99,21 @@ static __always_inline void *pkt_at(const struct pkt *pkt, __u32 off_bytes, __u3
 
 	if (off_bytes > PKT_OFF_MAX)
 		return NULL;
+	/* Changes nothing; but the compiler may reload the offset from where the verifier has not
+	 * seen the check. */
+	if (!__builtin_constant_p(off_bytes))
+		asm volatile("%0 &= %1" : "+r"(off_bytes) : "i"(PKT_OFF_MAX));
 	at = pkt->data + off_bytes;
 	return at + bytes <= pkt->data_end ? at : NULL;
+}
+
+static __always_inline struct pkt pkt_of(struct xdp_md *ctx, __u32 l3_off_bytes)
+{
+	return (struct pkt){
+		.data = (void *)(long)ctx->data,
+		.data_end = (void *)(long)ctx->data_end,
+		.l3_off_bytes = l3_off_bytes,
+	};
 }
 
 /* Skips Ethernet and VLAN headers. Returns the EtherType (network order), 0 if too short. */
@@ -123,7 +172,7 @@ static __always_inline enum parse_result pkt_parse_udp(struct pkt *pkt, enum slu
 		return PARSE_BAD;
 	}
 	udp_bytes = bpf_ntohs(udp->len);
-	if (udp_bytes < sizeof(*udp) || udp_bytes > l4_bytes) {
+	if (udp_bytes < sizeof(*udp) || (udp_bytes > l4_bytes && !pkt->fragment)) {
 		*drop = DROP_BAD_LENGTH;
 		return PARSE_BAD;
 	}
@@ -135,6 +184,9 @@ static __always_inline enum parse_result pkt_parse_udp(struct pkt *pkt, enum slu
 
 static __always_inline enum parse_result pkt_parse_l4(struct pkt *pkt, enum sluice_drop *drop)
 {
+	if (pkt->fragment == FRAGMENT_LATER)
+		return pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP ? PARSE_LATER
+									      : PARSE_OTHER;
 	if (pkt->proto == IPPROTO_TCP)
 		return pkt_parse_tcp(pkt, drop);
 	if (pkt->proto == IPPROTO_UDP)
@@ -159,12 +211,27 @@ static __always_inline enum parse_result pkt_parse4(struct pkt *pkt, const struc
 	}
 	pkt->proto = ip->protocol;
 	pkt->l4_off_bytes = pkt->l3_off_bytes + header_bytes;
-	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
-		return PARSE_OTHER;
+	pkt->fragment = FRAGMENT_NONE;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT)) {
+		pkt->fragment = ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET) ? FRAGMENT_LATER
+									       : FRAGMENT_FIRST;
+		pkt->fragment_id = ip->id;
+	}
 	return pkt_parse_l4(pkt, drop);
 }
 
-/* Walks extension headers. Leaves .proto at the fragment header of a fragment. */
+/* Notes what a fragment header says. Returns the bytes of the header. */
+static __always_inline __u32 pkt_note_fragment6(struct pkt *pkt, const struct frag_hdr *header)
+{
+	pkt->fragment_id = header->identification;
+	if (header->frag_off & bpf_htons(IPV6_FRAGMENT_OFFSET))
+		pkt->fragment = FRAGMENT_LATER;
+	else if (header->frag_off & bpf_htons(IPV6_FRAGMENT))
+		pkt->fragment = FRAGMENT_FIRST;
+	return sizeof(*header);
+}
+
+/* Walks extension headers, that of a fragment too: behind it .proto is that of the whole. */
 static __always_inline enum parse_result pkt_parse6(struct pkt *pkt, const struct ipv6hdr *ip,
 						    __u32 frame_bytes, enum sluice_drop *drop)
 {
@@ -176,9 +243,23 @@ static __always_inline enum parse_result pkt_parse6(struct pkt *pkt, const struc
 		return PARSE_BAD;
 	}
 	pkt->proto = ip->nexthdr;
+	pkt->fragment = FRAGMENT_NONE;
 	for (int i = 0; i < IPV6_EXT_MAX; i++) {
 		const struct ipv6_opt_hdr *ext;
 
+		if (pkt->fragment == FRAGMENT_LATER)
+			break; /* what follows is the middle of something */
+		if (pkt->proto == NEXTHDR_FRAGMENT) {
+			const struct frag_hdr *header = pkt_at(pkt, off_bytes, sizeof(*header));
+
+			if (!header) {
+				*drop = DROP_SHORT_L3;
+				return PARSE_BAD;
+			}
+			pkt->proto = header->nexthdr;
+			off_bytes += pkt_note_fragment6(pkt, header);
+			continue;
+		}
 		if (pkt->proto != NEXTHDR_HOP && pkt->proto != NEXTHDR_ROUTING &&
 		    pkt->proto != NEXTHDR_DEST)
 			break;

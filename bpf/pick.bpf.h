@@ -2,17 +2,24 @@
 /*
  * pick.bpf.h - which backend a new flow goes to
  *
- * The hash is of the 5-tuple alone and the rings are the same on every node, so any node picks the
- * same backend for a flow that it has never seen.
+ * The hash is of the 5-tuple alone (of the source, where flows of one client stay together) and the
+ * rings are the same on every node, so any node picks the same backend for a flow that it has never
+ * seen.
  */
 #ifndef SLUICE_PICK_BPF_H
 #define SLUICE_PICK_BPF_H
 
-#include "maps.bpf.h"
+#include "count.bpf.h"
+#include "time.bpf.h"
 
 /* Slots tried when the first ones name a backend that has just gone and the ring is not yet
- * swapped. */
-#define PICK_TRIES 8
+ * swapped, or pods of other nodes where only one of this will do. */
+#define PICK_TRIES 32
+
+enum pick_flag {
+	/* The packet came from another node, which chose a pod of this one. */
+	PICK_F_LOCAL = 1 << 0,
+};
 
 /* Finalizer of MurmurHash3 (public domain, A. Appleby): every input bit reaches every output bit. */
 static __always_inline __u64 hash_mix(__u64 h)
@@ -44,11 +51,24 @@ static __always_inline __u32 hash_flow6(const struct flow6_key *key)
 	return hash_mix(h ^ ((__u64)d[2] << 32 | d[3]));
 }
 
+static __always_inline __u32 hash_source6(const __u8 saddr[16])
+{
+	const __u32 *s = (const __u32 *)saddr;
+
+	return hash_mix(hash_mix((__u64)s[0] << 32 | s[1]) ^ ((__u64)s[2] << 32 | s[3]));
+}
+
+static __always_inline bool backend_is_up(const struct backend *backend)
+{
+	return backend->state == BACKEND_ACTIVE || backend->state == BACKEND_DRAINING;
+}
+
 /**
  * backend_pick - choose a backend for a new flow
+ * @flags: enum pick_flag
  * Return: id of a backend that takes new flows; -DROP_NO_BACKEND; -DROP_BAD_RING.
  */
-__noinline int backend_pick(__u32 upstream_id, __u32 hash)
+__noinline int backend_pick(__u32 upstream_id, __u32 hash, __u32 flags)
 {
 	const __u32 *slots, *slot;
 	void *ring;
@@ -68,12 +88,32 @@ __noinline int backend_pick(__u32 upstream_id, __u32 hash)
 		if (!slot || !*slot)
 			return -DROP_BAD_RING;
 		backend = bpf_map_lookup_elem(&backends, slot);
-		if (backend &&
-		    (backend->state == BACKEND_ACTIVE || backend->state == BACKEND_DRAINING))
+		if (backend && backend_is_up(backend) &&
+		    (!(flags & PICK_F_LOCAL) || backend->flags & BACKEND_F_LOCAL))
 			return *slot;
 		hash = hash * 0x9e3779b1u + 1; /* odd factor: a new slot each time */
 	}
 	return -DROP_NO_BACKEND;
+}
+
+/* The backend that @known remembers, 0 if it is too old or its backend has gone. */
+static __always_inline __u32 affinity_backend(const struct affinity *known,
+					      const struct frontend *frontend, __u64 now_ns)
+{
+	const struct backend *backend;
+	__u32 backend_id;
+
+	if (!known || now_ns - known->last_new_flow_ns > frontend->affinity_s * NS_PER_S)
+		return 0;
+	backend_id = known->backend_id;
+	backend = bpf_map_lookup_elem(&backends, &backend_id);
+	/* One that drains gets no new flows, of old friends neither. */
+	if (!backend || backend->state != BACKEND_ACTIVE ||
+	    backend->generation != known->backend_generation ||
+	    backend->upstream_id != frontend->upstream_id)
+		return 0;
+	count_stat(STAT_AFFINITY_HITS);
+	return backend_id;
 }
 
 #endif /* SLUICE_PICK_BPF_H */

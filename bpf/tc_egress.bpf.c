@@ -2,84 +2,99 @@
 /*
  * tc_egress - replies of backends on this node get the frontend's address back
  *
- * The checksum helpers are used here, not our own arithmetic: packets of local senders carry
- * partial checksums, which only the helpers keep consistent.
+ * Errors of ICMP that the pod or this node sends about a packet of the client are translated with it.
  */
-#include "count.bpf.h"
-#include "packet.bpf.h"
+#include "tc_nat.bpf.h"
 
-#define TC_ACT_UNSPEC (-1) /* the next program, if there is one, decides; else pass */
+/* What of a packet must lie in its linear part to be parsed: Ethernet, VLANs, IPv6, and an ICMP error
+ * with the headers that it quotes. */
+#define HEAD_BYTES_MAX 160
 
-/* What of a packet must lie in its linear part to be parsed: Ethernet, VLANs, IPv6, TCP. */
-#define HEAD_BYTES_MAX 128
-
-static __always_inline void pkt_open(struct pkt *pkt, struct __sk_buff *skb)
+/* An error of ICMP about a packet of the client to a pod of this node: tells the client's truth. */
+static __always_inline int egress_icmp4(struct pkt *pkt, const struct iphdr *ip)
 {
-	pkt->data = (void *)(long)skb->data;
-	pkt->data_end = (void *)(long)skb->data_end;
+	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
+	struct flow4_key turned = {};
+	struct ends4 outer, inner;
+	const struct nat4 *nat;
+	struct quote quote;
+
+	if (!icmp || !icmp4_is_error(icmp->type) || !quote4_parse(pkt, &quote, &turned))
+		return TC_ACT_UNSPEC;
+	nat = bpf_map_lookup_elem(&nat4, &turned);
+	if (!nat || nat->client_addr != ip->daddr)
+		return TC_ACT_UNSPEC;
+	outer.daddr = ip->daddr;
+	/* A pod speaks for the frontend; a router on the way for itself. */
+	outer.saddr = ip->saddr == turned.saddr ? nat->frontend_addr : ip->saddr;
+	inner.saddr = nat->client_addr;
+	inner.sport = nat->client_port;
+	inner.daddr = nat->frontend_addr;
+	inner.dport = nat->frontend_port;
+	if (icmp4_translate(pkt, &quote, &outer, &inner))
+		count_stat(STAT_ICMP_TRANSLATED);
+	return TC_ACT_UNSPEC;
 }
 
-static __always_inline __u32 check_off_bytes(const struct pkt *pkt)
+static __always_inline int egress_icmp6(struct pkt *pkt, const struct ipv6hdr *ip)
 {
-	return pkt->l4_off_bytes + (pkt->proto == IPPROTO_TCP
-					    ? __builtin_offsetof(struct tcphdr, check)
-					    : __builtin_offsetof(struct udphdr, check));
-}
+	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
+	__u8 saddr[16], daddr[16];
+	struct flow6_key turned = {};
+	struct ends6 outer, inner;
+	const struct nat6 *nat;
+	struct quote quote;
 
-/* UDP over IPv4 without a checksum keeps none; a sum of 0 becomes 0xffff. */
-static __always_inline __u64 check_flags(const struct pkt *pkt)
-{
-	return pkt->proto == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
-}
-
-static __always_inline long write_sport(struct __sk_buff *skb, const struct pkt *pkt, __be16 port)
-{
-	long err;
-
-	err = bpf_l4_csum_replace(skb, check_off_bytes(pkt), pkt->sport, port,
-				  check_flags(pkt) | sizeof(port));
-	if (err)
-		return err;
-	/* The source port is the first field of both headers. */
-	return bpf_skb_store_bytes(skb, pkt->l4_off_bytes, &port, sizeof(port), 0);
-}
-
-static __always_inline void count_reply(const struct pkt *pkt, __u32 frontend_id, __u32 backend_id)
-{
-	count_stat(STAT_PACKETS_REPLY);
-	count_frontend(frontend_id, pkt->bytes);
-	count_backend(backend_id, pkt->bytes);
+	if (!icmp || !icmp6_is_error(icmp->type) || !quote6_parse(pkt, &quote, &turned))
+		return TC_ACT_UNSPEC;
+	nat = bpf_map_lookup_elem(&nat6, &turned);
+	__builtin_memcpy(saddr, &ip->saddr, sizeof(saddr));
+	__builtin_memcpy(daddr, &ip->daddr, sizeof(daddr));
+	if (!nat || !addr_equal(nat->client_addr, daddr))
+		return TC_ACT_UNSPEC;
+	outer.daddr = daddr;
+	outer.saddr = addr_equal(saddr, turned.saddr) ? nat->frontend_addr : saddr;
+	inner.saddr = nat->client_addr;
+	inner.sport = nat->client_port;
+	inner.daddr = nat->frontend_addr;
+	inner.dport = nat->frontend_port;
+	if (icmp6_translate(pkt, &quote, &outer, &inner))
+		count_stat(STAT_ICMP_TRANSLATED);
+	return TC_ACT_UNSPEC;
 }
 
 static __always_inline int egress4(struct __sk_buff *skb, struct pkt *pkt)
 {
 	const struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	enum sluice_drop reason;
+	enum parse_result result;
 	struct flow4_key key = {};
 	const struct nat4 *nat;
-	__u32 l3 = pkt->l3_off_bytes;
-	__be32 from, to;
+	struct ends4 to;
 
-	if (!ip || pkt_parse4(pkt, ip, skb->len - l3, &reason) != PARSE_L4)
+	if (!ip)
 		return TC_ACT_UNSPEC;
-	key.saddr = from = ip->saddr;
+	result = pkt_parse4(pkt, ip, skb->len - pkt->l3_off_bytes, &reason);
+	if (result == PARSE_OTHER && pkt->proto == IPPROTO_ICMP && !pkt->fragment)
+		return egress_icmp4(pkt, ip);
+	if (result == PARSE_BAD || result == PARSE_OTHER)
+		return TC_ACT_UNSPEC;
+	if (pkt->fragment && !fragment4(pkt, ip->saddr, ip->daddr))
+		return TC_ACT_UNSPEC;
+	key.saddr = ip->saddr;
 	key.daddr = ip->daddr;
 	key.sport = pkt->sport;
 	key.dport = pkt->dport;
 	key.proto = pkt->proto;
 	nat = bpf_map_lookup_elem(&nat4, &key);
-	if (!nat)
+	if (!nat || nat->client_addr != key.daddr)
 		return TC_ACT_UNSPEC;
-	to = nat->frontend_addr;
-	if (bpf_l4_csum_replace(skb, check_off_bytes(pkt), from, to,
-				check_flags(pkt) | BPF_F_PSEUDO_HDR | sizeof(to)) ||
-	    bpf_l3_csum_replace(skb, l3 + __builtin_offsetof(struct iphdr, check), from, to,
-				sizeof(to)) ||
-	    bpf_skb_store_bytes(skb, l3 + __builtin_offsetof(struct iphdr, saddr), &to, sizeof(to),
-				0) ||
-	    write_sport(skb, pkt, nat->frontend_port))
-		return TC_ACT_UNSPEC;
-	count_reply(pkt, nat->frontend_id, nat->backend_id);
+	to.saddr = nat->frontend_addr;
+	to.sport = nat->frontend_port;
+	to.daddr = nat->client_addr;
+	to.dport = nat->client_port;
+	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
+	nat_write4(skb, pkt, &key, &to);
 	return TC_ACT_UNSPEC;
 }
 
@@ -87,12 +102,19 @@ static __always_inline int egress6(struct __sk_buff *skb, struct pkt *pkt)
 {
 	const struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	enum sluice_drop reason;
+	enum parse_result result;
 	struct flow6_key key = {};
 	const struct nat6 *nat;
-	__u32 l3 = pkt->l3_off_bytes;
-	__s64 diff;
+	struct ends6 to;
 
-	if (!ip || pkt_parse6(pkt, ip, skb->len - l3, &reason) != PARSE_L4)
+	if (!ip)
+		return TC_ACT_UNSPEC;
+	result = pkt_parse6(pkt, ip, skb->len - pkt->l3_off_bytes, &reason);
+	if (result == PARSE_OTHER && pkt->proto == NEXTHDR_ICMPV6 && !pkt->fragment)
+		return egress_icmp6(pkt, ip);
+	if (result == PARSE_BAD || result == PARSE_OTHER)
+		return TC_ACT_UNSPEC;
+	if (pkt->fragment && !fragment6(pkt, ip))
 		return TC_ACT_UNSPEC;
 	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
 	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
@@ -100,18 +122,14 @@ static __always_inline int egress6(struct __sk_buff *skb, struct pkt *pkt)
 	key.dport = pkt->dport;
 	key.proto = pkt->proto;
 	nat = bpf_map_lookup_elem(&nat6, &key);
-	if (!nat)
+	if (!nat || !addr_equal(nat->client_addr, key.daddr))
 		return TC_ACT_UNSPEC;
-	diff = bpf_csum_diff((__be32 *)key.saddr, sizeof(key.saddr), (__be32 *)nat->frontend_addr,
-			     sizeof(nat->frontend_addr), 0);
-	if (diff < 0 ||
-	    bpf_l4_csum_replace(skb, check_off_bytes(pkt), 0, diff,
-				check_flags(pkt) | BPF_F_PSEUDO_HDR) ||
-	    bpf_skb_store_bytes(skb, l3 + __builtin_offsetof(struct ipv6hdr, saddr),
-				nat->frontend_addr, sizeof(nat->frontend_addr), 0) ||
-	    write_sport(skb, pkt, nat->frontend_port))
-		return TC_ACT_UNSPEC;
-	count_reply(pkt, nat->frontend_id, nat->backend_id);
+	to.saddr = nat->frontend_addr;
+	to.sport = nat->frontend_port;
+	to.daddr = nat->client_addr;
+	to.dport = nat->client_port;
+	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
+	nat_write6(skb, pkt, &key, &to);
 	return TC_ACT_UNSPEC;
 }
 
@@ -121,17 +139,8 @@ int tc_egress(struct __sk_buff *skb)
 	struct pkt pkt = {};
 	__be16 type;
 
-	if (skb->protocol == bpf_htons(ETH_P_ARP))
+	if (skb->protocol == bpf_htons(ETH_P_ARP) || !pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
 		return TC_ACT_UNSPEC;
-	pkt_open(&pkt, skb);
-	if (pkt.data + HEAD_BYTES_MAX > pkt.data_end &&
-	    skb->len > (__u64)(pkt.data_end - pkt.data)) {
-		__u32 bytes = skb->len;
-
-		if (bpf_skb_pull_data(skb, bytes < HEAD_BYTES_MAX ? bytes : HEAD_BYTES_MAX))
-			return TC_ACT_UNSPEC;
-		pkt_open(&pkt, skb);
-	}
 	type = pkt_parse_ethernet(&pkt);
 	if (type == bpf_htons(ETH_P_IP))
 		return egress4(skb, &pkt);

@@ -31,7 +31,8 @@
 	X(18, ICMP_UNMATCHED, "icmp_unmatched", "an ICMP error about no flow of the frontend")   \
 	X(19, BAD_TUNNEL, "bad_tunnel", "a tunnelled packet for no pod of this node")            \
 	X(20, BACKEND_GONE, "backend_gone", "TCP of a backend that has gone; answered with RST") \
-	X(21, NOT_HOLDER, "not_holder", "ARP for an address that another node answers for")
+	X(21, NOT_HOLDER, "not_holder", "ARP for an address that another node answers for")      \
+	X(22, FLOW_LIMIT, "flow_limit", "too many new flows, and this one needs an entry")
 
 enum sluice_drop {
 #define X(number, name, metric, text) DROP_##name = number,

@@ -427,6 +427,10 @@ struct next_hop {
 struct cpu_state {
 	__u64 second; /* of CLOCK_MONOTONIC_COARSE, in which .new_flows were made */
 	__u32 new_flows;
+	/* What xdp_ingress still has to do to the packet at hand. */
+	__u32 backend_id;
+	__u32 l3_off_bytes, l4_off_bytes;
+	__u32 word; /* source port, hash, or both ports of a reply */
 	__u32 pad;
 };
 
@@ -613,7 +617,7 @@ SLUICE_ASSERT(sizeof(struct node_config) == 64, "node_config");
 SLUICE_ASSERT(sizeof(struct next_hop) == 48, "next_hop");
 SLUICE_ASSERT(sizeof(struct announce_key) == 20, "announce_key");
 SLUICE_ASSERT(sizeof(struct announcement) == 16, "announcement");
-SLUICE_ASSERT(sizeof(struct cpu_state) == 16, "cpu_state");
+SLUICE_ASSERT(sizeof(struct cpu_state) == 32, "cpu_state");
 SLUICE_ASSERT(sizeof(struct drop_event) == 96, "drop_event");
 SLUICE_ASSERT(sizeof(struct traffic) == 32, "traffic");
 SLUICE_ASSERT(sizeof(struct steering) == 8, "steering");

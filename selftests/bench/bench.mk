@@ -14,6 +14,22 @@ $(B)/bench/%: selftests/bench/%.c $(bench_archives)
 	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< \
 		-Wl,--start-group $(bench_archives) -Wl,--end-group $(LIBS_unit)
 
+# Packets: the programs of the data plane behind one that restores the packet.
+$(B)/bench/restore.o: selftests/bench/restore.bpf.c selftests/bench/restore.h
+	$(say) BPF $@
+	$Q mkdir -p $(@D)
+	$Q $(CLANG) $(BPF_CFLAGS) -Iselftests/bench -c -o $@ $<
+
+$(B)/gen/restore.skel.h: $(B)/bench/restore.o
+	$(say) SKEL $@
+	$Q $(BPFTOOL) gen skeleton $< name restore >$@
+
+$(B)/bench/packet_cost: selftests/bench/packet_cost.c selftests/prog/fixture.c selftests/prog/packet.c \
+			$(B)/gen/restore.skel.h $(skeleton) $O/base/inet.o
+	$(say) BENCH $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lbpf -lelf -lz
+
 bench: deps ## what it costs: medians, in build/bench/ too (root; an idle machine)
 	$Q $(MAKE) --no-print-directory all $(bench_bins)
 	$Q selftests/bench/run.sh $(bench_bins) $(bench_scripts)

@@ -141,12 +141,19 @@ static void fill_family(struct fixture *fixture, int v6)
 
 static void map_clear(struct fixture *fixture, const char *name, size_t key_bytes)
 {
-	uint8_t key[64];
+	uint8_t keys[2][64];
 	int fd = map_of(fixture, name);
+	bool more;
 
-	must(key_bytes <= sizeof(key), name);
-	while (bpf_map_get_next_key(fd, NULL, key) == 0)
-		must(bpf_map_delete_elem(fd, key) == 0, name);
+	must(key_bytes <= sizeof(keys[0]), name);
+	/* Each next key is asked for before the last one goes: from the beginning, the way to the
+	 * first one left would grow with each that is gone. */
+	more = bpf_map_get_next_key(fd, NULL, keys[0]) == 0;
+	while (more) {
+		more = bpf_map_get_next_key(fd, keys[0], keys[1]) == 0;
+		must(bpf_map_delete_elem(fd, keys[0]) == 0, name);
+		memcpy(keys[0], keys[1], sizeof(keys[0]));
+	}
 }
 
 static void counters_clear(struct fixture *fixture, const char *name, uint32_t count)
@@ -160,8 +167,20 @@ static void counters_clear(struct fixture *fixture, const char *name, uint32_t c
 	free(zeroes);
 }
 
+void fixture_new_flows_max(struct fixture *fixture, uint32_t new_flows_max)
+{
+	struct node_config config;
+	uint32_t key = 0;
+	int fd = map_of(fixture, "node_config");
+
+	must(bpf_map_lookup_elem(fd, &key, &config) == 0, "read node_config");
+	config.new_flows_max = new_flows_max;
+	must(bpf_map_update_elem(fd, &key, &config, BPF_ANY) == 0, "write node_config");
+}
+
 void fixture_reset(struct fixture *fixture)
 {
+	fixture_new_flows_max(fixture, 0);
 	map_clear(fixture, "flows4", sizeof(struct flow4_key));
 	map_clear(fixture, "flows6", sizeof(struct flow6_key));
 	map_clear(fixture, "nat4", sizeof(struct flow4_key));

@@ -50,6 +50,9 @@ void fixture_backend_set(struct fixture *fixture, uint32_t id, const char *addr,
 /* A ring whose slots all name one backend. */
 void fixture_ring_set(struct fixture *fixture, uint32_t upstream_id, uint32_t backend_id);
 
+/* The limit of new flow entries that a CPU makes a second; 0: none, as after fixture_reset(). */
+void fixture_new_flows_max(struct fixture *fixture, uint32_t new_flows_max);
+
 /* Runs a program over @packet, which it may change. Returns its verdict. */
 uint32_t fixture_run(int prog_fd, struct packet *packet);
 uint64_t fixture_stat(struct fixture *fixture, enum sluice_stat stat);

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * tc_ingress - what XDP could not do itself
+ *
+ * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent. On devices
+ * that XDP does not see packets of (tunnels of an overlay, named as return interfaces) replies of
+ * pods on other nodes get the addresses of frontend and client back, and are sent the same way.
+ */
+#include "mark.bpf.h"
+#include "node.bpf.h"
+#include "tc_nat.bpf.h"
+
+#define HEAD_BYTES_MAX 128
+
+static __always_inline int drop(__u32 reason)
+{
+	count_drop(reason);
+	return TC_ACT_SHOT;
+}
+
+/* Sends a packet to its own destination, which the FIB knows a device for. */
+static __always_inline int send(struct __sk_buff *skb, struct bpf_fib_lookup *fib)
+{
+	long code;
+
+	fib->ifindex = skb->ifindex; /* where it came in */
+	code = bpf_fib_lookup(skb, fib, sizeof(*fib), 0);
+	switch (code) {
+	case BPF_FIB_LKUP_RET_SUCCESS:
+	case BPF_FIB_LKUP_RET_NO_NEIGH:
+		break;
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED: /* larger than xdp_ingress saw it: aggregated by GRO */
+		break;
+	case BPF_FIB_LKUP_RET_UNSUPP_LWT:
+		return TC_ACT_UNSPEC; /* the route encapsulates: only the stack can */
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		return drop(DROP_FORWARDING_OFF);
+	default:
+		return drop(DROP_NO_ROUTE);
+	}
+	/* A tag of the way in, which the device of the way out has none of or another. */
+	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
+		return drop(DROP_NO_TRANSMIT);
+	return bpf_redirect_neigh(fib->ifindex, NULL, 0, 0);
+}
+
+static __always_inline int send4(struct __sk_buff *skb, __be32 saddr, __be32 daddr)
+{
+	struct bpf_fib_lookup fib = {
+		.family = AF_INET,
+		.ipv4_src = saddr,
+		.ipv4_dst = daddr,
+	};
+
+	return send(skb, &fib);
+}
+
+static __always_inline int send6(struct __sk_buff *skb, const __u8 saddr[16], const __u8 daddr[16])
+{
+	struct bpf_fib_lookup fib = { .family = AF_INET6 };
+
+	__builtin_memcpy(fib.ipv6_src, saddr, sizeof(fib.ipv6_src));
+	__builtin_memcpy(fib.ipv6_dst, daddr, sizeof(fib.ipv6_dst));
+	return send(skb, &fib);
+}
+
+static __always_inline bool is_marked(struct __sk_buff *skb)
+{
+	const struct send_mark *mark = (void *)(long)skb->data_meta;
+
+	return (void *)(mark + 1) <= (void *)(long)skb->data && mark->magic == SEND_MARK;
+}
+
+/* Sends what xdp_ingress marked. */
+static __always_inline int send_marked(struct __sk_buff *skb)
+{
+	struct pkt pkt = {};
+	__be16 type;
+
+	if (!pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
+		return drop(DROP_NO_TRANSMIT);
+	type = pkt_parse_ethernet(&pkt);
+	if (type == bpf_htons(ETH_P_IP)) {
+		const struct iphdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+
+		return ip ? send4(skb, ip->saddr, ip->daddr) : drop(DROP_NO_TRANSMIT);
+	}
+	if (type == bpf_htons(ETH_P_IPV6)) {
+		const struct ipv6hdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+
+		return ip ? send6(skb, (const __u8 *)&ip->saddr, (const __u8 *)&ip->daddr)
+			  : drop(DROP_NO_TRANSMIT);
+	}
+	return drop(DROP_NO_TRANSMIT);
+}
+
+static __always_inline int reply4(struct __sk_buff *skb, struct pkt *pkt, const struct iphdr *ip)
+{
+	enum sluice_drop reason;
+	enum parse_result result;
+	struct flow4_key key = {};
+	const struct nat4 *nat;
+	struct ends4 to;
+	__u8 ttl = ip->ttl;
+	__u32 l3_off_bytes = pkt->l3_off_bytes;
+	long err;
+
+	result = pkt_parse4(pkt, ip, skb->len - l3_off_bytes, &reason);
+	if (result == PARSE_BAD || result == PARSE_OTHER)
+		return TC_ACT_UNSPEC;
+	if (pkt->fragment && !fragment4(pkt, ip->saddr, ip->daddr))
+		return TC_ACT_UNSPEC;
+	key.saddr = ip->saddr;
+	key.daddr = ip->daddr;
+	key.sport = pkt->sport;
+	key.dport = pkt->dport;
+	key.proto = pkt->proto;
+	nat = bpf_map_lookup_elem(&nat4, &key);
+	if (!nat)
+		return TC_ACT_UNSPEC;
+	if (ttl <= 1)
+		return drop(DROP_TTL);
+	to.saddr = nat->frontend_addr;
+	to.sport = nat->frontend_port;
+	to.daddr = nat->client_addr;
+	to.dport = nat->client_port;
+	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
+	err = nat_write4(skb, pkt, &key, &to);
+	if (!err)
+		err = bpf_l3_csum_replace(
+			skb, l3_off_bytes + __builtin_offsetof(struct iphdr, check),
+			bpf_htons(ttl << 8), bpf_htons((ttl - 1) << 8), sizeof(__be16));
+	ttl--;
+	if (!err)
+		err = bpf_skb_store_bytes(skb, l3_off_bytes + __builtin_offsetof(struct iphdr, ttl),
+					  &ttl, 1, 0);
+	return err ? drop(DROP_NO_TRANSMIT) : send4(skb, to.saddr, to.daddr);
+}
+
+static __always_inline int reply6(struct __sk_buff *skb, struct pkt *pkt, const struct ipv6hdr *ip)
+{
+	enum sluice_drop reason;
+	enum parse_result result;
+	struct flow6_key key = {};
+	const struct nat6 *nat;
+	struct ends6 to;
+	__u8 hop_limit = ip->hop_limit;
+	__u32 l3_off_bytes = pkt->l3_off_bytes;
+	long err;
+
+	result = pkt_parse6(pkt, ip, skb->len - l3_off_bytes, &reason);
+	if (result == PARSE_BAD || result == PARSE_OTHER)
+		return TC_ACT_UNSPEC;
+	if (pkt->fragment && !fragment6(pkt, ip))
+		return TC_ACT_UNSPEC;
+	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
+	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
+	key.sport = pkt->sport;
+	key.dport = pkt->dport;
+	key.proto = pkt->proto;
+	nat = bpf_map_lookup_elem(&nat6, &key);
+	if (!nat)
+		return TC_ACT_UNSPEC;
+	if (hop_limit <= 1)
+		return drop(DROP_TTL);
+	to.saddr = nat->frontend_addr;
+	to.sport = nat->frontend_port;
+	to.daddr = nat->client_addr;
+	to.dport = nat->client_port;
+	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
+	err = nat_write6(skb, pkt, &key, &to);
+	hop_limit--;
+	if (!err)
+		err = bpf_skb_store_bytes(
+			skb, l3_off_bytes + __builtin_offsetof(struct ipv6hdr, hop_limit),
+			&hop_limit, 1, 0);
+	return err ? drop(DROP_NO_TRANSMIT) : send6(skb, to.saddr, to.daddr);
+}
+
+SEC("tc")
+int tc_ingress(struct __sk_buff *skb)
+{
+	const struct node_config *config = node();
+	struct pkt pkt = {};
+	__be16 type;
+
+	if (is_marked(skb))
+		return send_marked(skb);
+	if (!config || !(config->flags & (NODE_F_SNAT4 | NODE_F_SNAT6)) ||
+	    skb->protocol == bpf_htons(ETH_P_ARP) || !pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
+		return TC_ACT_UNSPEC;
+	type = pkt_parse_ethernet(&pkt);
+	if (type == bpf_htons(ETH_P_IP)) {
+		const struct iphdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+
+		if (ip && ip->daddr == config->addr4 && config->flags & NODE_F_SNAT4)
+			return reply4(skb, &pkt, ip);
+	} else if (type == bpf_htons(ETH_P_IPV6)) {
+		const struct ipv6hdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+
+		if (ip && config->flags & NODE_F_SNAT6 &&
+		    addr_equal((const __u8 *)&ip->daddr, config->addr6))
+			return reply6(skb, &pkt, ip);
+	}
+	return TC_ACT_UNSPEC;
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

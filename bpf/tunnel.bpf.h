@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tunnel.bpf.h - encapsulation to the node of a pod, and the end of a tunnel on that node
+ *
+ * IP in IP (RFC 2003, 2473, 4213), or directly in UDP (GUE, variant 1) where networks filter the former;
+ * inner and outer family may differ. The node at the end picks the pod by the same ring, or by the
+ * flow that it knows, and the pod's reply leaves from there with the frontend's address.
+ */
+#ifndef SLUICE_TUNNEL_BPF_H
+#define SLUICE_TUNNEL_BPF_H
+
+#include "remote.bpf.h"
+
+#define TUNNEL_TTL 64
+#define TUNNEL_PORT_MIN \
+	0xc000 /* source ports of GUE say the flow to routers: 14 bits of its hash */
+#define TUNNEL_PORT_MASK   0x3fff
+#define IPV4_DONT_FRAGMENT 0x4000
+
+/* What is around the packet, longest case. */
+struct tunnel4 {
+	struct iphdr ip;
+	struct udphdr udp;
+};
+
+struct tunnel6 {
+	struct ipv6hdr ip;
+	struct udphdr udp;
+};
+
+static __always_inline __u32 tunnel_bytes(bool outer_v4, bool gue)
+{
+	return (outer_v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+	       (gue ? sizeof(struct udphdr) : 0);
+}
+
+/* The packet that is to be wrapped. */
+struct inner {
+	bool v4;
+	__u8 tos, ttl;
+	__u32 bytes;
+};
+
+static __always_inline bool inner_read(struct pkt *pkt, struct inner *inner)
+{
+	const struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+	const struct ipv6hdr *ip6;
+
+	if (!ip)
+		return false;
+	inner->v4 = *(const __u8 *)ip >> 4 == 4;
+	if (inner->v4) {
+		inner->bytes = bpf_ntohs(ip->tot_len);
+		inner->tos = ip->tos;
+		inner->ttl = ip->ttl;
+		return true;
+	}
+	ip6 = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip6));
+	if (!ip6)
+		return false;
+	inner->bytes = bpf_ntohs(ip6->payload_len) + sizeof(*ip6);
+	inner->tos = bpf_ntohs(*(const __be16 *)ip6) >> 4;
+	inner->ttl = ip6->hop_limit;
+	return true;
+}
+
+static __always_inline void tunnel_fill_udp(struct udphdr *udp, const struct node_config *config,
+					    __u32 hash, __u32 payload_bytes)
+{
+	udp->source = bpf_htons(TUNNEL_PORT_MIN | (hash & TUNNEL_PORT_MASK));
+	udp->dest = config->gue_port;
+	udp->len = bpf_htons(sizeof(*udp) + payload_bytes);
+	udp->check = 0; /* the packet inside has its own; RFC 6935 allows it for IPv6, too */
+}
+
+static __always_inline bool tunnel_put4(struct xdp_md *ctx, const struct node_config *config,
+					const struct hop *hop, __u32 hash, bool gue,
+					const struct inner *inner)
+{
+	struct tunnel4 *outer = (void *)(long)ctx->data + sizeof(struct ethhdr);
+	__be32 daddr;
+
+	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
+		return false;
+	__builtin_memcpy(&daddr, &hop->daddr[12], sizeof(daddr));
+	*(__u8 *)&outer->ip = 0x45;
+	outer->ip.tos = inner->tos;
+	outer->ip.tot_len = bpf_htons(hop->bytes);
+	outer->ip.id = 0; /* never fragmented, RFC 6864 */
+	outer->ip.frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
+	outer->ip.ttl = TUNNEL_TTL;
+	outer->ip.protocol = gue ? IPPROTO_UDP : inner->v4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	outer->ip.saddr = config->addr4;
+	outer->ip.daddr = daddr;
+	outer->ip.check = checksum_finish(
+		(__u64)bpf_htons(0x4500 | inner->tos) + outer->ip.tot_len + outer->ip.frag_off +
+		bpf_htons(TUNNEL_TTL << 8 | outer->ip.protocol) + outer->ip.saddr + daddr);
+	if (gue)
+		tunnel_fill_udp(&outer->udp, config, hash, inner->bytes);
+	return true;
+}
+
+static __always_inline bool tunnel_put6(struct xdp_md *ctx, const struct node_config *config,
+					const struct hop *hop, __u32 hash, bool gue,
+					const struct inner *inner)
+{
+	struct tunnel6 *outer = (void *)(long)ctx->data + sizeof(struct ethhdr);
+
+	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
+		return false;
+	*(__be32 *)&outer->ip = bpf_htonl(0x60000000 | (__u32)inner->tos << 20 | (hash & 0xfffff));
+	outer->ip.payload_len = bpf_htons(hop->bytes - sizeof(outer->ip));
+	outer->ip.nexthdr = gue ? IPPROTO_UDP : inner->v4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	outer->ip.hop_limit = TUNNEL_TTL;
+	__builtin_memcpy(&outer->ip.saddr, config->addr6, sizeof(outer->ip.saddr));
+	__builtin_memcpy(&outer->ip.daddr, hop->daddr, sizeof(outer->ip.daddr));
+	if (gue)
+		tunnel_fill_udp(&outer->udp, config, hash, inner->bytes);
+	return true;
+}
+
+/* Where the tunnel leads, and from where. False: this node has no address of that family. */
+static __always_inline bool tunnel_ends(const struct node_config *config,
+					const struct backend *backend, struct hop *hop)
+{
+	__builtin_memcpy(hop->daddr, backend->node_addr, sizeof(hop->daddr));
+	if (addr_is_v4(hop->daddr)) {
+		addr_from_v4(hop->saddr, config->addr4);
+		return config->flags & NODE_F_SNAT4;
+	}
+	__builtin_memcpy(hop->saddr, config->addr6, sizeof(hop->saddr));
+	return config->flags & NODE_F_SNAT6;
+}
+
+static __always_inline int tunnel_refuse(struct xdp_md *ctx, __u32 l3_off_bytes, bool v4,
+					 __u32 mtu_bytes)
+{
+	if (!mtu_bytes)
+		return v4 ? icmp4_send(ctx, l3_off_bytes, ICMP_EXPIRED, 0, DROP_TTL)
+			  : icmp6_send(ctx, l3_off_bytes, ICMP6_EXPIRED, 0, DROP_TTL);
+	return v4 ? icmp4_send(ctx, l3_off_bytes, ICMP_FRAG, mtu_bytes, DROP_TOO_BIG)
+		  : icmp6_send(ctx, l3_off_bytes, ICMP6_BIG, mtu_bytes, DROP_TOO_BIG);
+}
+
+/**
+ * tunnel_send - send a packet as it is, but for a hop less, to the node of a backend
+ * @hash: of the flow, for routers that spread flows over paths
+ * Return: verdict.
+ */
+__noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend_id, __u32 hash)
+{
+	const struct node_config *config = node();
+	const struct backend *backend = bpf_map_lookup_elem(&backends, &backend_id);
+	struct pkt pkt = pkt_of(ctx, l3_off_bytes);
+	struct hop hop = {};
+	struct inner inner;
+	struct ethhdr *eth;
+	struct iphdr *ip;
+	bool outer_v4, gue;
+	__u32 more_bytes;
+	int how;
+
+	if (!config || !backend || l3_off_bytes < sizeof(*eth) || !inner_read(&pkt, &inner))
+		return drop_packet(ctx, DROP_SHORT_L3);
+	if (!tunnel_ends(config, backend, &hop))
+		return drop_packet(ctx, DROP_NO_ROUTE);
+	if (inner.ttl <= 1)
+		return tunnel_refuse(ctx, l3_off_bytes, inner.v4, 0);
+	gue = backend->flags & BACKEND_F_GUE;
+	outer_v4 = addr_is_v4(hop.daddr);
+	more_bytes = tunnel_bytes(outer_v4, gue);
+	hop.bytes = inner.bytes + more_bytes;
+	how = hop_find(ctx, &hop);
+	if (how < 0)
+		return drop_packet(ctx, -how);
+	if (how == HOP_TOO_BIG)
+		return tunnel_refuse(ctx, l3_off_bytes, inner.v4, hop.mtu_bytes - more_bytes);
+	ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
+	if (!ip)
+		return drop_packet(ctx, DROP_SHORT_L3);
+	if (inner.v4)
+		rewrite_ttl4(ip);
+	else
+		((__u8 *)ip)[7]--; /* the hop limit */
+	/* VLAN tags are left behind: the way out has its own, or none. */
+	if (bpf_xdp_adjust_head(ctx, (int)(l3_off_bytes - sizeof(*eth)) - (int)more_bytes))
+		return drop_packet(ctx, DROP_NO_TRANSMIT);
+	if (!(outer_v4 ? tunnel_put4(ctx, config, &hop, hash, gue, &inner)
+		       : tunnel_put6(ctx, config, &hop, hash, gue, &inner)))
+		return drop_packet(ctx, DROP_NO_TRANSMIT);
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return drop_packet(ctx, DROP_NO_TRANSMIT);
+	eth->h_proto = bpf_htons(outer_v4 ? ETH_P_IP : ETH_P_IPV6);
+	count_stat(STAT_PACKETS_DSR);
+	return send_to(ctx, &hop, how, sizeof(*eth));
+}
+
+/* ---- the end of a tunnel --------------------------------------------------------------------------- */
+
+static __always_inline bool inner_is_frontend4(struct pkt *pkt, __u32 off_bytes)
+{
+	const struct iphdr *ip = pkt_at(pkt, off_bytes, sizeof(*ip));
+	struct frontend4_key key = {};
+
+	if (!ip || *(const __u8 *)ip >> 4 != 4)
+		return false;
+	key.addr = ip->daddr;
+	return bpf_map_lookup_elem(&frontends4, &key) != NULL;
+}
+
+static __always_inline bool inner_is_frontend6(struct pkt *pkt, __u32 off_bytes)
+{
+	const struct ipv6hdr *ip = pkt_at(pkt, off_bytes, sizeof(*ip));
+	struct frontend6_key key = {};
+
+	if (!ip || *(const __u8 *)ip >> 4 != 6)
+		return false;
+	__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
+	return bpf_map_lookup_elem(&frontends6, &key) != NULL;
+}
+
+/**
+ * tunnel_open - strip the outer headers of a packet that is tunnelled to this node
+ * @off_bytes: where the inner packet begins
+ * Only what is for a frontend's address: other tunnels of the node are not ours.
+ * Return: 1 stripped; 0 not ours, untouched.
+ */
+__noinline int tunnel_open(struct xdp_md *ctx, __u32 off_bytes)
+{
+	struct pkt pkt = pkt_of(ctx, 0);
+	struct ethhdr old, *eth = pkt_at(&pkt, 0, sizeof(*eth));
+	__be16 type;
+
+	if (!eth || off_bytes < sizeof(*eth) || off_bytes > PKT_OFF_MAX)
+		return 0;
+	if (inner_is_frontend4(&pkt, off_bytes))
+		type = bpf_htons(ETH_P_IP);
+	else if (inner_is_frontend6(&pkt, off_bytes))
+		type = bpf_htons(ETH_P_IPV6);
+	else
+		return 0;
+	old = *eth;
+	old.h_proto = type;
+	if (bpf_xdp_adjust_head(ctx, (int)(off_bytes - sizeof(*eth))))
+		return 0;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return 0;
+	*eth = old;
+	count_stat(STAT_PACKETS_DECAPSULATED);
+	return 1;
+}
+
+#endif /* SLUICE_TUNNEL_BPF_H */
