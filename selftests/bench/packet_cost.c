@@ -240,6 +240,7 @@ int main(int argc, char **argv)
 
 	errno = EINVAL;
 	must(repeats > 0 && rounds > 0 && rounds <= ROUNDS_MAX, "arguments");
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	harness = restore__open_and_load();
 	must(harness != NULL, "load the harness (root is needed)");
 	fixture_open(&fixture);

@@ -167,6 +167,24 @@ static void counters_clear(struct fixture *fixture, const char *name, uint32_t c
 	free(zeroes);
 }
 
+int fixture_map(struct fixture *fixture, const char *name)
+{
+	return map_of(fixture, name);
+}
+
+void fixture_frontend_set(struct fixture *fixture, int v6, uint16_t port, struct frontend frontend)
+{
+	frontend_set(fixture, ROLE(v6, FRONTEND_IP), port, IPPROTO_TCP, frontend);
+	frontend_set(fixture, ROLE(v6, FRONTEND_IP), port, IPPROTO_UDP, frontend);
+}
+
+void fixture_filter_set(struct fixture *fixture, const char *addr)
+{
+	struct inet_addr bytes = address(addr);
+
+	filter_set(fixture, &bytes);
+}
+
 void fixture_new_flows_max(struct fixture *fixture, uint32_t new_flows_max)
 {
 	struct node_config config;

@@ -53,6 +53,13 @@ void fixture_ring_set(struct fixture *fixture, uint32_t upstream_id, uint32_t ba
 /* The limit of new flow entries that a CPU makes a second; 0: none, as after fixture_reset(). */
 void fixture_new_flows_max(struct fixture *fixture, uint32_t new_flows_max);
 
+/* Another frontend of the family's frontend address, of TCP and UDP, as given. */
+void fixture_frontend_set(struct fixture *fixture, int v6, uint16_t port, struct frontend frontend);
+/* Descriptor of a map; aborts if there is none. */
+int fixture_map(struct fixture *fixture, const char *name);
+/* Sets the bit of an address in the filter. */
+void fixture_filter_set(struct fixture *fixture, const char *addr);
+
 /* Runs a program over @packet, which it may change. Returns its verdict. */
 uint32_t fixture_run(int prog_fd, struct packet *packet);
 uint64_t fixture_stat(struct fixture *fixture, enum sluice_stat stat);

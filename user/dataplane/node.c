@@ -20,6 +20,25 @@ static void flags_store(struct dataplane *dp)
 	store(config->flags, dp->node_flags | denylist_flags(&dp->denylist));
 }
 
+/* Replies to source NAT and tunnels come to the node's own address: it has to pass the filter. */
+static void own_address_set(struct dataplane *dp, struct inet_addr *own,
+			    const struct inet_addr *now)
+{
+	int err;
+
+	if (inet_addr_compare(own, now) == 0)
+		return;
+	err = addresses_add(&dp->addresses, &dp->filter, now);
+	if (err) {
+		log_error("dataplane: filter of the node's address: %s; replies of pods of other "
+			  "nodes are not recognised",
+			  strerror(-err));
+		return;
+	}
+	addresses_remove(&dp->addresses, &dp->filter, own);
+	*own = *now;
+}
+
 void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node)
 {
 	static const struct inet_addr unset;
@@ -33,6 +52,8 @@ void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node)
 		flags_store(dp); /* neither is used while it changes */
 	config->addr4 = has4 ? inet_addr_v4(&node->addr4) : 0;
 	memcpy(config->addr6, node->addr6.bytes, sizeof(config->addr6));
+	own_address_set(dp, &dp->own4, &node->addr4);
+	own_address_set(dp, &dp->own6, &node->addr6);
 	config->source_port_min = node->source_port_min;
 	config->source_port_max = node->source_port_max;
 	config->gue_port = htons(node->gue_port);

@@ -31,6 +31,7 @@ struct dataplane {
 	struct mapped_array upstreams, backends, members, filter, steering, daemon_state;
 	struct mapped_array node_config;
 	struct addresses addresses;
+	struct inet_addr own4, own6;   /* of the node, noted in .addresses; zero: none */
 	struct extents member_extents; /* which part of members is in use */
 	struct pending pending;        /* writes that failed, to be tried again */
 	struct drains drains;

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Packets to pods of other nodes, ICMP and fragments: xdp_ingress in a network namespace with a route,
+ * a neighbour and a port that XDP can send on.
+ *
+ * size: all rows share that network and what builds and reads their packets
+ */
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+#include "prog/fixture.h"
+
+#define REMOTE_NODE_IP  "198.51.100.2"
+#define REMOTE_NODE_IP6 "2001:db8:2::2"
+#define ROUTER_IP       "198.51.100.254"
+#define ROUTER_IP6      "2001:db8:2::254"
+
+#define PORT_SNAT_MIN 61000
+#define PORT_SNAT_MAX 61999
+#define PORT_GUE      6080
+
+static const uint8_t mac_router[6] = { 2, 0, 0, 0, 0xee, 1 };
+static const uint8_t mac_node[6] = { 2, 0, 0, 0, 0xee, 2 };
+
+static struct fixture opened;
+
+static void must_run(const char *command)
+{
+	if (system(command) == 0)
+		return;
+	fprintf(stderr, "test_remote: failed: %s\n", command);
+	exit(1);
+}
+
+/* A namespace of our own, which ends with this process. */
+static void network_make(void)
+{
+	static const char *const commands[] = {
+		"ip link set lo up",
+		"sysctl -qw net.ipv4.conf.all.forwarding=1 net.ipv6.conf.all.forwarding=1",
+		"ip link add port0 address 02:00:00:00:ee:02 type veth peer name port1",
+		"ip link set port1 up",
+		"ip link set port0 up mtu 1500",
+		"ip addr add " NODE_IP "/24 dev port0",
+		"ip addr add " NODE_IP6 "/64 dev port0 nodad",
+		"ip route add default via " ROUTER_IP,
+		"ip -6 route add default via " ROUTER_IP6,
+		"ip neigh add " ROUTER_IP " lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+		"ip -6 neigh add " ROUTER_IP6 " lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+		"ip neigh add " REMOTE_NODE_IP " lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+		"ip -6 neigh add " REMOTE_NODE_IP6
+		" lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+	};
+
+	if (unshare(CLONE_NEWNET)) {
+		perror("test_remote: unshare (root is needed)");
+		exit(1);
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		must_run(commands[i]);
+}
+
+static int map_fd(const char *name)
+{
+	return bpf_object__find_map_fd_by_name(opened.skel->obj, name);
+}
+
+static struct inet_addr address(const char *text)
+{
+	struct inet_addr addr;
+
+	assert_int_equal(inet_addr_parse(text, &addr), 0);
+	return addr;
+}
+
+/* The node whose programs run now. */
+static void node_set(const char *addr4, const char *addr6)
+{
+	struct inet_addr own4 = address(addr4), own6 = address(addr6);
+	struct node_config config = {
+		.addr4 = inet_addr_v4(&own4),
+		.flags = NODE_F_SNAT4 | NODE_F_SNAT6,
+		.source_port_min = PORT_SNAT_MIN,
+		.source_port_max = PORT_SNAT_MAX,
+		.gue_port = htons(PORT_GUE),
+	};
+	uint32_t key = 0;
+
+	memcpy(config.addr6, own6.bytes, sizeof(config.addr6));
+	assert_int_equal(bpf_map_update_elem(map_fd("node_config"), &key, &config, BPF_ANY), 0);
+}
+
+/* How the pod is reached: 0, BACKEND_F_LOCAL, BACKEND_F_DSR, or that with BACKEND_F_GUE. */
+static void pod_set(int v6, uint8_t flags, const char *node)
+{
+	uint32_t id = v6 ? BACKEND_POD6 : BACKEND_POD;
+	struct backend backend;
+	struct inet_addr addr = address(node);
+
+	assert_int_equal(bpf_map_lookup_elem(map_fd("backends"), &id, &backend), 0);
+	backend.flags = flags;
+	memcpy(backend.node_addr, addr.bytes, sizeof(backend.node_addr));
+	assert_int_equal(bpf_map_update_elem(map_fd("backends"), &id, &backend, BPF_ANY), 0);
+}
+
+static uint32_t run(struct packet *packet)
+{
+	return fixture_run(bpf_program__fd(opened.skel->progs.xdp_ingress), packet);
+}
+
+static void macs_set(struct packet *packet)
+{
+	memcpy(packet->bytes, mac_router, 6);
+	memcpy(packet->bytes + 6, mac_node, 6);
+}
+
+static struct packet_spec from_client(int v6, uint8_t proto)
+{
+	return (struct packet_spec){ .src = ROLE(v6, CLIENT_IP),
+				     .dst = ROLE(v6, FRONTEND_IP),
+				     .proto = proto,
+				     .sport = PORT_CLIENT,
+				     .dport = PORT_L4,
+				     .tcp_flags = PACKET_SYN,
+				     .tos = 0x28,
+				     .payload_bytes = 40 };
+}
+
+static void assert_same(const struct packet *got, const struct packet *wanted)
+{
+	assert_int_equal(got->length, wanted->length);
+	assert_memory_equal(got->bytes, wanted->bytes, wanted->length);
+}
+
+static uint16_t read16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* Ones' complement sum over @length bytes; 0xffff over what includes its own checksum. */
+static uint16_t sum_of(const uint8_t *at, size_t length, uint32_t sum)
+{
+	for (size_t i = 0; i < length; i++)
+		sum += i % 2 ? at[i] : (uint32_t)at[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/* All checksums of an IP packet that carries ICMP, computed from nothing. */
+static void assert_icmp_sums(const uint8_t *ip, int v6)
+{
+	if (v6) {
+		uint16_t bytes = read16(ip + 4);
+
+		assert_int_equal(sum_of(ip + 40, bytes, sum_of(ip + 8, 32, bytes + 58)), 0xffff);
+	} else {
+		assert_int_equal(sum_of(ip, 20, 0), 0xffff);
+		assert_int_equal(sum_of(ip + 20, (size_t)read16(ip + 2) - 20, 0), 0xffff);
+	}
+}
+
+static void begin(int v6, uint8_t flags, const char *node)
+{
+	fixture_reset(&opened);
+	node_set(NODE_IP, NODE_IP6);
+	pod_set(v6, flags, node);
+}
+
+/* ---- source NAT ------------------------------------------------------------------------------- */
+
+static uint16_t snat_there(int v6, uint8_t proto)
+{
+	struct packet_spec spec = from_client(v6, proto);
+	struct packet packet, wanted;
+	uint16_t port;
+
+	packet_build(&spec, &packet);
+	assert_int_equal(run(&packet), XDP_REDIRECT);
+	port = read16(packet.bytes + packet.l4_off);
+	assert_in_range(port, PORT_SNAT_MIN, PORT_SNAT_MAX);
+	spec.src = ROLE(v6, NODE_IP);
+	spec.sport = port;
+	spec.dst = ROLE(v6, POD_IP);
+	spec.dport = PORT_POD;
+	spec.ttl = 63;
+	packet_build(&spec, &wanted);
+	macs_set(&wanted);
+	assert_same(&packet, &wanted);
+	return port;
+}
+
+static void snat_back(int v6, uint8_t proto, uint16_t port)
+{
+	struct packet_spec spec = { .src = ROLE(v6, POD_IP),
+				    .dst = ROLE(v6, NODE_IP),
+				    .proto = proto,
+				    .sport = PORT_POD,
+				    .dport = port,
+				    .tcp_flags = PACKET_SYN | PACKET_ACK,
+				    .payload_bytes = 57 };
+	struct packet packet, wanted;
+
+	packet_build(&spec, &packet);
+	assert_int_equal(run(&packet), XDP_REDIRECT);
+	spec.src = ROLE(v6, FRONTEND_IP);
+	spec.sport = PORT_L4;
+	spec.dst = ROLE(v6, CLIENT_IP);
+	spec.dport = PORT_CLIENT;
+	spec.ttl = 63;
+	packet_build(&spec, &wanted);
+	macs_set(&wanted);
+	assert_same(&packet, &wanted);
+}
+
+static void snat__a_packet_and_its_reply_get_other_ends(void **state)
+{
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (int i = 0; i < 2; i++) {
+			uint16_t port;
+
+			begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+			port = snat_there(v6, protos[i]);
+			assert_int_equal(snat_there(v6, protos[i]), port);
+			snat_back(v6, protos[i], port);
+			assert_int_equal(fixture_drops(&opened), 0);
+		}
+	}
+}
+
+static void snat__what_is_no_reply_of_a_flow_passes_untouched(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = { .src = ROLE(v6, POD_IP),
+					    .dst = ROLE(v6, NODE_IP),
+					    .sport = PORT_POD,
+					    .dport = PORT_SNAT_MIN,
+					    .tcp_flags = PACKET_ACK };
+		struct packet packet, wanted;
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		packet_build(&spec, &packet);
+		wanted = packet;
+		assert_int_equal(run(&packet), XDP_PASS);
+		assert_same(&packet, &wanted);
+	}
+}
+
+/* ---- tunnels ---------------------------------------------------------------------------------- */
+
+static const struct tunnel_row {
+	const char *name;
+	int v6, outer_v6;
+	uint8_t flags;
+	size_t more_bytes;
+	uint8_t outer_proto;
+} tunnels[] = {
+	{ "IPv4 in IPv4", 0, 0, BACKEND_F_DSR, 20, 4 },
+	{ "IPv6 in IPv6", 1, 1, BACKEND_F_DSR, 40, 41 },
+	{ "IPv4 in IPv6", 0, 1, BACKEND_F_DSR, 40, 4 },
+	{ "IPv6 in IPv4", 1, 0, BACKEND_F_DSR, 20, 41 },
+	{ "GUE over IPv4", 0, 0, BACKEND_F_DSR | BACKEND_F_GUE, 28, 17 },
+	{ "GUE over IPv6", 1, 1, BACKEND_F_DSR | BACKEND_F_GUE, 48, 17 },
+	{ "IPv6 in GUE over IPv4", 1, 0, BACKEND_F_DSR | BACKEND_F_GUE, 28, 17 },
+};
+
+static void assert_outer(const struct packet *packet, const struct tunnel_row *row)
+{
+	const uint8_t *ip = packet->bytes + 14, *udp = ip + (row->outer_v6 ? 40 : 20);
+	struct inet_addr src = address(ROLE(row->outer_v6, NODE_IP));
+	struct inet_addr dst = address(ROLE(row->outer_v6, REMOTE_NODE_IP));
+
+	assert_memory_equal(packet->bytes, mac_router, 6);
+	assert_memory_equal(packet->bytes + 6, mac_node, 6);
+	if (row->outer_v6) {
+		assert_int_equal(read16(packet->bytes + 12), 0x86dd);
+		assert_int_equal(read16(ip) >> 4, 0x628); /* the inner ToS is kept */
+		assert_int_equal(read16(ip + 4), packet->length - 54);
+		assert_int_equal(ip[6], row->outer_proto);
+		assert_int_equal(ip[7], 64);
+		assert_memory_equal(ip + 8, src.bytes, 16);
+		assert_memory_equal(ip + 24, dst.bytes, 16);
+	} else {
+		assert_int_equal(read16(packet->bytes + 12), 0x0800);
+		assert_int_equal(read16(ip), 0x4528);
+		assert_int_equal(read16(ip + 2), packet->length - 14);
+		assert_int_equal(read16(ip + 6), 0x4000);
+		assert_int_equal(ip[8], 64);
+		assert_int_equal(ip[9], row->outer_proto);
+		assert_int_equal(sum_of(ip, 20, 0), 0xffff);
+		assert_memory_equal(ip + 12, src.bytes + 12, 4);
+		assert_memory_equal(ip + 16, dst.bytes + 12, 4);
+	}
+	if (row->outer_proto != 17)
+		return;
+	assert_int_equal(read16(udp + 2), PORT_GUE);
+	assert_int_equal(read16(udp + 4), packet->length - (size_t)(udp - packet->bytes));
+	assert_int_equal(read16(udp + 6), 0);
+}
+
+static void dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		const struct tunnel_row *row = &tunnels[i];
+		struct packet_spec spec = from_client(row->v6, IPPROTO_TCP);
+		struct packet packet, wanted;
+
+		print_message("%s\n", row->name);
+		begin(row->v6, row->flags, ROLE(row->outer_v6, REMOTE_NODE_IP));
+		packet_build(&spec, &packet);
+		assert_int_equal(run(&packet), XDP_REDIRECT);
+		spec.ttl = 63;
+		packet_build(&spec, &wanted);
+		assert_int_equal(packet.length, wanted.length + row->more_bytes);
+		assert_memory_equal(packet.bytes + 14 + row->more_bytes, wanted.bytes + 14,
+				    wanted.length - 14);
+		assert_outer(&packet, row);
+
+		/* The same programs as those of the other node. */
+		fixture_reset(&opened);
+		node_set(REMOTE_NODE_IP, REMOTE_NODE_IP6);
+		fixture_filter_set(&opened, REMOTE_NODE_IP);
+		fixture_filter_set(&opened, REMOTE_NODE_IP6);
+		assert_int_equal(run(&packet), XDP_PASS);
+		spec.dst = ROLE(row->v6, POD_IP);
+		spec.dport = PORT_POD;
+		packet_build(&spec, &wanted);
+		macs_set(&wanted);
+		assert_same(&packet, &wanted);
+		assert_int_equal(fixture_stat(&opened, STAT_PACKETS_DECAPSULATED), 1);
+	}
+}
+
+/* ---- ICMP of our own ------------------------------------------------------------------------------ */
+
+static void icmp__a_packet_whose_hops_run_out_is_answered(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (int dsr = 0; dsr < 2; dsr++) {
+			struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+			struct inet_addr client = address(ROLE(v6, CLIENT_IP));
+			struct packet packet, sent;
+			const uint8_t *ip = packet.bytes + 14;
+			size_t head = v6 ? 48 : 28;
+
+			begin(v6, dsr ? BACKEND_F_DSR : 0, ROLE(v6, REMOTE_NODE_IP));
+			spec.ttl = 1;
+			packet_build(&spec, &packet);
+			sent = packet;
+			assert_int_equal(run(&packet), XDP_TX);
+			assert_int_equal(ip[head - 8], v6 ? 3 : 11);
+			assert_memory_equal(ip + (v6 ? 24 : 16), client.bytes + (v6 ? 0 : 12),
+					    v6 ? 16 : 4);
+			assert_memory_equal(ip + head, sent.bytes + 14, v6 ? 60 : 40);
+			assert_icmp_sums(ip, v6);
+			assert_int_equal(fixture_drop(&opened, DROP_TTL), 1);
+		}
+	}
+}
+
+static void icmp__a_packet_that_does_not_fit_a_tunnel_is_answered_with_what_fits(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet;
+		const uint8_t *ip = packet.bytes + 14;
+
+		begin(v6, BACKEND_F_DSR, ROLE(v6, REMOTE_NODE_IP));
+		spec.frag = v6 ? 0 : 0x4000;
+		spec.payload_bytes = v6 ? 1440 : 1460;
+		packet_build(&spec, &packet);
+		assert_int_equal(run(&packet), XDP_TX);
+		assert_int_equal(read16(ip + (v6 ? 40 : 20)), v6 ? 0x0200 : 0x0304);
+		assert_int_equal(read16(ip + (v6 ? 46 : 26)), v6 ? 1460 : 1480);
+		assert_icmp_sums(ip, v6);
+		assert_int_equal(fixture_drop(&opened, DROP_TOO_BIG), 1);
+	}
+}
+
+static struct packet ping_build(int v6, const char *to)
+{
+	struct packet_spec spec = { .src = ROLE(v6, CLIENT_IP),
+				    .dst = to,
+				    .proto = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+				    .payload_bytes = 64,
+				    .payload_word = v6 ? 0x8000 : 0x0800 };
+	struct packet packet;
+	uint8_t *icmp;
+	uint16_t sum;
+
+	packet_build(&spec, &packet);
+	icmp = packet.bytes + packet.l4_off;
+	memset(icmp + 2, 0, 2);
+	sum = v6 ? sum_of(icmp, 64, sum_of(packet.bytes + 14 + 8, 32, 64 + 58))
+		 : sum_of(icmp, 64, 0);
+	sum = (uint16_t)~sum;
+	icmp[2] = (uint8_t)(sum >> 8);
+	icmp[3] = (uint8_t)sum;
+	return packet;
+}
+
+static void icmp__a_frontend_answers_a_ping_and_a_stranger_is_left_alone(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet packet = ping_build(v6, ROLE(v6, FRONTEND_IP)), before = packet;
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		assert_int_equal(run(&packet), XDP_TX);
+		assert_memory_equal(packet.bytes, before.bytes + 6, 6);
+		assert_memory_equal(packet.bytes + 6, before.bytes, 6);
+		assert_int_equal(packet.bytes[packet.l4_off], v6 ? 129 : 0);
+		assert_memory_equal(packet.bytes + packet.l4_off + 4,
+				    before.bytes + packet.l4_off + 4, 60);
+		assert_icmp_sums(packet.bytes + 14, v6);
+		packet = before = ping_build(v6, ROLE(v6, STRANGER_IP));
+		assert_int_equal(run(&packet), XDP_PASS);
+		assert_same(&packet, &before);
+		packet = before = ping_build(v6, ROLE(v6, NODE_IP));
+		assert_int_equal(run(&packet), XDP_PASS);
+		assert_same(&packet, &before);
+	}
+}
+
+/* ---- errors of others --------------------------------------------------------------------------- */
+
+/* An error of @router to @to about a TCP packet that @spec describes. */
+static struct packet error_build(int v6, const char *router, const char *to,
+				 const struct packet_spec *spec)
+{
+	struct packet_spec outer = { .src = router,
+				     .dst = to,
+				     .proto = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+				     .payload_bytes = (uint16_t)(8 + (v6 ? 60 : 40)) };
+	struct packet quoted, packet;
+	uint8_t *icmp;
+	uint16_t sum;
+
+	packet_build(spec, &quoted);
+	packet_build(&outer, &packet);
+	icmp = packet.bytes + packet.l4_off;
+	memset(icmp, 0, 8);
+	icmp[0] = v6 ? 2 : 3;
+	icmp[1] = v6 ? 0 : 4;
+	icmp[6] = 1400 >> 8;
+	icmp[7] = 1400 & 0xff;
+	memcpy(icmp + 8, quoted.bytes + 14, outer.payload_bytes - 8u);
+	sum = sum_of(icmp, outer.payload_bytes,
+		     v6 ? sum_of(packet.bytes + 14 + 8, 32, outer.payload_bytes + 58u) : 0);
+	sum = (uint16_t)~sum;
+	icmp[2] = (uint8_t)(sum >> 8);
+	icmp[3] = (uint8_t)sum;
+	return packet;
+}
+
+static struct packet_spec tcp_spec(const char *src, uint16_t sport, const char *dst, uint16_t dport)
+{
+	return (struct packet_spec){
+		.src = src, .dst = dst, .sport = sport, .dport = dport, .tcp_flags = PACKET_ACK
+	};
+}
+
+static void icmp__an_error_from_the_client_s_side_reaches_the_pod(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet, wanted;
+
+		begin(v6, BACKEND_F_LOCAL, ROLE(v6, NODE_IP));
+		packet_build(&spec, &packet);
+		run(&packet);
+		spec = tcp_spec(ROLE(v6, FRONTEND_IP), PORT_L4, ROLE(v6, CLIENT_IP), PORT_CLIENT);
+		packet = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, FRONTEND_IP), &spec);
+		spec = tcp_spec(ROLE(v6, POD_IP), PORT_POD, ROLE(v6, CLIENT_IP), PORT_CLIENT);
+		wanted = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, POD_IP), &spec);
+		assert_int_equal(run(&packet), XDP_PASS);
+		assert_same(&packet, &wanted);
+	}
+}
+
+static void icmp__with_source_nat_errors_are_translated_both_ways(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec;
+		struct packet packet, wanted;
+		uint16_t port;
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		port = snat_there(v6, IPPROTO_TCP);
+
+		spec = tcp_spec(ROLE(v6, FRONTEND_IP), PORT_L4, ROLE(v6, CLIENT_IP), PORT_CLIENT);
+		packet = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, FRONTEND_IP), &spec);
+		spec = tcp_spec(ROLE(v6, POD_IP), PORT_POD, ROLE(v6, NODE_IP), port);
+		wanted = error_build(v6, ROLE(v6, NODE_IP), ROLE(v6, POD_IP), &spec);
+		assert_int_equal(run(&packet), XDP_REDIRECT);
+		assert_memory_equal(packet.bytes + packet.l4_off, wanted.bytes + packet.l4_off,
+				    wanted.length - packet.l4_off);
+		assert_icmp_sums(packet.bytes + 14, v6);
+
+		spec = tcp_spec(ROLE(v6, NODE_IP), port, ROLE(v6, POD_IP), PORT_POD);
+		packet = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, NODE_IP), &spec);
+		spec = tcp_spec(ROLE(v6, CLIENT_IP), PORT_CLIENT, ROLE(v6, FRONTEND_IP), PORT_L4);
+		wanted = error_build(v6, ROLE(v6, FRONTEND_IP), ROLE(v6, CLIENT_IP), &spec);
+		assert_int_equal(run(&packet), XDP_REDIRECT);
+		assert_memory_equal(packet.bytes + packet.l4_off, wanted.bytes + packet.l4_off,
+				    wanted.length - packet.l4_off);
+		assert_icmp_sums(packet.bytes + 14, v6);
+	}
+}
+
+/* ---- flows whose backend has gone ------------------------------------------------------------------ */
+
+static void flow__tcp_of_a_backend_that_is_gone_is_reset(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet, sent;
+		const uint8_t *tcp;
+
+		begin(v6, BACKEND_F_LOCAL, ROLE(v6, NODE_IP));
+		packet_build(&spec, &packet);
+		run(&packet);
+		fixture_backend_set(&opened, v6 ? BACKEND_POD6 : BACKEND_POD, ROLE(v6, POD_IP),
+				    UPSTREAM_L4 + (v6 ? UPSTREAM_V6 : 0), BACKEND_DOWN, 1);
+		spec.tcp_flags = PACKET_ACK;
+		packet_build(&spec, &packet);
+		sent = packet;
+		assert_int_equal(run(&packet), XDP_TX);
+		tcp = packet.bytes + packet.l4_off;
+		assert_int_equal(packet.length, 14 + (v6 ? 60 : 40));
+		assert_int_equal(read16(tcp), PORT_L4);
+		assert_int_equal(read16(tcp + 2), PORT_CLIENT);
+		assert_int_equal(tcp[13], PACKET_RST);
+		assert_memory_equal(tcp + 4, sent.bytes + sent.l4_off + 8, 4);
+		if (!v6)
+			assert_int_equal(sum_of(packet.bytes + 14, 20, 0), 0xffff);
+		assert_int_equal(
+			sum_of(tcp, 20,
+			       sum_of(packet.bytes + 14 + (v6 ? 8 : 12), v6 ? 32 : 8, 20 + 6)),
+			0xffff);
+		assert_int_equal(fixture_drop(&opened, DROP_BACKEND_GONE), 1);
+	}
+}
+
+static int open_fixture(void **state)
+{
+	static const char *const ports[] = { "lo", "port0" };
+
+	network_make();
+	fixture_open(&opened);
+	for (size_t i = 0; i < 2; i++) {
+		uint32_t ifindex = if_nametoindex(ports[i]);
+
+		if (bpf_map_update_elem(map_fd("tx_ports"), &ifindex, &ifindex, BPF_ANY))
+			return -1;
+	}
+	*state = &opened;
+	return 0;
+}
+
+static int close_fixture(void **state)
+{
+	fixture_close(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(snat__a_packet_and_its_reply_get_other_ends),
+		cmocka_unit_test(snat__what_is_no_reply_of_a_flow_passes_untouched),
+		cmocka_unit_test(dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node),
+		cmocka_unit_test(icmp__a_packet_whose_hops_run_out_is_answered),
+		cmocka_unit_test(
+			icmp__a_packet_that_does_not_fit_a_tunnel_is_answered_with_what_fits),
+		cmocka_unit_test(icmp__a_frontend_answers_a_ping_and_a_stranger_is_left_alone),
+		cmocka_unit_test(icmp__an_error_from_the_client_s_side_reaches_the_pod),
+		cmocka_unit_test(icmp__with_source_nat_errors_are_translated_both_ways),
+		cmocka_unit_test(flow__tcp_of_a_backend_that_is_gone_is_reset),
+	};
+
+	return cmocka_run_group_tests(tests, open_fixture, close_fixture);
+}
