@@ -61,6 +61,11 @@ static __always_inline __u8 flow_next_state(__u8 proto, __u32 tcp_flags, __u8 st
 	return tcp_flags & TCP_SYN ? FLOW_NEW : FLOW_ESTABLISHED;
 }
 
+static __always_inline bool pkt_is_syn(const struct pkt *pkt)
+{
+	return pkt->proto == IPPROTO_TCP && pkt->tcp_flags & TCP_SYN;
+}
+
 /* Whether an entry still says where this packet belongs. @now_ns: CLOCK_MONOTONIC_COARSE. */
 static __always_inline bool flow_is_current(const struct pkt *pkt, const struct flow *flow,
 					    __u64 now_ns)
@@ -69,9 +74,6 @@ static __always_inline bool flow_is_current(const struct pkt *pkt, const struct 
 
 	if (pkt->proto == IPPROTO_UDP)
 		return idle_ns < FLOW_UDP_IDLE_NS;
-	/* A SYN begins a connection: whatever had this 5-tuple before is over. */
-	if (pkt->tcp_flags & TCP_SYN)
-		return false;
 	return flow->state != FLOW_CLOSING || idle_ns < FLOW_CLOSING_NS;
 }
 

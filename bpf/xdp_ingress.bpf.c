@@ -49,15 +49,17 @@ static __always_inline int forward4(struct xdp_md *ctx, struct pkt *pkt, const s
 		.proto = pkt->proto,
 	};
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	struct flow *flow = bpf_map_lookup_elem(&flows4, &key);
+	struct flow *flow = NULL, fresh = {};
 	struct backend *backend = NULL;
-	struct flow fresh = {};
 	__u32 backend_id = 0;
 	enum sluice_drop reason;
 	bool repicked = false;
 	enum flow_way way;
 	int err;
 
+	/* A SYN begins a connection, whatever had its 5-tuple before: the table is not asked. */
+	if (likely(!pkt_is_syn(pkt)))
+		flow = bpf_map_lookup_elem(&flows4, &key);
 	if (flow && flow_is_current(pkt, flow, now_ns)) {
 		backend_id = flow->backend_id;
 		backend = bpf_map_lookup_elem(&backends, &backend_id);
@@ -66,7 +68,7 @@ static __always_inline int forward4(struct xdp_md *ctx, struct pkt *pkt, const s
 		else
 			repicked = true;
 	}
-	if (backend && flow_has_backend(flow, frontend, backend)) {
+	if (likely(flow && backend && flow_has_backend(flow, frontend, backend))) {
 		fresh.source_port = flow->source_port;
 		/* The reverse entry is used by replies alone: kept from ageing here. */
 		if (unlikely(flow_advance(pkt, flow, now_ns))) {
@@ -204,7 +206,7 @@ static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const s
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
 	struct backend *backend = NULL;
 	struct flow fresh = {};
-	struct flow *flow;
+	struct flow *flow = NULL;
 	__u32 backend_id = 0;
 	enum sluice_drop reason;
 	bool repicked = false;
@@ -213,7 +215,8 @@ static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const s
 
 	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
 	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
-	flow = bpf_map_lookup_elem(&flows6, &key);
+	if (likely(!pkt_is_syn(pkt)))
+		flow = bpf_map_lookup_elem(&flows6, &key);
 	if (flow && flow_is_current(pkt, flow, now_ns)) {
 		backend_id = flow->backend_id;
 		backend = bpf_map_lookup_elem(&backends, &backend_id);
@@ -222,7 +225,7 @@ static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const s
 		else
 			repicked = true;
 	}
-	if (backend && flow_has_backend(flow, frontend, backend)) {
+	if (likely(flow && backend && flow_has_backend(flow, frontend, backend))) {
 		fresh.source_port = flow->source_port;
 		if (unlikely(flow_advance(pkt, flow, now_ns))) {
 			fresh = *flow;
