@@ -9,7 +9,10 @@
  * harness, whose own cost is the line "harness alone". Rounds of all cases take turns, so that a
  * noisy moment hits all; the median of the rounds is what counts.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +41,17 @@ static const struct bench_case {
 	uint32_t new_flows_max; /* as in struct node_config */
 	bool begin;             /* send the SYNs of all flows first */
 	enum counted counted;
+	enum { TO_LOCAL_POD, BY_SNAT, BY_TUNNEL } way;
 } cases[] = {
-	{ "not ours", 15, { .tcp_flags = PACKET_ACK }, TO_STRANGER, 1, 0, false, COUNT_NOT_OURS },
+	{ "not ours",
+	  15,
+	  { .tcp_flags = PACKET_ACK },
+	  TO_STRANGER,
+	  1,
+	  0,
+	  false,
+	  COUNT_NOT_OURS,
+	  TO_LOCAL_POD },
 	{ "ARP",
 	  7,
 	  { .ether_type = 0x0806, .tcp_flags = PACKET_ACK },
@@ -47,7 +59,8 @@ static const struct bench_case {
 	  1,
 	  0,
 	  false,
-	  COUNT_NOTHING },
+	  COUNT_NOTHING,
+	  TO_LOCAL_POD },
 	{ "established, 1 flow",
 	  45,
 	  { .tcp_flags = PACKET_ACK },
@@ -55,7 +68,8 @@ static const struct bench_case {
 	  1,
 	  0,
 	  true,
-	  COUNT_FORWARDED },
+	  COUNT_FORWARDED,
+	  TO_LOCAL_POD },
 	{ "established, 16k flows",
 	  100,
 	  { .tcp_flags = PACKET_ACK },
@@ -63,7 +77,8 @@ static const struct bench_case {
 	  FLOWS_MANY,
 	  0,
 	  true,
-	  COUNT_FORWARDED },
+	  COUNT_FORWARDED,
+	  TO_LOCAL_POD },
 	{ "SYN, not inserted",
 	  60,
 	  { .tcp_flags = PACKET_SYN },
@@ -71,7 +86,8 @@ static const struct bench_case {
 	  FLOWS_NEW,
 	  1,
 	  false,
-	  COUNT_NOT_INSERTED },
+	  COUNT_NOT_INSERTED,
+	  TO_LOCAL_POD },
 	{ "SYN, inserted",
 	  500,
 	  { .tcp_flags = PACKET_SYN },
@@ -79,7 +95,26 @@ static const struct bench_case {
 	  FLOWS_NEW,
 	  0,
 	  false,
-	  COUNT_FORWARDED },
+	  COUNT_FORWARDED,
+	  TO_LOCAL_POD },
+	{ "DSR (IP in IP), established",
+	  60,
+	  { .tcp_flags = PACKET_ACK },
+	  TO_FRONTEND,
+	  1,
+	  0,
+	  true,
+	  COUNT_FORWARDED,
+	  BY_TUNNEL },
+	{ "source NAT, established",
+	  0,
+	  { .tcp_flags = PACKET_ACK },
+	  TO_FRONTEND,
+	  1,
+	  0,
+	  true,
+	  COUNT_FORWARDED,
+	  BY_SNAT },
 };
 
 #define CASES_COUNT (sizeof(cases) / sizeof(cases[0]))
@@ -141,6 +176,70 @@ static double run(const struct packet *packet, uint32_t repeats, uint32_t verdic
 	return options.duration;
 }
 
+/* A namespace with a way to the other node that XDP can take. */
+static void network_make(void)
+{
+	static const char *const commands[] = {
+		"ip link set lo up",
+		"sysctl -qw net.ipv4.conf.all.forwarding=1 net.ipv6.conf.all.forwarding=1",
+		"ip link add port0 type veth peer name port1",
+		"ip link set port1 up",
+		"ip link set port0 up",
+		"ip addr add " NODE_IP "/24 dev port0",
+		"ip addr add " NODE_IP6 "/64 dev port0 nodad",
+		"ip route add default via 198.51.100.254",
+		"ip -6 route add default via 2001:db8:2::254",
+		"ip neigh add 198.51.100.254 lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+		"ip -6 neigh add 2001:db8:2::254 lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+		"ip neigh add 198.51.100.2 lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+		"ip -6 neigh add 2001:db8:2::2 lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
+	};
+
+	must(unshare(CLONE_NEWNET) == 0, "a network namespace");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		errno = EPROTO;
+		must(system(commands[i]) == 0, commands[i]);
+	}
+}
+
+static void node_set(void)
+{
+	struct node_config config = {
+		.addr4 = inet_addr(NODE_IP),
+		.flags = NODE_F_SNAT4 | NODE_F_SNAT6,
+		.source_port_min = 61000,
+		.source_port_max = 65535,
+		.gue_port = htons(6080),
+	};
+	uint32_t zero = 0, port0 = if_nametoindex("port0");
+
+	inet_pton(AF_INET6, NODE_IP6, config.addr6);
+	must(bpf_map_update_elem(fixture_map(&fixture, "node_config"), &zero, &config, BPF_ANY) ==
+		     0,
+	     "node_config");
+	must(bpf_map_update_elem(fixture_map(&fixture, "tx_ports"), &port0, &port0, BPF_ANY) == 0,
+	     "tx_ports");
+}
+
+/* Where the pod is from now on. */
+static void way_set(int v6, int way)
+{
+	uint32_t id = v6 ? BACKEND_POD6 : BACKEND_POD;
+	int fd = fixture_map(&fixture, "backends");
+	struct backend backend;
+
+	must(bpf_map_lookup_elem(fd, &id, &backend) == 0, "backends");
+	backend.flags = way == TO_LOCAL_POD ? BACKEND_F_LOCAL : way == BY_SNAT ? 0 : BACKEND_F_DSR;
+	if (v6) {
+		inet_pton(AF_INET6, "2001:db8:2::2", backend.node_addr);
+	} else {
+		memset(backend.node_addr, 0, sizeof(backend.node_addr));
+		memset(backend.node_addr + 10, 0xff, 2);
+		inet_pton(AF_INET, "198.51.100.2", backend.node_addr + 12);
+	}
+	must(bpf_map_update_elem(fd, &id, &backend, BPF_ANY) == 0, "backends");
+}
+
 static uint64_t counted(enum counted what)
 {
 	switch (what) {
@@ -157,21 +256,23 @@ static uint64_t counted(enum counted what)
 
 static double measure(const struct bench_case *c, int v6, uint32_t repeats)
 {
+	uint32_t verdict = c->way == TO_LOCAL_POD ? XDP_PASS : XDP_REDIRECT;
 	struct packet packet;
 	uint64_t before, more;
 	double ns;
 
 	/* Tables stay as full as the cases before left them. */
 	fixture_new_flows_max(&fixture, 0);
+	way_set(v6, c->way);
 	if (c->begin) {
 		packet = plan_set(c, v6, PACKET_SYN);
-		run(&packet, c->flows, XDP_PASS);
+		run(&packet, c->flows, verdict);
 	}
 	fixture_new_flows_max(&fixture, c->new_flows_max);
 	packet = plan_set(c, v6, c->spec.tcp_flags);
-	run(&packet, c->flows < repeats ? c->flows : repeats, XDP_PASS); /* warm */
+	run(&packet, c->flows < repeats ? c->flows : repeats, verdict); /* warm */
 	before = counted(c->counted);
-	ns = run(&packet, repeats, XDP_PASS);
+	ns = run(&packet, repeats, verdict);
 	more = counted(c->counted) - before;
 	errno = EPROTO;
 	/* The insertion limit lets one a second through on each CPU. */
@@ -208,8 +309,8 @@ static void measure_harness(uint32_t repeats, uint32_t rounds)
 	}
 	qsort(empty, rounds, sizeof(*empty), compare);
 	qsort(alone, rounds, sizeof(*alone), compare);
-	printf("  %-28s %6.0f ns\n", "empty program", empty[rounds / 2]);
-	printf("  %-28s %6.0f ns\n", "harness alone", alone[rounds / 2]);
+	printf("  %-34s %6.0f ns\n", "empty program", empty[rounds / 2]);
+	printf("  %-34s %6.0f ns\n", "harness alone", alone[rounds / 2]);
 }
 
 static void measure_cases(uint32_t repeats, uint32_t rounds)
@@ -228,7 +329,7 @@ static void measure_cases(uint32_t repeats, uint32_t rounds)
 			qsort(ns[i][v6], rounds, sizeof(ns[i][v6][0]), compare);
 			if (cases[i].goal_ns && !v6)
 				snprintf(goal, sizeof(goal), "  goal %u", cases[i].goal_ns);
-			printf("  IPv%d %-23s %6.0f ns  (least %.0f)%s\n", v6 ? 6 : 4,
+			printf("  IPv%d %-29s %6.0f ns  (least %.0f)%s\n", v6 ? 6 : 4,
 			       cases[i].name, ns[i][v6][rounds / 2], ns[i][v6][0], goal);
 		}
 	}
@@ -242,9 +343,11 @@ int main(int argc, char **argv)
 	errno = EINVAL;
 	must(repeats > 0 && rounds > 0 && rounds <= ROUNDS_MAX, "arguments");
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	network_make();
 	harness = restore__open_and_load();
 	must(harness != NULL, "load the harness (root is needed)");
 	fixture_open(&fixture);
+	node_set();
 	printf("xdp_ingress, %u packets a run, median of %u runs, gross\n", repeats, rounds);
 	measure_harness(repeats, rounds);
 	measure_cases(repeats, rounds);
