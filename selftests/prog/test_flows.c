@@ -291,6 +291,58 @@ static void fragment__later_ones_follow_the_first(void **state)
 	assert_int_equal(fixture_stat(&opened, STAT_PACKETS_FRAGMENT), 1);
 }
 
+/* As fragment_build(), for IPv6: a fragment header before what the datagram begins or goes on with. */
+static struct packet fragment6_build(const char *dst, uint16_t dport, bool first)
+{
+	static const uint8_t header[8] = { IPPROTO_UDP, 0, 0, 1, 0xab, 0xcd, 0xef, 1 };
+	struct packet_spec spec = { .src = CLIENT_IP6,
+				    .dst = dst,
+				    .proto = IPPROTO_UDP,
+				    .sport = PORT_CLIENT,
+				    .dport = dport,
+				    .payload_bytes = 64,
+				    .udp_length_error = 1000 };
+	struct packet packet;
+	uint8_t *ip;
+
+	packet_build(&spec, &packet);
+	ip = packet.bytes + packet.l3_off;
+	memmove(ip + 48, ip + 40, packet.length - packet.l3_off - 40);
+	memcpy(ip + 40, header, sizeof(header));
+	ip[6] = 44;
+	ip[5] = (uint8_t)(ip[5] + 8);
+	packet.length += 8;
+	packet.l4_off += 8;
+	if (!first) {
+		ip[43] = 72; /* the offset, and the last one */
+		memset(packet.bytes + packet.l4_off, 0xa5, 72);
+	}
+	return packet;
+}
+
+static void fragment__later_ones_follow_the_first_in_ipv6(void **state)
+{
+	struct packet packet, wanted;
+
+	(void)state;
+	begin(1, (struct frontend){});
+	packet = fragment6_build(FRONTEND_IP6, PORT_L4, false);
+	assert_int_equal(run(&packet), XDP_DROP);
+	assert_int_equal(fixture_drop(&opened, DROP_FRAGMENT), 1);
+
+	packet = fragment6_build(FRONTEND_IP6, PORT_L4, true);
+	wanted = fragment6_build(POD_IP6, PORT_POD, true);
+	assert_int_equal(run(&packet), XDP_PASS);
+	assert_memory_equal(packet.bytes, wanted.bytes, packet.l4_off + 6);
+	assert_memory_equal(packet.bytes + packet.l4_off + 8, wanted.bytes + packet.l4_off + 8, 64);
+
+	packet = fragment6_build(FRONTEND_IP6, PORT_L4, false);
+	wanted = fragment6_build(POD_IP6, PORT_POD, false);
+	assert_int_equal(run(&packet), XDP_PASS);
+	assert_memory_equal(packet.bytes, wanted.bytes, wanted.length);
+	assert_int_equal(fixture_stat(&opened, STAT_PACKETS_FRAGMENT), 1);
+}
+
 static void fragment__those_of_a_stranger_pass_untouched(void **state)
 {
 	struct packet packet = fragment_build(STRANGER_IP, PORT_L4, false), before = packet;
@@ -366,6 +418,7 @@ int main(void)
 		cmocka_unit_test(affinity__flows_of_a_source_stay_with_its_backend),
 		cmocka_unit_test(flow__two_frontends_of_a_pod_keep_flows_of_one_client_port_apart),
 		cmocka_unit_test(fragment__later_ones_follow_the_first),
+		cmocka_unit_test(fragment__later_ones_follow_the_first_in_ipv6),
 		cmocka_unit_test(fragment__those_of_a_stranger_pass_untouched),
 		cmocka_unit_test(event__the_first_drop_of_a_reason_leaves_a_record),
 	};

@@ -33,6 +33,8 @@
 #define PORT_SNAT_MAX 61999
 #define PORT_GUE      6080
 
+#define TC_ACT_REDIRECT 7
+
 static const uint8_t mac_router[6] = { 2, 0, 0, 0, 0xee, 1 };
 static const uint8_t mac_node[6] = { 2, 0, 0, 0, 0xee, 2 };
 
@@ -59,6 +61,8 @@ static void network_make(void)
 		"ip addr add " NODE_IP6 "/64 dev port0 nodad",
 		"ip route add default via " ROUTER_IP,
 		"ip -6 route add default via " ROUTER_IP6,
+		"ip route add unreachable 203.0.113.222",
+		"ip -6 route add unreachable 2001:db8:dead::/64",
 		"ip neigh add " ROUTER_IP " lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
 		"ip -6 neigh add " ROUTER_IP6 " lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
 		"ip neigh add " REMOTE_NODE_IP " lladdr 02:00:00:00:ee:01 dev port0 nud permanent",
@@ -261,6 +265,62 @@ static void snat__what_is_no_reply_of_a_flow_passes_untouched(void **state)
 		wanted = packet;
 		assert_int_equal(run(&packet), XDP_PASS);
 		assert_same(&packet, &wanted);
+	}
+}
+
+static void snat__tc_ingress_undoes_what_xdp_does_not_see(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = { .src = ROLE(v6, POD_IP),
+					    .dst = ROLE(v6, NODE_IP),
+					    .sport = PORT_POD,
+					    .tcp_flags = PACKET_ACK,
+					    .payload_bytes = 57 };
+		struct packet packet, wanted;
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		spec.dport = snat_there(v6, IPPROTO_TCP);
+		packet_build(&spec, &packet);
+		assert_int_equal(
+			fixture_run(bpf_program__fd(opened.skel->progs.tc_ingress), &packet),
+			TC_ACT_REDIRECT);
+		spec.src = ROLE(v6, FRONTEND_IP);
+		spec.sport = PORT_L4;
+		spec.dst = ROLE(v6, CLIENT_IP);
+		spec.dport = PORT_CLIENT;
+		spec.ttl = 63;
+		packet_build(&spec, &wanted);
+		assert_same(&packet, &wanted);
+	}
+}
+
+static void snat__without_a_neighbour_the_stack_sends(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet;
+
+		begin(v6, BACKEND_F_DSR, v6 ? "2001:db8:2::77" : "198.51.100.77");
+		packet_build(&spec, &packet);
+		assert_int_equal(run(&packet), XDP_PASS);
+		assert_int_equal(fixture_stat(&opened, STAT_PACKETS_BY_STACK), 1);
+		assert_int_equal(fixture_drops(&opened), 0);
+	}
+}
+
+static void snat__no_route_is_a_drop_with_a_name(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet;
+
+		begin(v6, BACKEND_F_DSR, v6 ? "2001:db8:dead::1" : "203.0.113.222");
+		packet_build(&spec, &packet);
+		assert_int_equal(run(&packet), XDP_DROP);
+		assert_int_equal(fixture_drop(&opened, DROP_NO_ROUTE), 1);
 	}
 }
 
@@ -593,6 +653,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(snat__a_packet_and_its_reply_get_other_ends),
 		cmocka_unit_test(snat__what_is_no_reply_of_a_flow_passes_untouched),
+		cmocka_unit_test(snat__tc_ingress_undoes_what_xdp_does_not_see),
+		cmocka_unit_test(snat__without_a_neighbour_the_stack_sends),
+		cmocka_unit_test(snat__no_route_is_a_drop_with_a_name),
 		cmocka_unit_test(dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node),
 		cmocka_unit_test(icmp__a_packet_whose_hops_run_out_is_answered),
 		cmocka_unit_test(
