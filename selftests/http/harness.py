@@ -15,6 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+PROXY = pathlib.Path(os.environ.get("PROXY", BUILD / "sluice-proxy"))
 
 
 class Backend:
@@ -181,7 +182,7 @@ class Worker:
         self.lines = []
         self.write(objects)
         args = [str(BUILD / "tests/worker-host"), "--manifests", str(self.dir),
-                "--proxy", str(BUILD / "sluice-proxy")]
+                "--proxy", str(PROXY)]
         args += ["--https"] if https else []
         if roots:  # PEM: stands in for the system's CA certificates
             (self.dir / "roots.pem").write_bytes(roots)

@@ -15,9 +15,13 @@ $T/worker-host: selftests/http/worker_host.c $(http_archives)
 http: $(B)/sluice-proxy $T/worker-host ## HTTP rules with raw sockets (no root needed). K=text as for netns
 	$Q selftests/lib/run_tests.py $(if $(K),-k $(K)) selftests/http
 
+http-san: $T/worker-host ## the same with the helper under ASan and UBSan
+	$Q $(MAKE) --no-print-directory SAN=1 $(B)/san/sluice-proxy
+	$Q PROXY=$(B)/san/sluice-proxy selftests/lib/run_tests.py $(if $(K),-k $(K)) selftests/http
+
 differential: $(B)/sluice-proxy $T/worker-host ## odd requests to Sluice, nginx and HAProxy. ARGS=--all, ARGS='--all K=text'
 	$Q selftests/http/differential.py $(ARGS)
 
-.PHONY: http differential
+.PHONY: http http-san differential
 
 test_suites += http
