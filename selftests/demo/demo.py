@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
 from cluster import CLIENT_IP, CLIENT_IP6, NODE_IP, NODE_IP6, VIP, VIP6, Cluster  # noqa: E402
 from netns import BUILD, ROOT, wait_until  # noqa: E402
+from two_nodes import VIPS, TwoNodes  # noqa: E402
 
 ANSWER = r"{name}: $request_method $http_host$request_uri, client $http_x_forwarded_for\n"
 EXAMPLES = ROOT / "manifests/examples"
@@ -140,6 +141,30 @@ def show_l4(demo):
     demo.verdict(len(pods) == 3, f"40 connections reach {', '.join(sorted(pods))}")
 
 
+def show_other_node(demo):
+    """The pod runs on the node that the packets do not come to first."""
+    demo.title("L4: a pod of another node, in each mode; conntrack's INVALID dropped on both nodes")
+    with TwoNodes() as lab:
+        first, second = lab.nodes
+        for mode, seen, note in (
+                ("snat", first.ip, "source NAT: replies come back through node1"),
+                ("ipip", CLIENT_IP, "DSR, IP in IP: node2 replies to the client itself"),
+                ("gue", CLIENT_IP, "DSR in UDP")):
+            address = VIPS[mode]
+            text = demo.shell(lab.client, "sh", "-c",
+                              f"echo who | socat -t1 - TCP:{address}:7000")
+            demo.verdict(f"pod-b sees {seen} " in text, f"TCP {address}:7000, {note}")
+            text = demo.shell(lab.client, "sh", "-c",
+                              f"echo hello | socat -t1 - UDP:{address}:5353")
+            demo.verdict(f"pod-b sees {seen} " in text, f"UDP {address}:5353")
+        demo.shell(first.host, BUILD / "sluicectl", "backends", "--bpffs", first.bpffs)
+        lab.route_to(second)
+        text = demo.shell(lab.client, "sh", "-c",
+                          f"echo who | socat -t1 - TCP:{VIPS['ipip']}:7000")
+        demo.verdict(f"pod-b sees {CLIENT_IP} " in text,
+                     "the router turns to node2: the same pod answers")
+
+
 def answering_pod(cluster, host):
     """One request on a connection of its own. Returns (status, pod)."""
     with contextlib.suppress(OSError, http.client.HTTPException):
@@ -243,7 +268,8 @@ def main():
             demo.figures.append(f"sluiced was ready {(time.monotonic() - begun) * 1000:.0f} ms "
                                 "after its start")
             demo.verdict(True, f"ready: {demo.figures[-1]}")
-            for step in (show_http, show_balancing, show_l4, show_changes, show_inside):
+            for step in (show_http, show_balancing, show_l4, show_changes, show_inside,
+                         show_other_node):
                 step(demo)
         except (RuntimeError, TimeoutError, OSError) as error:
             demo.verdict(False, f"{type(error).__name__}: {error}")
