@@ -39,5 +39,10 @@ struct frontend_stats_map frontend_stats SEC(".maps");
 struct backend_stats_map backend_stats SEC(".maps");
 struct worker_stats_map worker_stats SEC(".maps");
 struct daemon_state_map daemon_state SEC(".maps");
+struct socks_map socks SEC(".maps");
+struct sinks_map sinks SEC(".maps");
+struct slots_map slots SEC(".maps");
+struct splice_rings_map splice_rings SEC(".maps");
+struct head_scratch_map head_scratch SEC(".maps");
 
 char _license[] SEC("license") = "Dual BSD/GPL";

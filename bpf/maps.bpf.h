@@ -292,6 +292,48 @@ struct daemon_state_map {
 	__type(value, struct daemon_state);
 };
 
+struct socks_map {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, SLUICE_SOCKS_MAX);
+	__type(key, __u64);
+	__type(value, __u64);
+};
+
+struct sinks_map {
+	__uint(type, BPF_MAP_TYPE_SOCKHASH);
+	__uint(max_entries, SLUICE_SOCKS_MAX);
+	__type(key, __u64);
+	__type(value, __u64);
+};
+
+struct slots_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SLUICE_SLOTS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct splice_slot);
+};
+
+/* Prototype of the inner maps. */
+struct splice_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SLUICE_RINGS_BYTES);
+};
+
+struct splice_rings_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, SLUICE_WORKERS_MAX);
+	__type(key, __u32);
+	__array(values, struct splice_ring);
+};
+
+struct head_scratch_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct head_scratch);
+};
+
 extern struct frontends4_map frontends4 SEC(".maps");
 extern struct frontends6_map frontends6 SEC(".maps");
 extern struct address_filter_map address_filter SEC(".maps");
@@ -329,5 +371,10 @@ extern struct frontend_stats_map frontend_stats SEC(".maps");
 extern struct backend_stats_map backend_stats SEC(".maps");
 extern struct worker_stats_map worker_stats SEC(".maps");
 extern struct daemon_state_map daemon_state SEC(".maps");
+extern struct socks_map socks SEC(".maps");
+extern struct sinks_map sinks SEC(".maps");
+extern struct slots_map slots SEC(".maps");
+extern struct splice_rings_map splice_rings SEC(".maps");
+extern struct head_scratch_map head_scratch SEC(".maps");
 
 #endif /* SLUICE_MAPS_BPF_H */

@@ -45,6 +45,12 @@
  *  backend_stats   | PERCPU_ARRAY     | backend id -> traffic            | xdp tc  | admin ctl
  *  worker_stats    | ARRAY, mmapable  | worker number -> worker_stats    | proxy   | admin ctl
  *  daemon_state    | ARRAY, mmapable  | 0 -> daemon_state                | sluiced | ctl
+ *  socks           | SOCKHASH         | socket cookie -> socket          | proxy   | sk_skb
+ *  sinks           | SOCKHASH         | socket cookie -> socket          | proxy   | sk_skb
+ *  slots           | ARRAY, mmapable  | slot number -> splice_slot       | proxy,  | sk_skb proxy ctl
+ *                  |                  |                                  | sk_skb  |
+ *  splice_rings    | ARRAY_OF_MAPS    | worker number -> ring buffer     | sluiced | sk_skb
+ *  head_scratch    | PERCPU_ARRAY     | 0 -> head_scratch                | sk_skb  | sk_skb
  *
  *  map             | lifetime                               | what a miss means
  *  ----------------+----------------------------------------+--------------------------------------
@@ -66,6 +72,9 @@
  *  next_hops       | NEXT_HOP_LIFE_NS                       | ask the FIB
  *  listeners       | slot emptied when a socket closes      | next slot; none: drop, the client
  *                  |                                        | sends SYN again
+ *  socks, sinks    | until the socket closes                | not spliced: bytes go up
+ *  slots           | while the socket is in socks           | not spliced: bytes go up
+ *  splice_rings    | a ring while its worker lives          | the worker is gone, and its sockets
  *
  * Mapped into memory, element i of an ARRAY lies at i * (value size rounded up to 8 bytes), and
  * every page of the mapping is resident at once: map what is in use (user/base/mapped_array.h).
@@ -463,6 +472,122 @@ struct steering {
 	__u32 workers; /* 0: none yet */
 };
 
+/* ---- splice ---------------------------------------------------------------------------------- */
+
+/*
+ * Bytes that arrive on a socket in `socks` pass sk_skb_verdict, which moves them to the peer or up
+ * to the worker, by the slot of the socket. `sinks` holds clients that responses are moved to; no
+ * program runs on what they send. docs/splice.md states the protocol and its invariants.
+ *
+ * The slot of a socket is one of the SLUICE_SLOT_WAYS that sluice_slot_first(cookie) begins.
+ */
+#define SLUICE_SOCKS_MAX        65536u
+#define SLUICE_SLOTS_MAX        32768u
+#define SLUICE_SLOT_WAYS        4u
+#define SLUICE_RINGS_BYTES      (1u << 20) /* at most one event a slot waits: 32768 * 24 bytes */
+#define SLUICE_SPLICE_HEAD_MAX  2048u      /* longest response head that is read in the kernel */
+#define SLUICE_SPLICE_FIELD_MAX 64u        /* most fields in it */
+
+enum sluice_splice_mode {
+	SPLICE_OFF = 0, /* all bytes go up */
+	SPLICE_RESPONSE =
+		1, /* one response, of a length that its head states, to a socket of sinks */
+	SPLICE_TUNNEL = 2, /* everything, to a socket of socks */
+};
+
+enum sluice_splice_stage {
+	SPLICE_STAGE_NONE = 0,
+	SPLICE_STAGE_BEGUN = 1, /* the head and a part of the body were moved */
+	SPLICE_STAGE_DONE = 2,  /* all of the response was moved */
+	SPLICE_STAGE_UP = 3,    /* bytes went up: the worker goes on */
+};
+
+/* Why bytes went up, or why an exchange was not tried: X(number, NAME, "metric name", "meaning") */
+#define SLUICE_SPLICE_REASON_LIST(X)                                                               \
+	X(0, NONE, "none", "spliced")                                                              \
+	X(1, OFF, "off", "splice is off")                                                          \
+	X(2, ROUTE, "route", "the route changes responses, or asks for what the relay alone does") \
+	X(3, TLS, "tls", "one of the two sides is encrypted")                                      \
+	X(4, PROTOCOL, "protocol", "the client does not speak HTTP/1.1")                           \
+	X(5, METHOD, "method", "HEAD or CONNECT")                                                  \
+	X(6, BODY, "body", "the request has a body")                                               \
+	X(7, CLOSE, "close", "the client's connection does not outlive the exchange")              \
+	X(8, FIRST, "first", "first exchange of a client's or a backend's connection")             \
+	X(9, FULL, "full", "no slot was free, or a socket could not be enrolled")                  \
+	X(10, HEAD, "head", "the head was not whole in the first bytes, too long, or not plain")   \
+	X(11, STATUS, "status", "an interim answer, 204, 205, 304, or no HTTP/1.1")                \
+	X(12, FRAMING, "framing", "no Content-Length, or Transfer-Encoding")                       \
+	X(13, FIELD, "field", "a field that must not be passed on, or Date is missing")            \
+	X(14, LENGTH, "length", "longer than what is faster in the kernel")                        \
+	X(15, EXCESS, "excess", "more bytes than the response has")                                \
+	X(16, WINDOW, "window", "the receiver lags: TCP's own window takes over")                  \
+	X(17, PEER, "peer", "the receiver is gone")                                                \
+	X(18, HELD, "held", "the worker held older bytes")                                         \
+	X(19, BULK, "bulk", "a long stretch of bytes, which the relay moves faster")
+
+enum sluice_splice_reason {
+#define X(number, name, metric, text) SPLICE_WHY_##name = number,
+	SLUICE_SPLICE_REASON_LIST(X)
+#undef X
+		SPLICE_WHY_MAX = 32, /* room, so that a new reason is no new layout */
+};
+
+/* One socket in socks. The first cache line is the worker's, the second the program's. */
+struct splice_slot {
+	__u64 cookie;       /* of the socket; 0: free */
+	__u64 peer_cookie;  /* where its bytes go */
+	__u64 control;      /* sluice_splice_control(): arm number and mode, in one store */
+	__u64 peer_base;    /* peer_base + moved + taken: bytes handed to the peer, in bytes_acked's
+			    * terms; wraps */
+	__u64 taken;        /* bytes that went up and were handed on (or used) by the worker */
+	__u32 window_bytes; /* most that may be handed to the peer and not acknowledged */
+	__u32 length_max;   /* RESPONSE: longest body; TUNNEL: longest stretch, 0: any */
+	__u32 owner_pid;
+	__u32 worker; /* its ring in splice_rings */
+	__u32 told;   /* an event waits: the program sets it, the worker clears it */
+	__u32 wake;   /* an event is wanted when the response is done */
+
+	__u64 seen;       /* bytes that the program saw since the socket was enrolled */
+	__u64 moved;      /* of those, handed to the peer by the program */
+	__u64 left;       /* of the response that is begun; TUNNEL: length of the stretch so far */
+	__u64 state;      /* sluice_splice_state(): arm number, stage, reason, status */
+	__u64 head_ns;    /* CLOCK_MONOTONIC when the head came */
+	__u64 done_ns;    /* when the response was done */
+	__u64 last_ns;    /* CLOCK_MONOTONIC_COARSE of the last bytes */
+	__u32 head_bytes; /* of the response that is begun */
+	__u32 pad;
+};
+
+struct splice_event {
+	__u64 cookie;
+	__u32 slot;
+	__u32 pad;
+};
+
+/* Working memory of the program; .busy tells a run that was interrupted on the same CPU. */
+struct head_scratch {
+	__u32 busy;
+	__u32 pad;
+	__u8 data[SLUICE_SPLICE_HEAD_MAX + 64]; /* room to read whole words at the end */
+};
+
+static inline __u64 sluice_splice_control(__u32 arm, __u32 mode)
+{
+	return (__u64)arm << 32 | mode;
+}
+
+static inline __u64 sluice_splice_state(__u32 arm, __u32 stage, __u32 reason, __u32 status)
+{
+	return (__u64)arm << 32 | stage << 24 | reason << 16 | status;
+}
+
+static inline __u32 sluice_slot_first(__u64 cookie)
+{
+	__u32 h = (__u32)(cookie ^ cookie >> 32) * 0x9e3779b1u; /* 2^32 / golden ratio */
+
+	return (h >> 12) % (SLUICE_SLOTS_MAX / SLUICE_SLOT_WAYS) * SLUICE_SLOT_WAYS;
+}
+
 /* ---- counters -------------------------------------------------------------------------------- */
 
 enum sluice_stat {
@@ -536,6 +661,11 @@ struct worker_stats {
 	__u64 reserved[8];
 	__u64 request_faults[FAULT_MAX];  /* by enum sluice_fault: requests refused */
 	__u64 response_faults[FAULT_MAX]; /* responses of backends that were not passed on */
+	__u64 spliced_exchanges;          /* responses that the kernel moved from head to end */
+	__u64 spliced_tunnels;            /* begun */
+	__u64 spliced_bytes;
+	__u64 splice_windows;                 /* the relay took over since a receiver lagged */
+	__u64 splice_reasons[SPLICE_WHY_MAX]; /* by enum sluice_splice_reason: relayed, and why */
 };
 
 /* ---- the daemon, as sluicectl sees it without asking it -------------------------------------- */
@@ -570,7 +700,9 @@ struct daemon_state {
 	__u32 upstreams;
 	__u32 backends;
 	__u32 routes;
-	__u32 problems; /* objects left out or adjusted */
+	__u32 problems;          /* objects left out or adjusted */
+	__u32 splice;            /* 1: on */
+	char splice_reason[124]; /* why it is off */
 	char version[32];
 	char node_name[64];
 	char source[128]; /* "manifests /dir", "kubernetes https://..." */
@@ -621,7 +753,12 @@ SLUICE_ASSERT(sizeof(struct cpu_state) == 32, "cpu_state");
 SLUICE_ASSERT(sizeof(struct drop_event) == 96, "drop_event");
 SLUICE_ASSERT(sizeof(struct traffic) == 32, "traffic");
 SLUICE_ASSERT(sizeof(struct steering) == 8, "steering");
-SLUICE_ASSERT(sizeof(struct worker_stats) == (64 + 2 * FAULT_MAX) * 8, "worker_stats");
+SLUICE_ASSERT(sizeof(struct worker_stats) == (68 + 2 * FAULT_MAX + SPLICE_WHY_MAX) * 8,
+	      "worker_stats");
+SLUICE_ASSERT(sizeof(struct splice_slot) == 128, "splice_slot");
+SLUICE_ASSERT(__builtin_offsetof(struct splice_slot, seen) == 64, "one line a writer");
+SLUICE_ASSERT(sizeof(struct splice_event) == 16, "splice_event");
+SLUICE_ASSERT(sizeof(struct head_scratch) == 2120, "head_scratch");
 SLUICE_ASSERT(sizeof(struct interface_state) == 24, "interface_state");
 
 #endif /* SLUICE_SCHEMA_H */

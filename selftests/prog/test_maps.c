@@ -81,6 +81,11 @@ static const struct {
 	{ "worker_stats", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct worker_stats), SLUICE_WORKERS_MAX,
 	  MMAPABLE },
 	{ "daemon_state", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct daemon_state), 1, MMAPABLE },
+	{ "socks", BPF_MAP_TYPE_SOCKHASH, 8, 8, SLUICE_SOCKS_MAX, 0 },
+	{ "sinks", BPF_MAP_TYPE_SOCKHASH, 8, 8, SLUICE_SOCKS_MAX, 0 },
+	{ "slots", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct splice_slot), SLUICE_SLOTS_MAX, MMAPABLE },
+	{ "splice_rings", BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, SLUICE_WORKERS_MAX, 0 },
+	{ "head_scratch", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct head_scratch), 1, 0 },
 };
 
 #define MAPS_COUNT (sizeof(maps) / sizeof(maps[0]))

@@ -178,7 +178,7 @@ static void options__actions_are_recognised(void **state)
 	}
 }
 
-static void options__splice_has_no_on(void **state)
+static void options__splice_is_auto_on_or_off(void **state)
 {
 	struct parsed p;
 
@@ -189,9 +189,14 @@ static void options__splice_has_no_on(void **state)
 	parse(&p, "--splice auto", "");
 	assert_int_equal(p.err, 0);
 	parsed_free(&p);
+	assert_int_equal(p.options.splice, SPLICE_IF_PROVEN);
 	parse(&p, "--splice on", "");
+	assert_int_equal(p.err, 0);
+	assert_int_equal(p.options.splice, SPLICE_ALWAYS);
+	parsed_free(&p);
+	parse(&p, "--splice maybe", "");
 	assert_int_equal(p.err, -22);
-	assert_non_null(strstr(p.error, "relays"));
+	assert_non_null(strstr(p.error, "maybe"));
 	parsed_free(&p);
 }
 
@@ -312,7 +317,7 @@ int main(void)
 		cmocka_unit_test(options__of_the_helper_are_handed_on_as_it_reads_them),
 		cmocka_unit_test(options__switch_can_be_switched_off),
 		cmocka_unit_test(options__actions_are_recognised),
-		cmocka_unit_test(options__splice_has_no_on),
+		cmocka_unit_test(options__splice_is_auto_on_or_off),
 		cmocka_unit_test(options__errors_name_flag_and_value),
 		cmocka_unit_test(options__good_values_pass),
 	};

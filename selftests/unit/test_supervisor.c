@@ -111,7 +111,7 @@ static int setup(void **state)
 		.binary_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC),
 		.uid = geteuid() ? geteuid() : 65532,
 		.gid = geteuid() ? getegid() : 65532,
-		.map_fds = { -1, -1, -1, -1 },
+		.map_fds = { -1, -1, -1, -1, -1, -1, -1 },
 		.workers = 2,
 		.drain_timeout_ms = 1000,
 		.steer = steer,

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -59,6 +57,8 @@ static void put_daemon(const struct admin_options *admin, struct json_text *out)
 	one(out, "upstreams", "gauge", "Upstreams in force.", state->upstreams);
 	one(out, "backends", "gauge", "Backends in force, draining ones included.",
 	    state->backends);
+	one(out, "splice", "gauge", "1 if the kernel may move responses and tunnels.",
+	    state->splice);
 	one(out, "problems", "gauge", "Objects and files that are not served as they are written.",
 	    page_problems_count(admin));
 }
@@ -119,30 +119,6 @@ static int put_packets(const struct admin_options *admin, struct json_text *out)
 }
 
 /* ---- the helper ------------------------------------------------------------------------------------------ */
-
-static void add(struct worker_stats *sum, const struct worker_stats *worker, bool alive)
-{
-	const volatile __u64 *from = (const volatile __u64 *)worker;
-	__u64 *to = (__u64 *)sum;
-
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
-		to[i] += from[i];
-	/* What a dead worker had open is not open any more; what it counted stays counted. */
-	if (!alive) {
-		sum->conns_open -= worker->conns_open;
-		sum->upstream_conns_open -= worker->upstream_conns_open;
-	}
-}
-
-static void sum_workers(const struct dataplane_view *view, struct worker_stats *sum)
-{
-	for (uint32_t i = 0; i < SLUICE_WORKERS_MAX; i++) {
-		const struct worker_stats *worker = dataplane_view_worker(view, i);
-
-		if (worker && worker->pid)
-			add(sum, worker, kill((pid_t)worker->pid, 0) == 0 || errno == EPERM);
-	}
-}
 
 static void put_latency(const struct worker_stats *sum, struct json_text *out)
 {
@@ -242,11 +218,28 @@ static const struct {
 #undef FIELD
 };
 
+static void put_splice(const struct worker_stats *sum, struct json_text *out)
+{
+	one(out, "spliced_exchanges_total", "counter",
+	    "Responses that the kernel moved from head to end.", sum->spliced_exchanges);
+	one(out, "spliced_tunnels_total", "counter", "Tunnels whose bytes the kernel may move.",
+	    sum->spliced_tunnels);
+	one(out, "spliced_bytes_total", "counter", "Bytes that the kernel moved.",
+	    sum->spliced_bytes);
+	one(out, "splice_takeovers_total", "counter",
+	    "Times that the relay went on since a receiver lagged.", sum->splice_windows);
+	head(out, "relayed_total", "counter", "Exchanges and tunnels that were relayed, and why.");
+	for (unsigned int i = SPLICE_WHY_NONE + 1; i < SPLICE_WHY_MAX; i++)
+		if (page_splice_reason(i))
+			labelled(out, "relayed_total", "reason", page_splice_reason(i),
+				 sum->splice_reasons[i]);
+}
+
 static void put_helper(const struct admin_options *admin, struct json_text *out)
 {
 	struct worker_stats sum = {};
 
-	sum_workers(admin->view, &sum);
+	page_workers_sum(admin->view, &sum);
 	for (size_t i = 0; i < sizeof(helper_fields) / sizeof(helper_fields[0]); i++)
 		one(out, helper_fields[i].name, helper_fields[i].type, helper_fields[i].help,
 		    *(const __u64 *)((const char *)&sum + helper_fields[i].offset));
@@ -255,6 +248,7 @@ static void put_helper(const struct admin_options *admin, struct json_text *out)
 		   sum.request_faults, out);
 	put_faults("response_faults_total", "Responses that were not passed on, by reason.",
 		   sum.response_faults, out);
+	put_splice(&sum, out);
 	put_latency(&sum, out);
 }
 

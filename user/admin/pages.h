@@ -39,4 +39,10 @@ int page_problems(const struct admin_options *admin, struct json_text *out);
 /* All problems in force. */
 uint32_t page_problems_count(const struct admin_options *admin);
 
+/* Sum over all workers. */
+void page_workers_sum(const struct dataplane_view *view, struct worker_stats *sum);
+
+/* Name of an enum sluice_splice_reason; NULL: none. */
+const char *page_splice_reason(unsigned int reason);
+
 #endif /* SLUICE_ADMIN_PAGES_H */

@@ -40,6 +40,27 @@ static void put_expiry(const struct expiry *expiry, struct json_text *out)
 	json_text_end(out, '}');
 }
 
+static void put_splice(const struct dataplane_view *view, struct json_text *out)
+{
+	const struct daemon_state *state = dataplane_view_daemon(view);
+	struct worker_stats sum = {};
+
+	page_workers_sum(view, &sum);
+	json_text_begin(out, "splice", '{');
+	json_text_bool(out, "on", state->splice);
+	json_text_string(out, "reason", state->splice_reason);
+	json_text_number(out, "exchanges", sum.spliced_exchanges);
+	json_text_number(out, "tunnels", sum.spliced_tunnels);
+	json_text_number(out, "bytes", sum.spliced_bytes);
+	json_text_number(out, "takeovers", sum.splice_windows);
+	json_text_begin(out, "relayed", '{');
+	for (unsigned int i = SPLICE_WHY_NONE + 1; i < SPLICE_WHY_MAX; i++)
+		if (sum.splice_reasons[i] && page_splice_reason(i))
+			json_text_number(out, page_splice_reason(i), sum.splice_reasons[i]);
+	json_text_end(out, '}');
+	json_text_end(out, '}');
+}
+
 void page_status(const struct dataplane_view *view, uint32_t problems, const struct expiry *expiry,
 		 bool running, struct json_text *out)
 {
@@ -64,6 +85,7 @@ void page_status(const struct dataplane_view *view, uint32_t problems, const str
 	json_text_number(out, "problems", problems);
 	if (expiry)
 		put_expiry(expiry, out);
+	put_splice(view, out);
 	put_interfaces(state, out);
 	json_text_end(out, '}');
 }

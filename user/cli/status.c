@@ -65,6 +65,31 @@ static void put_time(struct columns *table, const char *name, uint64_t unix_s)
 	put_row(table, name, text);
 }
 
+static void put_splice(struct columns *table, const cJSON *status)
+{
+	const cJSON *splice = cJSON_GetObjectItemCaseSensitive(status, "splice"), *item;
+	const cJSON *relayed = cJSON_GetObjectItemCaseSensitive(splice, "relayed");
+	char why[512] = "";
+	size_t used = 0;
+
+	if (!is_true(splice, "on")) {
+		columns_add(table, "splice");
+		columns_add(table, "off: %s", text_of(splice, "reason"));
+		return;
+	}
+	cJSON_ArrayForEach (item, relayed) {
+		int bytes = snprintf(why + used, sizeof(why) - used, "%s%s %.0f",
+				     used ? ", " : "; relayed: ", item->string, item->valuedouble);
+
+		if (bytes < 0 || (size_t)bytes >= sizeof(why) - used)
+			break;
+		used += (size_t)bytes;
+	}
+	columns_add(table, "splice");
+	columns_add(table, "on: %" PRIu64 " exchanges, %" PRIu64 " tunnels%s",
+		    number_of(splice, "exchanges"), number_of(splice, "tunnels"), why);
+}
+
 /* Only a daemon that runs knows of them. */
 static void put_certificates(struct columns *table, const cJSON *status)
 {
@@ -106,6 +131,7 @@ static void put_daemon(struct columns *table, const cJSON *status)
 	put_time(table, "synced", number_of(status, "synced_unix_s"));
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		put_count(table, status, counts[i]);
+	put_splice(table, status);
 	put_certificates(table, status);
 }
 

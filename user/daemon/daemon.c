@@ -278,6 +278,32 @@ static int start_admin(struct daemon *d)
 	return admin_start(&options, &d->admin);
 }
 
+static int make_ring(void *ctx, uint32_t slot)
+{
+	return dataplane_splice_ring(((struct daemon *)ctx)->dataplane, slot);
+}
+
+/* Lets workers splice if that was asked for and this kernel is fit for it. Return: 0; -errno, said. */
+static int start_splice(struct daemon *d)
+{
+	char error[DATAPLANE_ERROR_MAX] = "--splice off";
+	int err = -ECANCELED;
+
+	if (d->options.splice != SPLICE_NEVER)
+		err = dataplane_splice_start(d->dataplane, error);
+	d->state->splice = !err;
+	snprintf(d->state->splice_reason, sizeof(d->state->splice_reason), "%s", err ? error : "");
+	if (!err)
+		return options_forward(&d->options, "--splice=on");
+	if (d->options.splice == SPLICE_ALWAYS) {
+		log_error("--splice on: %s", error);
+		return err;
+	}
+	log_line(d->options.splice == SPLICE_NEVER ? LOG_INFO : LOG_WARN,
+		 "splice is off: %s; the helper relays all bytes", error);
+	return 0;
+}
+
 static int start_workers(struct daemon *d)
 {
 	struct dataplane_worker_maps maps;
@@ -301,6 +327,10 @@ static int start_workers(struct daemon *d)
 	options.map_fds[1] = maps.backends;
 	options.map_fds[2] = maps.members;
 	options.map_fds[3] = maps.worker_stats;
+	options.map_fds[4] = maps.socks;
+	options.map_fds[5] = maps.sinks;
+	options.map_fds[6] = maps.slots;
+	options.ring = d->state->splice ? make_ring : NULL;
 	return supervisor_start(&options, &d->supervisor);
 }
 
@@ -413,6 +443,8 @@ int daemon_start(struct daemon *d)
 		err = start_l4(d);
 	if (!err)
 		err = start_admin(d);
+	if (!err)
+		err = start_splice(d);
 	if (!err)
 		err = start_workers(d);
 	if (!err)

@@ -116,8 +116,8 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 		"user of the helper, name or number [sluice-proxy, else 65532]"),
 	SETTING("proxy-binary", "FILE", text, proxy_binary,
 		"the helper [sluice-proxy beside sluiced]"),
-	HELPER("splice", "auto|off", splice, 0, 0, 0,
-	       "both: the helper relays in user space [auto]"),
+	SETTING("splice", "auto|on|off", splice, splice,
+		"let the kernel move responses and tunnels: if it passes a test, always, never [auto]"),
 	NUMBER("drain-timeout", "TIME", duration, drain_timeout_ms, 0, DAY_MS,
 	       "how long a replaced or ended helper, and L4 flows of a terminating pod, may "
 	       "finish [30s]"),

@@ -332,11 +332,15 @@ int option_value_announce(struct option_value *v)
 
 int option_value_splice(struct option_value *v)
 {
-	if (strcmp(v->text, "auto") == 0 || strcmp(v->text, "off") == 0)
-		return 0;
-	if (strcmp(v->text, "on") == 0)
-		return refuse(v, "this build relays in user space only; use auto or off");
-	return refuse(v, "is none of auto, off and on");
+	static const char *const names[] = { "auto", "on", "off" };
+
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(v->text, names[i]) == 0) {
+			*(enum options_splice *)v->field = (enum options_splice)i;
+			return 0;
+		}
+	}
+	return refuse(v, "is none of auto, on and off");
 }
 
 int option_value_log_format(struct option_value *v)

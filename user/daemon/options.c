@@ -38,6 +38,11 @@ static int forward(struct options *options, const char *format, ...)
 	return 0;
 }
 
+int options_forward(struct options *options, const char *argument)
+{
+	return forward(options, "%s", argument);
+}
+
 /* What a parser has stored that is not for struct options itself. */
 union scratch {
 	bool is;

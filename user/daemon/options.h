@@ -23,6 +23,8 @@ enum options_action {
 	ACTION_HELP,
 };
 
+enum options_splice { SPLICE_IF_PROVEN, SPLICE_ALWAYS, SPLICE_NEVER };
+
 struct options {
 	enum options_action action;
 
@@ -55,6 +57,7 @@ struct options {
 	uint32_t proxy_workers;   /* 0: one a core */
 	const char *proxy_user;   /* NULL: sluice-proxy if there is one, else 65532 */
 	const char *proxy_binary; /* NULL: beside sluiced */
+	enum options_splice splice;
 	uint32_t drain_timeout_ms;
 	/* "--name=value" for the helper, in the order of the option table. */
 	char **proxy_args; /* owned array of owned strings */
@@ -100,5 +103,8 @@ void options_print_help(FILE *out);
 
 /* Number of workers to run: --proxy-workers, else one for each CPU that sluiced may use. */
 uint32_t options_workers(const struct options *options);
+
+/* One more argument for the helper, decided after the flags were read. Return: 0; -ENOMEM. */
+int options_forward(struct options *options, const char *argument);
 
 #endif /* SLUICE_DAEMON_OPTIONS_H */

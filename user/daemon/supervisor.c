@@ -281,6 +281,8 @@ int supervisor_start(const struct supervisor_options *options, struct supervisor
 		.ctx = s,
 	};
 	memcpy(s->host.map_fds, options->map_fds, sizeof(s->host.map_fds));
+	s->host.ring = options->ring;
+	s->host.ring_ctx = options->ctx;
 	err = loop_timer_new(options->loop, settle, s, &s->settle_timer);
 	if (err)
 		goto out;

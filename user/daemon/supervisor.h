@@ -18,6 +18,9 @@
 
 struct supervisor;
 
+/* upstreams backends members worker_stats, for splice socks sinks slots */
+#define WORKER_MAPS 7
+
 struct supervisor_options {
 	struct loop *loop;      /* borrowed */
 	const char *pin_folder; /* copied; names the control sockets */
@@ -26,7 +29,9 @@ struct supervisor_options {
 	gid_t gid;
 	char *const *args; /* borrowed while the supervisor lives; "--name=value" */
 	size_t args_count;
-	int map_fds[4]; /* borrowed likewise; upstreams, backends, members, worker_stats */
+	int map_fds[WORKER_MAPS]; /* borrowed likewise; -1: none; in the order of control.h */
+	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL: none. */
+	int (*ring)(void *ctx, uint32_t slot);
 	uint32_t workers;
 	uint32_t drain_timeout_ms;
 

@@ -141,9 +141,9 @@ static char **make_argv(const struct worker *worker, char number[32], char setti
 static int start_process(struct worker *worker, char error[SPAWN_ERROR_MAX])
 {
 	const struct worker_host *host = worker->host;
-	int fds[] = { worker->control_listener, worker->listeners[0], worker->listeners[1],
-		      host->map_fds[0],         host->map_fds[1],     host->map_fds[2],
-		      host->map_fds[3] };
+	int ring = host->ring ? host->ring(host->ring_ctx, worker->slot) : -1;
+	int fds[4 + WORKER_MAPS] = { worker->control_listener, worker->listeners[0],
+				     worker->listeners[1] };
 	struct spawn_options options = {
 		.binary_fd = host->binary_fd,
 		.fds = fds,
@@ -155,14 +155,16 @@ static int start_process(struct worker *worker, char error[SPAWN_ERROR_MAX])
 	char **argv;
 	int err;
 
-	_Static_assert(CONTROL_FD_LISTENER == 3 && CONTROL_FD_WORKER_STATS == 9,
-		       "the order of fds above");
+	_Static_assert(CONTROL_FD_LISTENER == 3 && CONTROL_FD_UPSTREAMS == 6 &&
+			       CONTROL_FD_EVENTS == CONTROL_FD_UPSTREAMS + WORKER_MAPS,
+		       "the order of fds");
+	memcpy(fds + 3, host->map_fds, sizeof(host->map_fds));
+	fds[3 + WORKER_MAPS] = ring;
 	argv = make_argv(worker, number, settings);
-	if (!argv)
-		return -ENOMEM;
 	options.argv = argv;
-	err = spawn(&options, &worker->pid, &worker->pidfd, error);
+	err = argv ? spawn(&options, &worker->pid, &worker->pidfd, error) : -ENOMEM;
 	free(argv);
+	close_fd(&ring);
 	if (err)
 		return err;
 	err = loop_watch_add(host->loop, worker->pidfd, EPOLLIN, pidfd_ready, worker,

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/loop.h"
+#include "daemon/supervisor.h"
 
 struct worker;
 
@@ -22,8 +23,11 @@ struct worker_host {
 	gid_t gid;
 	char *const *args; /* borrowed; "--name=value" for the helper */
 	size_t args_count;
-	uint64_t settings; /* hash over user and args */
-	int map_fds[4];    /* borrowed; upstreams, backends, members, worker_stats */
+	uint64_t settings;        /* hash over user and args */
+	int map_fds[WORKER_MAPS]; /* borrowed; in the order of control.h */
+	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL: none. */
+	int (*ring)(void *ctx, uint32_t slot);
+	void *ring_ctx;
 
 	/* The newest of both; -1: none yet. Owned by the supervisor. */
 	int snapshot_fd;

@@ -221,6 +221,7 @@ static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
 	dp->tc_prog = object_program(object, "tc_egress");
 	dp->sk_lookup_prog = object_program(object, "sk_lookup_steer");
 	dp->tc_ingress_prog = object_program(object, "tc_ingress");
+	dp->sk_skb_prog = object_program(object, SPLICE_PROGRAM);
 	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
 	bpf_object__close(object);
 	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0)
@@ -235,6 +236,7 @@ static struct dataplane *dataplane_new(const char *bpffs)
 	if (!dp)
 		return NULL;
 	dp->xdp_prog = dp->tc_prog = dp->sk_lookup_prog = dp->tc_ingress_prog = -1;
+	dp->sk_skb_prog = -1;
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		dp->maps[id] = -1;
 	dp->bpffs = strdup(bpffs);
@@ -322,6 +324,7 @@ void dataplane_close(struct dataplane *dp)
 	fd_close(dp->xdp_prog);
 	fd_close(dp->tc_prog);
 	fd_close(dp->sk_lookup_prog);
+	fd_close(dp->sk_skb_prog);
 	fd_close(dp->tc_ingress_prog);
 	drains_free(&dp->drains);
 	ranges_free(&dp->ranges);
@@ -339,6 +342,9 @@ void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_m
 	out->backends = dp->maps[MAP_BACKENDS];
 	out->members = dp->maps[MAP_MEMBERS];
 	out->worker_stats = dp->maps[MAP_WORKER_STATS];
+	out->socks = dp->maps[MAP_SOCKS];
+	out->sinks = dp->maps[MAP_SINKS];
+	out->slots = dp->maps[MAP_SLOTS];
 }
 
 struct node_config *dataplane_node_config(struct dataplane *dp)

@@ -73,6 +73,7 @@ int dataplane_set_listeners(struct dataplane *dp, const int *fds, uint32_t worke
 /* Map descriptors that a worker inherits. Borrowed. */
 struct dataplane_worker_maps {
 	int upstreams, backends, members, worker_stats;
+	int socks, sinks, slots;
 };
 void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_maps *out);
 
@@ -151,6 +152,16 @@ int dataplane_announce_prune(struct dataplane *dp,
 
 /* What the programs know of this node, mapped: written by the caller in place. Borrowed. */
 struct node_config *dataplane_node_config(struct dataplane *dp);
+
+/**
+ * dataplane_splice_start - attach the program of splice, and prove that this kernel keeps what it
+ * builds on (splice_check.h); takes some milliseconds
+ * Return: 0; -EOPNOTSUPP the kernel does not; -errno; with @error filled.
+ */
+int dataplane_splice_start(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX]);
+
+/* A new ring of events for the process of a worker. Return: descriptor, the caller's; -errno. */
+int dataplane_splice_ring(struct dataplane *dp, uint32_t worker);
 
 /* The daemon's own entry, mapped: written by the caller in place. Borrowed. */
 struct daemon_state *dataplane_daemon_state(struct dataplane *dp);

@@ -90,6 +90,16 @@ const struct map_layout map_layouts[MAPS_COUNT] = {
 			       false },
 	[MAP_DAEMON_STATE] = { "daemon_state", BPF_MAP_TYPE_ARRAY, sizeof(__u32),
 			       sizeof(struct daemon_state), 1, BPF_F_MMAPABLE, false },
+	[MAP_SOCKS] = { "socks", BPF_MAP_TYPE_SOCKHASH, sizeof(__u64), sizeof(__u64),
+			SLUICE_SOCKS_MAX, 0, false },
+	[MAP_SINKS] = { "sinks", BPF_MAP_TYPE_SOCKHASH, sizeof(__u64), sizeof(__u64),
+			SLUICE_SOCKS_MAX, 0, false },
+	[MAP_SLOTS] = { "slots", BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(struct splice_slot),
+			SLUICE_SLOTS_MAX, BPF_F_MMAPABLE, false },
+	[MAP_SPLICE_RINGS] = { "splice_rings", BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32),
+			       sizeof(__u32), SLUICE_WORKERS_MAX, 0, false },
+	[MAP_HEAD_SCRATCH] = { "head_scratch", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32),
+			       sizeof(struct head_scratch), 1, 0, false },
 };
 
 int pin_path(char path[PIN_PATH_MAX], const char *bpffs, const char *name)

@@ -161,6 +161,37 @@ static int maps_pin(const char *bpffs, struct bpf_object *object, const bool ado
 	return 0;
 }
 
+/* @splice: with the program that a kernel may refuse without harm. */
+static int object_try(const char *bpffs, uint32_t flows_max, bool splice, bool adopted[MAPS_COUNT],
+		      struct bpf_object **out, char *error)
+{
+	struct bpf_object *object = NULL;
+	int err;
+
+	last_warning[0] = '\0';
+	err = object_open(&object);
+	if (err) {
+		error_set(error, err, "open the BPF object: %s: %s", strerror(-err), last_warning);
+		goto out;
+	}
+	if (!splice)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(object, SPLICE_PROGRAM),
+					  false);
+	err = maps_prepare(bpffs, flows_max, object, adopted, error);
+	if (err)
+		goto out;
+	err = bpf_object__load(object);
+	if (err) {
+		err = load_error(err, error);
+		goto out;
+	}
+	*out = object;
+	object = NULL;
+out:
+	bpf_object__close(object);
+	return err;
+}
+
 int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
 		struct bpf_object **out, bool *adopted, char *error)
 {
@@ -169,22 +200,15 @@ int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
 	int err;
 
 	*adopted = false;
-	last_warning[0] = '\0';
-	err = object_open(&object);
-	if (err) {
-		error_set(error, err, "open the BPF object: %s: %s", strerror(-err), last_warning);
-		goto out;
-	}
-	err = maps_prepare(bpffs, flows_max, object, map_adopted, error);
+	err = object_try(bpffs, flows_max, true, map_adopted, &object, error);
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		*adopted = *adopted || map_adopted[id];
+	if (err && err != -EPERM && err != -EPROTO) {
+		log_debug("dataplane: %s; again without %s", error, SPLICE_PROGRAM);
+		err = object_try(bpffs, flows_max, false, map_adopted, &object, error);
+	}
 	if (err)
 		goto out;
-	err = bpf_object__load(object);
-	if (err) {
-		err = load_error(err, error);
-		goto out;
-	}
 	err = maps_pin(bpffs, object, map_adopted, maps, error);
 	if (err)
 		goto out;

@@ -12,6 +12,8 @@
 
 struct bpf_object;
 
+#define SPLICE_PROGRAM "sk_skb_verdict" /* the one that we can do without */
+
 /* What libbpf and libxdp say goes to the debug log, and the last lines into error texts. */
 void object_log_setup(void);
 

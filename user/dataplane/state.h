@@ -25,6 +25,7 @@ struct dataplane {
 	int maps[MAPS_COUNT];                  /* owned */
 	int xdp_prog, tc_prog, sk_lookup_prog; /* owned */
 	int tc_ingress_prog;                   /* owned */
+	int sk_skb_prog;                       /* owned; negative: the kernel refused it */
 	struct interface *interfaces;          /* owned array */
 	size_t interfaces_count;
 

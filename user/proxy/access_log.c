@@ -223,7 +223,7 @@ static void compose(struct line *line, const struct exchange *x, bool json, bool
 			 slice_of(snapshot_text(routing_snapshot(x->routing),
 						x->route->upstream_name)),
 			 json);
-	add_number(line, "time_us", worker->now_us - x->started_us, json);
+	add_number(line, "time_us", exchange_end_us(x) - x->started_us, json);
 	if (x->upstream_us)
 		add_number(line, "upstream_us", x->upstream_us - x->started_us, json);
 	if (x->record->bytes[TEXT_ID])

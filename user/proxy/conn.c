@@ -160,6 +160,7 @@ static void ended(struct exchange *x, bool aborted)
 	count_bytes(conn);
 	conn->exchange = NULL;
 	conn->reader.trailer_items = NULL; /* the exchange's */
+	conn->peer.served = true;
 	if (aborted) {
 		stream_reset_on_close(&conn->stream);
 		conn_close(conn);
@@ -179,6 +180,9 @@ static const struct exchange_client client = {
 	.respond = respond,
 	.reply = reply,
 	.ended = ended,
+	.stream = conn_stream,
+	.reader = conn_reader,
+	.moved = conn_moved,
 };
 
 /* ---- the head of a request ---------------------------------------------------------------------- */
@@ -222,6 +226,7 @@ static void take_request(struct conn *conn, bool refused)
 	conn->state = CONN_EXCHANGE;
 	conn->keep_alive = false;
 	conn->requests++;
+	conn->peer.last = is_last_request(conn);
 	if (refused || over.reason) {
 		exchange_refuse(x, refused ? &x->request.fault : &over);
 		http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
@@ -290,7 +295,7 @@ void conn_read(struct conn *conn)
 		if (got == -EAGAIN)
 			return;
 		if (got <= 0) { /* the end; a head that is cut short is nothing to answer */
-			conn_close(conn);
+			conn_hang_up(conn);
 			return;
 		}
 	}
@@ -388,6 +393,9 @@ static void on_ready(struct stream *stream)
 	case CONN_HTTP2:
 		http2_client_ready(conn->http2);
 		break;
+	case CONN_FLUSH:
+		conn_hang_up(conn);
+		break;
 	default:
 		read_away(conn);
 	}
@@ -419,7 +427,7 @@ static void on_timer(struct timer *timer)
 	} else if (conn->state == CONN_HTTP2) {
 		http2_client_timeout(conn->http2);
 	} else {
-		conn_close(conn);
+		conn_hang_up(conn);
 	}
 }
 

@@ -19,6 +19,7 @@ enum conn_state {
 	CONN_EXCHANGE,     /* the exchange has the word */
 	CONN_DISCARD,      /* answered early: the rest of the request body is read and dropped */
 	CONN_HTTP2,        /* .http2 has the word from now on */
+	CONN_FLUSH,        /* the client has ended; what the kernel holds for it goes out first */
 	CONN_LINGER, /* our side is shut: reads until the client shuts his, so that he can read */
 };
 
@@ -35,6 +36,7 @@ struct conn {
 	struct timer timer;
 	struct task next; /* goes on with pipelined bytes in another turn */
 	uint64_t discarded_bytes;
+	uint64_t flush_deadline_ms;
 	uint64_t counted_in, counted_out; /* bytes already added to worker_stats */
 	uint8_t state;                    /* enum conn_state */
 	bool keep_alive;                  /* after the exchange that runs */
@@ -57,6 +59,14 @@ void conn_close(struct conn *conn);
 
 /* Shuts our side and reads until the client shuts his, so that what was sent arrives. */
 void conn_linger(struct conn *conn);
+
+/* Closes, but not before what the kernel moved to the client is in its send queue. */
+void conn_hang_up(struct conn *conn);
+
+/* In conn_splice.c: .stream, .reader and .moved of struct exchange_client. */
+struct stream *conn_stream(struct exchange *exchange);
+const struct http1_reader *conn_reader(struct exchange *exchange);
+int conn_moved(struct exchange *exchange, uint64_t sent, uint64_t received, bool goes_on);
 
 /* ---- between conn.c and conn_open.c -------------------------------------------------------------- */
 

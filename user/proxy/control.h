@@ -27,6 +27,8 @@
  * Inherited descriptors, by number (see --help of sluice-proxy, which names the same):
  *   3 control listener   4 IPv4 listener   5 IPv6 listener (absent: /dev/null)
  *   6 upstreams          7 backends        8 members          9 worker_stats
+ *   10 socks             11 sinks          12 slots           13 events, the worker's ring
+ *   (10 to 13 /dev/null: without --splice on)
  */
 #ifndef SLUICE_PROXY_CONTROL_H
 #define SLUICE_PROXY_CONTROL_H
@@ -40,6 +42,10 @@
 #define CONTROL_FD_BACKENDS     7
 #define CONTROL_FD_MEMBERS      8
 #define CONTROL_FD_WORKER_STATS 9
+#define CONTROL_FD_SOCKS        10
+#define CONTROL_FD_SINKS        11
+#define CONTROL_FD_SLOTS        12
+#define CONTROL_FD_EVENTS       13
 
 #define CONTROL_VERSION      1u
 #define CONTROL_BUILD_ID_MAX 48

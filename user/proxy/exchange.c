@@ -53,6 +53,7 @@ void exchange_discard(struct exchange *x)
 {
 	struct worker *worker = x->worker;
 
+	splice_response_forget(x);
 	exchange_let_go(x, false);
 	http1_writer_release(&x->request_writer);
 	buffer_put(&worker->response_heads, x->response_buffer);
@@ -232,6 +233,10 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 {
 	struct http1_reply full = *reply;
 
+	if (x->splicing && splice_response_stop(x)) { /* the kernel was faster */
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
 	full.date = worker_date(x->worker);
 	full.head_only = x->method_id == HTTP_METHOD_HEAD;
 	/* Who waits for a 100 may or may not send the body now: the next request is not to be found. */
@@ -305,7 +310,7 @@ static void count(struct exchange *x)
 	__u64 *classes[] = { &stats->responses_1xx, &stats->responses_2xx, &stats->responses_3xx,
 			     &stats->responses_4xx, &stats->responses_5xx };
 	const unsigned int buckets = sizeof(stats->latency_bucket) / sizeof(uint64_t);
-	uint64_t latency_us = x->worker->now_us - x->started_us;
+	uint64_t latency_us = exchange_end_us(x) - x->started_us;
 	unsigned int bucket = 0;
 
 	if (x->status >= 100 && x->status < 600)
@@ -323,8 +328,11 @@ static void end(struct exchange *x, bool aborted)
 
 	if (aborted && !x->status)
 		x->status = STATUS_CLIENT_GONE;
+	splice_tunnel_count(x);
 	if (!x->tunnel_route) /* it is no request */
 		count(x);
+	if (aborted && x->tunnel && x->upstream)
+		stream_reset_on_close(&x->upstream->stream);
 	exchange_let_go(x, false);
 	if (x->record)
 		access_log_exchange(&worker->log, x, aborted);
@@ -351,6 +359,12 @@ static uint64_t either(uint32_t of_route_ms, uint64_t ms)
 	return of_route_ms ? of_route_ms : ms;
 }
 
+static uint64_t body_timeout_ms(const struct exchange *x)
+{
+	return either(x->route ? x->route->idle_timeout_ms : 0,
+		      x->worker->settings->body_timeout_ms);
+}
+
 static uint64_t timeout_ms(const struct exchange *x)
 {
 	static const struct route none;
@@ -365,11 +379,11 @@ static uint64_t timeout_ms(const struct exchange *x)
 			return CONTINUE_WAIT_MS;
 		return x->request_done
 			       ? either(route->response_timeout_ms, settings->response_timeout_ms)
-			       : either(route->idle_timeout_ms, settings->body_timeout_ms);
+			       : body_timeout_ms(x);
 	case EXCHANGE_TUNNEL:
 		return either(route->tunnel_idle_timeout_ms, settings->tunnel_idle_timeout_ms);
 	default:
-		return either(route->idle_timeout_ms, settings->body_timeout_ms);
+		return body_timeout_ms(x);
 	}
 }
 
@@ -411,10 +425,28 @@ static void no_answer(struct exchange *x)
 	exchange_fail(x, 504, "no response in time");
 }
 
+/* The kernel moves the bytes, and what it saw last counts. Return: true if nothing is overdue. */
+static bool kernel_is_busy(struct exchange *x)
+{
+	uint64_t last_ms = x->splicing                   ? splice_response_last_ms(x)
+			   : x->phase == EXCHANGE_TUNNEL ? splice_tunnel_last_ms(x)
+							 : 0;
+	uint64_t limit_ms = x->splicing ? body_timeout_ms(x) : timeout_ms(x);
+
+	if (!last_ms || last_ms + limit_ms <= x->worker->now_ms)
+		return false;
+	timers_arm(&x->worker->timers, &x->timer, last_ms + limit_ms);
+	return true;
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct exchange *x = (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
 
+	if (kernel_is_busy(x)) {
+		exchange_run(x);
+		return;
+	}
 	switch (x->phase) {
 	case EXCHANGE_CONNECT:
 		exchange_upstream_failed(x, -ETIMEDOUT, "connect");

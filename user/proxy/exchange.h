@@ -44,6 +44,14 @@ struct exchange_client {
 	/* The exchange is over: all was sent, or (.aborted) the client must not take what it got
 	 * for the whole. The exchange is freed when this returns. */
 	void (*ended)(struct exchange *exchange, bool aborted);
+	/* Those below are NULL where the kernel can move nothing to or from the client.
+	 * The client's connection, all of which is this exchange's as long as it runs. */
+	struct stream *(*stream)(struct exchange *exchange);
+	const struct http1_reader *(*reader)(struct exchange *exchange); /* of .stream */
+	/* The kernel moved bytes past us: @sent to the client, @received from it. @goes_on: the
+	 * head of the response went that way, the rest of a body of known length comes by the
+	 * sink. Return: 0; -ENOMEM. */
+	int (*moved)(struct exchange *exchange, uint64_t sent, uint64_t received, bool goes_on);
 };
 
 /* The client's connection, as all its exchanges see it. */
@@ -53,6 +61,8 @@ struct exchange_peer {
 	uint16_t port, local_port; /* host order */
 	bool tls;
 	bool trusted; /* X-Forwarded-* are believed */
+	bool served;  /* it had an exchange before */
+	bool last;    /* it ends with this one */
 };
 
 enum exchange_phase {
@@ -109,6 +119,16 @@ struct exchange {
 	bool continued;  /* 100 (Continue) was sent to the client */
 	bool attached;   /* another connection was taken in this turn */
 	bool running;
+
+	/* splice.h */
+	struct exchange *splice_newer, *splice_older; /* in splice.oldest to .newest */
+	uint64_t ended_us;  /* when the response was done, if the kernel moved it; else 0 */
+	uint64_t armed_ms;  /* when the response was left to the kernel */
+	bool splicing;      /* the kernel may move the response now */
+	bool splice_looked; /* after the request was sent: it is not there at once */
+	bool splice_queued; /* in the list */
+	bool tunnel;        /* it was granted: a reset is carried over */
+	bool tunnel_splice; /* its sockets are enrolled, or are to be */
 
 	/* settings.fields_max for the request; once it is forwarded, for the trailers of both ways */
 	struct http_field fields[];
@@ -186,6 +206,12 @@ struct exchange_added {
 void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
 
 /* ---- between the parts of the exchange ------------------------------------------------------- */
+
+/* When it ended, in worker.now_us's terms: earlier than now if the kernel moved the response. */
+static inline uint64_t exchange_end_us(const struct exchange *exchange)
+{
+	return exchange->ended_us ? exchange->ended_us : exchange->worker->now_us;
+}
 
 void exchange_end(struct exchange *exchange);
 bool exchange_awaits_continue(const struct exchange *exchange);

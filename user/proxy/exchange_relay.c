@@ -286,6 +286,40 @@ static bool reusable(const struct exchange *x)
 	       http1_reader_bytes(&x->upstream->reader) == 0;
 }
 
+/* The backend has ended its side, or failed. A read puts us behind all that came before. */
+static void spliced_end(struct exchange *x)
+{
+	ssize_t got = http1_reader_fill(&x->upstream->reader, HTTP1_RESPONSE_HEAD_BYTES_MAX + 1);
+
+	if (got > 0 || got == -EAGAIN || splice_response_look(x) != SPLICE_LOOK_WAITS)
+		return;
+	exchange_upstream_failed(x, got ? (int)got : -ECONNRESET,
+				 "the backend closed without an answer");
+}
+
+/* The kernel may move the response. Return: true: over, end it. */
+static bool turn_spliced(struct exchange *x)
+{
+	enum splice_look look;
+
+	run_up(x);
+	if (!x->splicing || x->phase == EXCHANGE_ABORTED)
+		return false;
+	look = splice_response_look(x);
+	if (look == SPLICE_LOOK_WAITS && x->splice_looked) { /* somebody waits for it */
+		splice_response_wake(x);
+		look = splice_response_look(x);
+	}
+	x->splice_looked = x->request_done;
+	if (look == SPLICE_LOOK_WAITS && x->upstream->stream.peer_ended) {
+		spliced_end(x);
+		look = x->ended_us ? SPLICE_LOOK_DONE : SPLICE_LOOK_WAITS;
+	}
+	if (look == SPLICE_LOOK_DONE)
+		exchange_let_go(x, reusable(x));
+	return look == SPLICE_LOOK_DONE;
+}
+
 /* One round over all that may go on in this phase. Return: true: over, end it. */
 static bool turn(struct exchange *x)
 {
@@ -310,8 +344,11 @@ static bool turn(struct exchange *x)
 		run_up(x);
 		if (x->phase == EXCHANGE_TUNNEL)
 			run_down(x);
-		return x->phase == EXCHANGE_TUNNEL && x->request_done &&
-		       x->down_state == RELAY_DONE;
+		if (x->phase == EXCHANGE_TUNNEL && x->request_done && x->down_state == RELAY_DONE)
+			return true;
+		if (x->phase == EXCHANGE_TUNNEL && splice_tunnel_run(x))
+			x->attached = true; /* what came meanwhile is read at once */
+		return false;
 	case EXCHANGE_REPLY:
 		return x->client_sink->ops->flush(x->client_sink) != -EAGAIN;
 	default:
@@ -332,18 +369,21 @@ static void note_progress(struct exchange *x)
 
 void exchange_run(struct exchange *x)
 {
+	bool over, again;
 	uint8_t phase;
-	bool over;
 
 	if (x->running)
 		return;
 	x->running = true;
 	do { /* a phase or a connection just taken has its first turn at once: its bytes may be
 	      * there, and a kept connection says only once that it can be written to */
+		bool spliced = x->splicing;
+
 		phase = x->phase;
 		x->attached = false;
-		over = turn(x);
-	} while (!over && (x->phase != phase || x->attached));
+		over = spliced ? turn_spliced(x) : turn(x);
+		again = x->phase != phase || x->attached || x->splicing != spliced;
+	} while (!over && again);
 	x->running = false;
 	if (x->phase == EXCHANGE_ABORTED)
 		exchange_abort(x, "aborted");

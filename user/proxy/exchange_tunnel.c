@@ -50,4 +50,5 @@ void exchange_begin_tunnel(struct exchange *x)
 	x->up = (struct relay){ 0 };
 	x->request_done = false;
 	x->phase = EXCHANGE_TUNNEL;
+	splice_tunnel_begin(x);
 }

@@ -34,6 +34,7 @@ static void attach(struct exchange *x, struct upstream_conn *u)
 	x->request_stopped = false;
 	x->phase = u->reused ? EXCHANGE_HEAD : EXCHANGE_CONNECT;
 	exchange_arm(x);
+	splice_response_arm(x);
 }
 
 static void note_tried(struct exchange *x, uint32_t backend_id)
@@ -98,6 +99,8 @@ void exchange_connect(struct exchange *x)
 			break;
 		if (!x->fresh_only)
 			u = pool_get(worker, &backend, &way);
+		if (!u && !x->fresh_only && splice_response_reap(worker, backend.id))
+			u = pool_get(worker, &backend, &way);
 		if (!u)
 			err = upstream_connect(worker, &backend, &way, &u);
 		if (u) {
@@ -134,8 +137,13 @@ static void note_failure(struct exchange *x)
 void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 {
 	bool was_reused = x->upstream && x->upstream->reused;
-	bool repeat = may_repeat(x);
+	bool repeat;
 
+	if (x->splicing && splice_response_stop(x)) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	repeat = may_repeat(x);
 	x->upstream_error = err;
 	if (x->phase == EXCHANGE_CONNECT)
 		x->worker->stats->upstream_connect_errors++;

@@ -101,6 +101,8 @@ static bool quiet(struct upstream_conn *u)
 {
 	char byte;
 
+	if (u->stream.splice && u->stream.splice->slot && !splice_is_quiet(u->stream.splice))
+		return false;
 	return stream_read(&u->stream, &byte, 1) == -EAGAIN;
 }
 

@@ -19,6 +19,7 @@ enum option_kind {
 	KIND_PROXY_PEERS,
 	KIND_PORT,
 	KIND_ACCESS_LOG,
+	KIND_SPLICE,
 	KIND_LOG_FORMAT,
 	KIND_HELP,
 	KIND_VERSION
@@ -88,6 +89,8 @@ static const struct option_row rows[] = {
 	  "streams of one conn that may be reset in a second (150); then it is ended" },
 	{ "https-port", KIND_PORT, 0, 1, 65535, "PORT",
 	  "TLS is spoken with conns to this port; may be repeated" },
+	{ "splice", KIND_SPLICE, AT(splice), 0, 0, "on|off",
+	  "let the kernel move responses and tunnels; needs descriptors 10 to 13 (off)" },
 	{ "access-log", KIND_ACCESS_LOG, AT(access_log), 0, 0, "off|text|json", "to stdout (off)" },
 	{ "log-format", KIND_LOG_FORMAT, AT(log_format), 0, 0, "text|json",
 	  "of messages on stderr (text)" },
@@ -102,7 +105,8 @@ static void help(void)
 {
 	puts("sluice-proxy: one worker of Sluice's HTTP helper; started by sluiced\n\n"
 	     "Inherited descriptors: 3 control listener, 4 IPv4 listener, 5 IPv6 listener (or /dev/null),\n"
-	     "6 upstreams, 7 backends, 8 members, 9 worker_stats.\n\nOptions:");
+	     "6 upstreams, 7 backends, 8 members, 9 worker_stats; with --splice on 10 socks, 11 sinks,\n"
+	     "12 slots, 13 events.\n\nOptions:");
 	for (size_t i = 0; i < ROWS; i++) {
 		char left[64];
 
@@ -207,6 +211,9 @@ static int set(struct settings *settings, const struct option_row *row, const ch
 		return add_proxy_peers(settings, text);
 	case KIND_ACCESS_LOG:
 		return set_access_log(text, field);
+	case KIND_SPLICE:
+		*(bool *)field = strcmp(text, "on") == 0;
+		return strcmp(text, "on") == 0 || strcmp(text, "off") == 0 ? 0 : -EINVAL;
 	case KIND_LOG_FORMAT:
 		return log_parse_format(text, field);
 	case KIND_HELP:

@@ -64,6 +64,8 @@ struct settings {
 	uint16_t https_ports[SETTINGS_HTTPS_PORTS_MAX]; /* host order */
 	uint32_t https_ports_count;
 
+	bool splice; /* the descriptors for it are there, and it may be used */
+
 	enum access_log_form access_log;
 	enum log_format log_format;
 };

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+struct splice_end;
 struct stream;
 
 struct stream_ops {
@@ -29,13 +30,14 @@ struct stream {
 	const struct stream_ops *ops;
 	/* Called when a direction may have become ready, or the connection broke. */
 	void (*on_ready)(struct stream *stream);
-	int fd;          /* owned; -1: closed */
-	bool readable;   /* a read may yield something */
-	bool writable;   /* a write may be taken */
-	bool peer_ended; /* FIN or worse was seen: reads go on to the end */
-	bool broken;     /* reset or failed: what is to be read is lost too */
-	bool shut;       /* our side was ended */
-	void *tls;       /* owned by the TLS kind; NULL for plain */
+	int fd;                    /* owned; -1: closed */
+	bool readable;             /* a read may yield something */
+	bool writable;             /* a write may be taken */
+	bool peer_ended;           /* FIN or worse was seen: reads go on to the end */
+	bool broken;               /* reset or failed: what is to be read is lost too */
+	bool shut;                 /* our side was ended */
+	void *tls;                 /* owned by the TLS kind; NULL for plain */
+	struct splice_end *splice; /* owned by the spliced kind; NULL: not enrolled */
 };
 
 /**

@@ -170,6 +170,8 @@ static int start(struct worker *worker)
 	if (!err)
 		err = tls_new(worker->settings, worker->tls_io, &worker->routing, &worker->tls);
 	if (!err)
+		err = splice_start(worker);
+	if (!err)
 		err = worker_timer_room(worker); /* drain_timer */
 	if (!err)
 		err = listener_start(worker);
@@ -188,6 +190,7 @@ int worker_new(const struct settings *settings, struct worker **out)
 	worker->settings = settings;
 	worker->epoll = -1;
 	worker->control.fd = -1;
+	worker->splice_watch.fd = -1;
 	worker->tasks.prev = worker->tasks.next = &worker->tasks;
 	buffer_pool_init(&worker->buffers, BUFFER_BYTES, BUFFERS_FREE_MAX);
 	buffer_pool_init(&worker->bulk_buffers, BULK_BYTES, BULK_FREE_MAX);
@@ -225,6 +228,7 @@ void worker_free(struct worker *worker)
 	if (worker->pool.backends)
 		pool_free(worker);
 	health_free(worker);
+	splice_free(worker);
 	access_log_free(worker);
 	tls_free(worker->tls);
 	tls_client_free(worker->tls_client);
@@ -277,6 +281,7 @@ int worker_run(struct worker *worker)
 			dispatch(&events[i]);
 		timers_run(&worker->timers, worker->now_ms);
 		run_tasks(worker);
+		splice_settle(worker);
 		slab_settle(&worker->conns);
 		slab_settle(&worker->exchanges);
 		slab_settle(&worker->upstream_conns);

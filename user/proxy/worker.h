@@ -25,6 +25,7 @@
 #include "proxy/settings.h"
 #include "proxy/slab.h"
 #include "proxy/sources.h"
+#include "proxy/splice.h"
 #include "proxy/stream.h"
 #include "proxy/timers.h"
 
@@ -80,6 +81,8 @@ struct worker {
 
 	struct watch listen[2]; /* IPv4, IPv6; .fd -1: absent */
 	struct timer listen_pause;
+	struct splice splice;
+	struct watch splice_watch; /* of its ring */
 	struct watch control_listen, control;
 	struct timer drain_timer;
 	uint64_t drain_deadline_ms;

@@ -199,6 +199,17 @@ static void put_policy(struct writer *writer, const struct policy *policy, const
 	}
 }
 
+/*
+ * The kernel moves responses as the backend wrote them: only from a backend that is reached in plain
+ * HTTP/1.1, and only if the route puts nothing of its own into responses on a plain connection
+ * (Strict-Transport-Security goes to TLS clients alone).
+ */
+static bool may_splice(const struct route *route)
+{
+	return route->protocol == ROUTE_HTTP && route->balance != BALANCE_COOKIE_AFFINITY &&
+	       !(route->flags & ROUTE_F_TLS_PASSTHROUGH);
+}
+
 static const char *upstream_name(const struct target *target)
 {
 	return target->upstream ? target->upstream->public.name : target->name;
@@ -232,6 +243,8 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 	put_upkeep(writer, &policy, &route);
 	put_sources(writer, &policy, &route);
 	put_redirect(writer, host, &policy, &route);
+	if (may_splice(&route))
+		route.flags |= ROUTE_F_SPLICE;
 	if (!writer->err)
 		memcpy(writer->bytes + offset, &route, sizeof(route));
 }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A conn of which the kernel moves bytes: what its exchanges ask, and how it ends. */
+#include "proxy/conn.h"
+
+#define FLUSH_LOOK_MS 5u
+
+struct stream *conn_stream(struct exchange *x)
+{
+	struct conn *conn = x->owner;
+
+	return &conn->stream;
+}
+
+const struct http1_reader *conn_reader(struct exchange *x)
+{
+	const struct conn *conn = x->owner;
+
+	return &conn->reader;
+}
+
+int conn_moved(struct exchange *x, uint64_t sent, uint64_t received, bool goes_on)
+{
+	struct conn *conn = x->owner;
+	int err = 0;
+
+	if (goes_on)
+		err = http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, NULL,
+					 HTTP1_FRAMING_LENGTH);
+	conn->writer.sent_bytes += sent;
+	conn->reader.received_bytes += received;
+	if (x->phase != EXCHANGE_TUNNEL)
+		conn->keep_alive = true;
+	return err;
+}
+
+void conn_hang_up(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	if (conn->stream.broken || splice_is_drained(conn->stream.splice)) {
+		conn_close(conn);
+		return;
+	}
+	if (conn->state != CONN_FLUSH) {
+		conn->state = CONN_FLUSH;
+		conn->flush_deadline_ms = worker->now_ms + worker->settings->body_timeout_ms;
+	}
+	if (worker->now_ms >= conn->flush_deadline_ms)
+		conn_close(conn);
+	else
+		timers_arm(&worker->timers, &conn->timer, worker->now_ms + FLUSH_LOOK_MS);
+}

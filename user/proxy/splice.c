@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/splice.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proxy/control.h"
+#include "proxy/worker.h"
+
+/* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough
+ * that ten thousand receivers that stand still are no danger. */
+#define WINDOW_BYTES (256u * 1024)
+
+#define RECORD_BUSY      (1u << 31) /* BPF_RINGBUF_BUSY_BIT: is being written */
+#define RECORD_DISCARDED (1u << 30)
+#define RECORD_HEADER    8u
+#define BASE_TRIES       8
+
+/* ---- the ring ------------------------------------------------------------------------------------ */
+
+static void take_event(struct worker *worker, const struct splice_event *event)
+{
+	struct splice_end *end;
+
+	if (event->slot >= SLUICE_SLOTS_MAX)
+		return;
+	end = worker->splice.ends[event->slot];
+	if (!end || end->cookie != event->cookie || !end->stream)
+		return;
+	/* First the flag, then the look: bytes that come behind the look tell again. */
+	__atomic_exchange_n(&end->slot->told, 0, __ATOMIC_SEQ_CST);
+	end->stream->readable = true;
+	end->stream->on_ready(end->stream);
+}
+
+static void on_events(struct watch *watch, uint32_t events)
+{
+	struct worker *worker = watch->worker;
+	struct splice_ring *ring = &worker->splice.ring;
+	const char *data = (const char *)ring->producer + (size_t)sysconf(_SC_PAGESIZE);
+	uint64_t at = *ring->consumer;
+
+	(void)events;
+	while (at < __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE)) {
+		const uint32_t *header =
+			(const uint32_t *)(const void *)(data + (at % ring->bytes));
+		uint32_t length = __atomic_load_n(header, __ATOMIC_ACQUIRE);
+		struct splice_event event;
+
+		if (length & RECORD_BUSY)
+			break;
+		memcpy(&event, (const char *)header + RECORD_HEADER, sizeof(event));
+		at += ((length & ~RECORD_DISCARDED) + RECORD_HEADER + 7) & ~7u;
+		__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
+		if (!(length & RECORD_DISCARDED))
+			take_event(worker, &event);
+	}
+}
+
+static int open_ring(struct worker *worker)
+{
+	struct splice_ring *ring = &worker->splice.ring;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *consumer, *producer;
+
+	ring->bytes = SLUICE_RINGS_BYTES;
+	consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, CONTROL_FD_EVENTS, 0);
+	if (consumer == MAP_FAILED)
+		return -errno;
+	ring->consumer = consumer;
+	producer = mmap(NULL, page + 2 * ring->bytes, PROT_READ, MAP_SHARED, CONTROL_FD_EVENTS,
+			(off_t)page);
+	if (producer == MAP_FAILED)
+		return -errno;
+	ring->producer = producer;
+	return worker_watch(worker, &worker->splice_watch, CONTROL_FD_EVENTS, EPOLLIN, on_events);
+}
+
+static void close_ring(struct splice_ring *ring)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (ring->consumer)
+		munmap(ring->consumer, page);
+	if (ring->producer)
+		munmap((void *)(uintptr_t)ring->producer, page + 2 * ring->bytes);
+	*ring = (struct splice_ring){ 0 };
+}
+
+/* ---- life ---------------------------------------------------------------------------------------- */
+
+/* A process of our number that was killed left slots: no socket of them lives any more. */
+static void forget_predecessor(struct worker *worker)
+{
+	struct mapped_array all; /* mapped for a moment: what is not used later takes no memory */
+
+	if (mapped_array_open(&all, CONTROL_FD_SLOTS, sizeof(struct splice_slot), SLUICE_SLOTS_MAX,
+			      true))
+		return;
+	for (uint32_t i = 0; i < SLUICE_SLOTS_MAX; i++) {
+		struct splice_slot *slot = mapped_array_at(&all, i);
+
+		if (slot && slot->worker == worker->settings->worker)
+			__atomic_store_n(&slot->cookie, 0, __ATOMIC_RELEASE);
+	}
+	mapped_array_close(&all);
+}
+
+int splice_start(struct worker *worker)
+{
+	struct splice *splice = &worker->splice;
+	int err;
+
+	if (!worker->settings->splice)
+		return 0;
+	slab_init(&splice->slab, sizeof(struct splice_end));
+	err = mapped_array_open(&splice->slots, CONTROL_FD_SLOTS, sizeof(struct splice_slot),
+				SLUICE_SLOTS_MAX, true);
+	if (!err && !mapped_array_at(&splice->slots, 0))
+		err = -errno;
+	if (!err)
+		err = open_ring(worker);
+	if (!err) {
+		splice->ends = calloc(SLUICE_SLOTS_MAX, sizeof(struct splice_end *));
+		err = splice->ends ? worker_timer_room(worker) : -ENOMEM;
+	}
+	if (err) {
+		log_warn("proxy: worker %u: splice is off: descriptors %d to %d: %s; all bytes are "
+			 "relayed",
+			 worker->settings->worker, CONTROL_FD_SOCKS, CONTROL_FD_EVENTS,
+			 strerror(-err));
+		return 0;
+	}
+	forget_predecessor(worker);
+	splice->on = true;
+	return 0;
+}
+
+static void free_end(struct splice_end *end)
+{
+	struct splice *splice = &end->worker->splice;
+
+	if (end->slot) {
+		splice->ends[end->slot_number] = NULL;
+		__atomic_store_n(&end->slot->cookie, 0, __ATOMIC_RELEASE);
+	}
+	worker_timer_drop(end->worker, &end->poll);
+	splice->ends_count--;
+	slab_put(&splice->slab, end);
+}
+
+void splice_settle(struct worker *worker)
+{
+	struct splice *splice = &worker->splice;
+
+	while (splice->closed) {
+		struct splice_end *end = splice->closed;
+
+		splice->closed = end->next;
+		free_end(end);
+	}
+	slab_settle(&splice->slab);
+}
+
+void splice_free(struct worker *worker)
+{
+	struct splice *splice = &worker->splice;
+
+	/* Slots of sockets that are still open: the process ends, and they end with it. */
+	for (uint32_t i = 0; splice->ends && i < SLUICE_SLOTS_MAX; i++)
+		if (splice->ends[i])
+			__atomic_store_n(&splice->ends[i]->slot->control, 0, __ATOMIC_RELEASE);
+	close_ring(&splice->ring);
+	free(splice->ends);
+	splice->ends = NULL;
+	slab_free(&splice->slab);
+	mapped_array_close(&splice->slots);
+	splice->on = false;
+}
+
+/* ---- enrolling ----------------------------------------------------------------------------------- */
+
+static int map_put(int map, uint64_t cookie, int fd)
+{
+	uint64_t value = (uint64_t)fd;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (uint32_t)map;
+	attr.key = (uint64_t)(uintptr_t)&cookie;
+	attr.value = (uint64_t)(uintptr_t)&value;
+	attr.flags = BPF_ANY;
+	return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) ? -errno : 0;
+}
+
+static int bytes_acked(int fd, uint64_t *out)
+{
+	struct tcp_info info;
+	socklen_t bytes = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &bytes))
+		return -errno;
+	*out = info.tcpi_bytes_acked;
+	return 0;
+}
+
+/*
+ * All bytes written to the socket so far, as .bytes_acked counts (it counts a SYN of ours). Both
+ * numbers are true of one moment if what is queued was the same before and after.
+ */
+static int written_bytes(int fd, uint64_t *out)
+{
+	for (int i = 0; i < BASE_TRIES; i++) {
+		int before, after, err;
+		uint64_t acked;
+
+		if (ioctl(fd, SIOCOUTQ, &before))
+			return -errno;
+		err = bytes_acked(fd, &acked);
+		if (err)
+			return err;
+		if (ioctl(fd, SIOCOUTQ, &after))
+			return -errno;
+		if (before == after) {
+			*out = acked + (uint64_t)after;
+			return 0;
+		}
+	}
+	return -EAGAIN;
+}
+
+static void on_poll(struct timer *timer)
+{
+	struct splice_end *end =
+		(struct splice_end *)((char *)timer - offsetof(struct splice_end, poll));
+
+	if (!end->stream)
+		return;
+	end->stream->readable = true;
+	end->stream->writable = true;
+	end->stream->on_ready(end->stream);
+}
+
+static struct splice_end *make_end(struct worker *worker, struct stream *stream)
+{
+	struct splice_end *end;
+	socklen_t bytes = sizeof(end->cookie);
+
+	if (worker_timer_room(worker))
+		return NULL;
+	end = slab_get(&worker->splice.slab);
+	if (!end || getsockopt(stream->fd, SOL_SOCKET, SO_COOKIE, &end->cookie, &bytes) ||
+	    written_bytes(stream->fd, &end->sent_bytes)) {
+		slab_put(&worker->splice.slab, end);
+		worker->timers_used--;
+		return NULL;
+	}
+	end->worker = worker;
+	end->stream = stream;
+	end->drained = end->sent_bytes;
+	end->poll.fn = on_poll;
+	worker->splice.ends_count++;
+	return end;
+}
+
+static bool take_slot(struct splice_end *end)
+{
+	struct splice *splice = &end->worker->splice;
+	uint32_t first = sluice_slot_first(end->cookie);
+
+	for (uint32_t i = first; i < first + SLUICE_SLOT_WAYS; i++) {
+		struct splice_slot *slot = mapped_array_at(&splice->slots, i);
+		__u64 none = 0;
+
+		if (!slot || !__atomic_compare_exchange_n(&slot->cookie, &none, end->cookie, false,
+							  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		*slot = (struct splice_slot){
+			.cookie = end->cookie,
+			.owner_pid = (uint32_t)end->worker->stats->pid,
+			.worker = end->worker->settings->worker,
+		};
+		end->slot = slot;
+		end->slot_number = i;
+		splice->ends[i] = end;
+		return true;
+	}
+	return false;
+}
+
+bool splice_is_empty(const struct stream *stream)
+{
+	char byte;
+
+	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* The kernel's moves wake whoever waits for EPOLLIN; events tell of bytes that go up instead. */
+static int watch_less(struct worker *worker, struct stream *stream)
+{
+	struct epoll_event event = {
+		.events = EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = stream,
+	};
+
+	return epoll_ctl(worker->epoll, EPOLL_CTL_MOD, stream->fd, &event) ? -errno : 0;
+}
+
+static void drop_new_end(struct splice_end *end)
+{
+	if (end->stream->splice != end) /* one that was a sink before stays one */
+		free_end(end);
+}
+
+struct splice_end *splice_enrol_source(struct worker *worker, struct stream *stream)
+{
+	struct splice_end *end = stream->splice;
+
+	if (end && end->slot)
+		return end;
+	if (!splice_is_empty(stream))
+		return NULL;
+	if (!end)
+		end = make_end(worker, stream);
+	if (!end)
+		return NULL;
+	if (!take_slot(end)) {
+		drop_new_end(end);
+		return NULL;
+	}
+	if (map_put(CONTROL_FD_SOCKS, end->cookie, stream->fd) || watch_less(worker, stream)) {
+		/* A socket that is in the map all the same keeps its slot, and is closed soon. */
+		log_debug("proxy: enrol a socket: %s", strerror(errno));
+		worker->splice.ends[end->slot_number] = NULL;
+		__atomic_store_n(&end->slot->cookie, 0, __ATOMIC_RELEASE);
+		end->slot = NULL;
+		drop_new_end(end);
+		return NULL;
+	}
+	stream->splice = end;
+	stream->ops = &splice_stream_ops;
+	stream->readable = true; /* what came in between has to be read once */
+	return end;
+}
+
+struct splice_end *splice_enrol_sink(struct worker *worker, struct stream *stream)
+{
+	struct splice_end *end = stream->splice;
+
+	if (end)
+		return end->slot ? NULL : end;
+	end = make_end(worker, stream);
+	if (!end)
+		return NULL;
+	if (map_put(CONTROL_FD_SINKS, end->cookie, stream->fd)) {
+		log_debug("proxy: enrol a client: %s", strerror(errno));
+		free_end(end);
+		return NULL;
+	}
+	stream->splice = end;
+	stream->ops = &splice_stream_ops;
+	return end;
+}
+
+/* ---- arming -------------------------------------------------------------------------------------- */
+
+/* All bytes handed to this socket, by whom ever. */
+static uint64_t sent_total(const struct splice_end *end)
+{
+	uint64_t total = end->sent_bytes;
+
+	if (end->feeder)
+		total += __atomic_load_n(&end->feeder->slot->moved, __ATOMIC_ACQUIRE) -
+			 end->feeder_moved;
+	return total;
+}
+
+/* The counts of the sink take in what was moved. The program must be past its last move. */
+static void unlink_sink(struct splice_end *source)
+{
+	struct splice_end *sink = source->sink;
+
+	source->sink = NULL;
+	if (!sink || sink->feeder != source)
+		return;
+	sink->sent_bytes = sent_total(sink);
+	sink->feeder = NULL;
+}
+
+void splice_arm(struct splice_end *source, struct splice_end *sink, enum sluice_splice_mode mode,
+		uint32_t length_max)
+{
+	struct splice_slot *slot = source->slot;
+	uint64_t moved = __atomic_load_n(&slot->moved, __ATOMIC_RELAXED);
+
+	unlink_sink(source);
+	source->sink = sink;
+	source->arm_moved = moved;
+	source->mode = (uint8_t)mode;
+	sink->feeder = source;
+	sink->feeder_moved = moved;
+	slot->peer_cookie = sink->cookie;
+	slot->peer_base = sink->sent_bytes - moved - source->read_bytes;
+	slot->window_bytes = WINDOW_BYTES;
+	slot->length_max = length_max;
+	slot->wake = 0;
+	__atomic_store_n(&slot->taken, source->read_bytes, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->control, sluice_splice_control(++source->arm, mode),
+			 __ATOMIC_RELEASE);
+}
+
+void splice_disarm(struct splice_end *source)
+{
+	char byte;
+
+	if (!source->sink)
+		return;
+	if (source->mode != SPLICE_OFF) {
+		source->mode = SPLICE_OFF;
+		__atomic_store_n(&source->slot->control,
+				 sluice_splice_control(source->arm, SPLICE_OFF), __ATOMIC_SEQ_CST);
+		/* recv() takes the socket's lock: a run that read the old word is over then. */
+		if (source->stream &&
+		    recv(source->stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+			errno = 0;
+	}
+	unlink_sink(source);
+}
+
+uint64_t splice_moved(const struct splice_end *source)
+{
+	return __atomic_load_n(&source->slot->moved, __ATOMIC_ACQUIRE) - source->arm_moved;
+}
+
+bool splice_is_quiet(const struct splice_end *source)
+{
+	return __atomic_load_n(&source->slot->seen, __ATOMIC_ACQUIRE) ==
+	       __atomic_load_n(&source->slot->moved, __ATOMIC_ACQUIRE) + source->read_bytes;
+}
+
+bool splice_is_drained(struct splice_end *end)
+{
+	uint64_t total, acked;
+	int queued;
+
+	if (!end)
+		return true;
+	total = sent_total(end);
+	if (total == end->drained)
+		return true;
+	/* Acknowledged first, then queued: an ACK in between makes the sum too small, never too large. */
+	if (bytes_acked(end->stream->fd, &acked) || ioctl(end->stream->fd, SIOCOUTQ, &queued))
+		return true; /* the connection is gone: whoever writes will be told */
+	if ((int64_t)(acked + (uint64_t)queued - total) < 0)
+		return false;
+	end->drained = total;
+	end->poll_ms = 0;
+	return true;
+}
+
+void splice_poll_later(struct splice_end *end, uint32_t delay_ms)
+{
+	timers_arm(&end->worker->timers, &end->poll, end->worker->now_ms + delay_ms);
+}

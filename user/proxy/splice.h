@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * splice.h - sockets whose bytes the kernel moves
+ *
+ * docs/splice.md states the protocol. Here is the worker's half: enrolling sockets, slots in shared
+ * memory, and a kind of stream that keeps the rules in its read, write and shutdown, so that the
+ * relay above it need not know whether the kernel moved bytes of the same connection before.
+ *
+ *   splice.c          maps, ring of events, enrolling, arming
+ *   splice_stream.c   the kind of stream
+ *   splice_response.c responses: what is eligible, noticing that one is done, taking over
+ *   splice_tunnel.c   tunnels: opening, closing and reopening a direction
+ *
+ * An end is one enrolled socket. A source is in `socks`, has a slot, and its bytes may be moved; a
+ * sink is a client in `sinks`, to which responses are moved.
+ */
+#ifndef SLUICE_PROXY_SPLICE_H
+#define SLUICE_PROXY_SPLICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mapped_array.h"
+#include "proxy/slab.h"
+#include "proxy/stream.h"
+#include "proxy/timers.h"
+#include "sluice_schema.h"
+
+struct exchange;
+struct worker;
+
+struct splice_end {
+	struct stream *stream;     /* borrowed; NULL once it is closed */
+	struct worker *worker;     /* borrowed */
+	struct splice_slot *slot;  /* borrowed from the map; NULL: a sink alone */
+	struct splice_end *sink;   /* borrowed: to which the kernel may move our bytes now */
+	struct splice_end *feeder; /* borrowed: whose bytes it may move here */
+	struct splice_end *next;   /* in splice.closed */
+	uint64_t cookie;
+	uint64_t read_bytes; /* that the worker read since it was enrolled as a source */
+	uint64_t sent_bytes; /* handed to this socket, as .bytes_acked counts, but for what
+			       * .feeder moved beyond .feeder_moved */
+	uint64_t feeder_moved;
+	uint64_t arm_moved; /* slot->moved when it was armed */
+	uint64_t drained;   /* sent_total() that is known to have left the kernel's backlog */
+	uint32_t slot_number;
+	uint32_t arm; /* counts, so that what the program says is about this time */
+	uint32_t poll_ms;
+	uint64_t tunnel_moved; /* by the kernel, in stretches that are over */
+	uint8_t mode;          /* enum sluice_splice_mode */
+	bool tunnel_begun;     /* the kernel has moved, or could */
+	struct timer poll;     /* looks again for what nothing tells */
+};
+
+struct splice_ring {
+	uint64_t *consumer;       /* owned mapping */
+	const uint64_t *producer; /* owned mapping, data behind it */
+	size_t bytes;
+};
+
+struct splice {
+	bool on;
+	struct mapped_array slots; /* owned */
+	struct splice_ring ring;
+	struct splice_end **ends;         /* owned array by slot number, of borrowed ends */
+	struct slab slab;                 /* of ends */
+	struct splice_end *closed;        /* their descriptors are closed: to be freed */
+	struct exchange *oldest, *newest; /* responses under way, not looked at again yet */
+	struct timer tick;
+	size_t ends_count;
+};
+
+/**
+ * splice_start - get ready, if --splice=on was given
+ * Return: 0, also if the descriptors are no maps (then splice stays off, with a log line); -errno.
+ */
+int splice_start(struct worker *worker);
+void splice_free(struct worker *worker);
+
+/* Frees ends whose descriptors were closed in this turn. */
+void splice_settle(struct worker *worker);
+
+/**
+ * splice_enrol_source, splice_enrol_sink - put a socket into a map, once
+ * The stream becomes one that keeps the rules. Nothing is moved before splice_arm(). Whoever reads
+ * the stream has to have emptied it: the bytes of a packet that is half read would come twice.
+ * Return: the end; NULL: no slot, or the kernel refused.
+ */
+struct splice_end *splice_enrol_source(struct worker *worker, struct stream *stream);
+struct splice_end *splice_enrol_sink(struct worker *worker, struct stream *stream);
+
+/* True if the receive queue is empty: no packet is half read. */
+bool splice_is_empty(const struct stream *stream);
+
+/**
+ * splice_arm - let the kernel move what comes from @source to @sink
+ * The worker must hold no byte of @source that it did not hand on.
+ * @length_max: of struct splice_slot
+ */
+void splice_arm(struct splice_end *source, struct splice_end *sink, enum sluice_splice_mode mode,
+		uint32_t length_max);
+
+/* Nothing is moved when this returns, and what was is in the counts. Takes an end that is not armed. */
+void splice_disarm(struct splice_end *source);
+
+/* What the kernel moved since the source was armed. */
+uint64_t splice_moved(const struct splice_end *source);
+
+/* True if no byte of the source waits for the worker. */
+bool splice_is_quiet(const struct splice_end *source);
+
+/* True if all that was moved to this socket has left the kernel's backlog: the worker may write,
+ * shut or close. Takes NULL. */
+bool splice_is_drained(struct splice_end *end);
+
+/* Calls on_ready() again, soon. */
+void splice_poll_later(struct splice_end *end, uint32_t delay_ms);
+
+extern const struct stream_ops splice_stream_ops; /* in splice_stream.c */
+
+/* ---- responses --------------------------------------------------------------------------------- */
+
+/* Lets the kernel move the response of @exchange, if it is eligible; before the request is sent. */
+void splice_response_arm(struct exchange *exchange);
+
+enum splice_look { SPLICE_LOOK_WAITS, SPLICE_LOOK_DONE, SPLICE_LOOK_UP };
+
+/**
+ * splice_response_look - how far is it?
+ * DONE: the exchange has its status and counts, its backend is free. UP: the relay goes on, from the
+ * head or from the middle of the body; the exchange's phase says which.
+ */
+enum splice_look splice_response_look(struct exchange *exchange);
+
+/* CLOCK_MONOTONIC ms of the last bytes; now, if it is over; 0: nothing came yet. */
+uint64_t splice_response_last_ms(const struct exchange *exchange);
+
+/* An event will tell when it is done. */
+void splice_response_wake(struct exchange *exchange);
+
+/* Ends it: nothing is moved any more. Return: true if the client got a part of the response. */
+bool splice_response_stop(struct exchange *exchange);
+
+/* Lets go of exchanges with this backend that are over and did not look yet. Return: true if any. */
+bool splice_response_reap(struct worker *worker, uint32_t backend_id);
+
+/* The exchange ends or is no longer spliced: it is on no list. */
+void splice_response_forget(struct exchange *exchange);
+
+/* ---- tunnels ----------------------------------------------------------------------------------- */
+
+/* The tunnel was granted. */
+void splice_tunnel_begin(struct exchange *exchange);
+
+/* In each turn of a tunnel, behind its relays. Return: true: run them once more. */
+bool splice_tunnel_run(struct exchange *exchange);
+
+/* CLOCK_MONOTONIC ms of the last bytes that the kernel saw; 0: not spliced. */
+uint64_t splice_tunnel_last_ms(const struct exchange *exchange);
+
+/* Adds what the kernel moved to the exchange's counts; at its end. */
+void splice_tunnel_count(struct exchange *exchange);
+
+#endif /* SLUICE_PROXY_SPLICE_H */

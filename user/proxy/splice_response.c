@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Responses that the kernel moves: which may be, and how the worker learns what became of them.
+ *
+ * Nothing wakes the worker for one. It looks at the slot when the client's next request comes, when
+ * another exchange wants a connection to the backend, or at a tick; only a response that is slower
+ * than a tick is waited for by an event.
+ */
+#include <errno.h>
+
+#include "proxy/conn.h"
+#include "proxy/exchange.h"
+
+#define TICK_MS 10u
+/* Longer bodies are relayed: where the kernel's way through a worker thread and one queue costs more
+ * than copying does; measured, docs/performance.md. */
+#define LENGTH_MAX (256u * 1024)
+#define REAP_LOOKS 16u
+
+/* ---- what is eligible --------------------------------------------------------------------------- */
+
+/* Return: SPLICE_WHY_NONE if the response to @x may be left to the kernel; else why not. */
+static enum sluice_splice_reason why_not(const struct exchange *x)
+{
+	const struct upstream_conn *u = x->upstream;
+	struct exchange_added added;
+
+	if (!x->worker->splice.on)
+		return SPLICE_WHY_OFF;
+	if (x->peer->tls || u->stream.tls)
+		return SPLICE_WHY_TLS;
+	if (!x->client->stream || !x->request.version_minor || u->source != &u->reader.source)
+		return SPLICE_WHY_PROTOCOL;
+	exchange_added_fields(x, &added);
+	if (!(x->route->flags & ROUTE_F_SPLICE) || added.count)
+		return SPLICE_WHY_ROUTE;
+	if (x->method_id == HTTP_METHOD_HEAD || x->method_id == HTTP_METHOD_CONNECT)
+		return SPLICE_WHY_METHOD;
+	if (x->request.framing != HTTP1_FRAMING_NONE ||
+	    (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE))
+		return SPLICE_WHY_BODY;
+	if (!(x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) || x->peer->last ||
+	    x->worker->draining)
+		return SPLICE_WHY_CLOSE;
+	if (!x->peer->served || !u->reused)
+		return SPLICE_WHY_FIRST; /* connections of one exchange do not pay for being enrolled */
+	return SPLICE_WHY_NONE;
+}
+
+static void count(struct exchange *x, enum sluice_splice_reason reason)
+{
+	x->worker->stats->splice_reasons[reason < SPLICE_WHY_MAX ? reason : SPLICE_WHY_NONE]++;
+}
+
+/* ---- the list of those not looked at yet --------------------------------------------------------- */
+
+static void unqueue(struct exchange *x)
+{
+	struct splice *splice = &x->worker->splice;
+
+	if (!x->splice_queued)
+		return;
+	if (x->splice_newer)
+		x->splice_newer->splice_older = x->splice_older;
+	else
+		splice->newest = x->splice_older;
+	if (x->splice_older)
+		x->splice_older->splice_newer = x->splice_newer;
+	else
+		splice->oldest = x->splice_newer;
+	x->splice_newer = x->splice_older = NULL;
+	x->splice_queued = false;
+}
+
+static void on_tick(struct timer *timer)
+{
+	struct splice *splice = (struct splice *)((char *)timer - offsetof(struct splice, tick));
+	struct worker *worker = (struct worker *)((char *)splice - offsetof(struct worker, splice));
+	struct exchange *x;
+
+	while ((x = splice->oldest) != NULL && x->armed_ms + TICK_MS <= worker->now_ms) {
+		unqueue(x);
+		splice_response_wake(x);
+		exchange_run(x);
+	}
+	if (splice->oldest)
+		timers_arm(&worker->timers, timer, worker->now_ms + TICK_MS);
+}
+
+static void queue(struct exchange *x)
+{
+	struct worker *worker = x->worker;
+	struct splice *splice = &worker->splice;
+
+	x->armed_ms = worker->now_ms;
+	x->splice_queued = true;
+	x->splice_older = splice->newest;
+	if (x->splice_older)
+		x->splice_older->splice_newer = x;
+	else
+		splice->oldest = x;
+	splice->newest = x;
+	splice->tick.fn = on_tick;
+	if (!splice->tick.deadline_ms)
+		timers_arm(&worker->timers, &splice->tick, worker->now_ms + TICK_MS);
+}
+
+bool splice_response_reap(struct worker *worker, uint32_t backend_id)
+{
+	struct exchange *x = worker->splice.oldest;
+
+	for (unsigned int i = 0; x && i < REAP_LOOKS; i++) {
+		struct exchange *newer = x->splice_newer;
+		const struct splice_slot *slot = x->upstream->stream.splice->slot;
+
+		if (x->upstream->backend_id == backend_id && !x->running &&
+		    (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) >> 24 & 0xff) ==
+			    SPLICE_STAGE_DONE &&
+		    x->upstream->stream.splice->arm ==
+			    __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) >> 32) {
+			exchange_run(x); /* ends it */
+			return true;
+		}
+		x = newer;
+	}
+	return false;
+}
+
+/* ---- one response -------------------------------------------------------------------------------- */
+
+void splice_response_arm(struct exchange *x)
+{
+	struct splice_end *source = NULL, *sink = NULL;
+	enum sluice_splice_reason reason;
+
+	if (x->upgrade) /* a tunnel, if it is granted: splice_tunnel_begin() */
+		return;
+	reason = why_not(x);
+	if (reason == SPLICE_WHY_NONE) {
+		sink = splice_enrol_sink(x->worker, x->client->stream(x));
+		source = sink ? splice_enrol_source(x->worker, &x->upstream->stream) : NULL;
+		if (!source)
+			reason = SPLICE_WHY_FULL;
+		else if (!splice_is_quiet(source))
+			reason = SPLICE_WHY_HELD;
+	}
+	if (reason != SPLICE_WHY_NONE) {
+		count(x, reason);
+		return;
+	}
+	splice_arm(source, sink, SPLICE_RESPONSE, LENGTH_MAX);
+	x->splicing = true;
+	x->splice_looked = false;
+	queue(x);
+}
+
+static void over(struct exchange *x)
+{
+	unqueue(x);
+	x->splicing = false;
+}
+
+/* The client got @moved bytes of the response from the kernel. */
+static int take_in(struct exchange *x, uint64_t moved, bool goes_on)
+{
+	const struct splice_slot *slot = x->upstream->stream.splice->slot;
+
+	x->status = (uint16_t)__atomic_load_n(&slot->state, __ATOMIC_RELAXED);
+	x->upstream_us = slot->head_ns / 1000;
+	x->response_begun = true;
+	x->response_reusable = true;
+	x->down.moved_bytes = moved - slot->head_bytes;
+	x->worker->stats->spliced_bytes += moved;
+	http1_writer_forget_head(&x->request_writer);
+	return x->client->moved(x, moved, 0, goes_on);
+}
+
+static enum splice_look take_done(struct exchange *x)
+{
+	struct splice_end *source = x->upstream->stream.splice;
+	uint64_t moved = splice_moved(source);
+
+	source->mode = SPLICE_OFF; /* by itself: what comes behind a response goes up */
+	splice_disarm(source);
+	over(x);
+	take_in(x, moved, false);
+	x->ended_us = source->slot->done_ns / 1000;
+	x->worker->stats->spliced_exchanges++;
+	x->response_reusable = splice_is_quiet(source);
+	return SPLICE_LOOK_DONE;
+}
+
+/* From here on the worker reads the response itself, from its head or from within its body. */
+static enum splice_look take_over(struct exchange *x, enum sluice_splice_reason reason)
+{
+	struct splice_end *source = x->upstream->stream.splice;
+	uint64_t moved = splice_moved(source);
+
+	source->mode = SPLICE_OFF;
+	splice_disarm(source);
+	over(x);
+	count(x, reason);
+	x->upstream->stream.readable = true;
+	if (!moved)
+		return SPLICE_LOOK_UP;
+	x->worker->stats->splice_windows += reason == SPLICE_WHY_WINDOW;
+	if (take_in(x, moved, true)) {
+		x->phase = EXCHANGE_ABORTED;
+		return SPLICE_LOOK_UP;
+	}
+	http1_reader_body(&x->upstream->reader, HTTP1_FRAMING_LENGTH, source->slot->left,
+			  HTTP1_BODY_F_RESPONSE);
+	x->phase = EXCHANGE_BODY;
+	exchange_arm(x);
+	return SPLICE_LOOK_UP;
+}
+
+enum splice_look splice_response_look(struct exchange *x)
+{
+	const struct splice_end *source = x->upstream->stream.splice;
+	uint64_t state = __atomic_load_n(&source->slot->state, __ATOMIC_ACQUIRE);
+
+	if (state >> 32 != source->arm)
+		return SPLICE_LOOK_WAITS;
+	switch (state >> 24 & 0xff) {
+	case SPLICE_STAGE_DONE:
+		return take_done(x);
+	case SPLICE_STAGE_UP:
+		return take_over(x, (enum sluice_splice_reason)(state >> 16 & 0xff));
+	default:
+		return SPLICE_LOOK_WAITS;
+	}
+}
+
+uint64_t splice_response_last_ms(const struct exchange *x)
+{
+	const struct splice_end *source = x->upstream->stream.splice;
+	uint64_t state = __atomic_load_n(&source->slot->state, __ATOMIC_ACQUIRE);
+
+	if (state >> 32 != source->arm)
+		return 0;
+	if ((state >> 24 & 0xff) != SPLICE_STAGE_BEGUN)
+		return x->worker->now_ms;
+	return __atomic_load_n(&source->slot->last_ns, __ATOMIC_RELAXED) / 1000000;
+}
+
+void splice_response_wake(struct exchange *x)
+{
+	struct splice_slot *slot = x->upstream->stream.splice->slot;
+
+	unqueue(x);
+	/* The flag first, then the look at the state: the program does it the other way round. */
+	__atomic_exchange_n(&slot->wake, 1, __ATOMIC_SEQ_CST);
+}
+
+bool splice_response_stop(struct exchange *x)
+{
+	struct splice_end *source = x->upstream->stream.splice;
+	uint64_t moved;
+
+	splice_disarm(source);
+	over(x);
+	moved = splice_moved(source);
+	if (moved)
+		take_in(x, moved, false);
+	return moved != 0;
+}
+
+void splice_response_forget(struct exchange *x)
+{
+	over(x);
+}
