@@ -21,7 +21,7 @@ from scene import SceneTest
 
 WEB, OWN = "web.test", "own.test"
 OWN_PORT = 9200
-CHURN_SECONDS = float(os.environ.get("SPLICE_SECONDS", "3"))
+CHURN_SECONDS = float(os.environ.get("SPLICE_SECONDS", "2"))
 DATE = b"Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n"
 UPGRADE = (b"GET /%s HTTP/1.1\r\nHost: own.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -600,6 +600,29 @@ class SpliceOn(SpliceCases, SceneTest):
         status = self.cluster.ctl_json("status")["splice"]
         self.assertTrue(status["on"])
         self.assertIn("on: ", self.cluster.ctl("status").stdout)
+
+
+class SpliceAuto(SceneTest):
+    """By default the kernel moves tunnels alone."""
+
+    manifests = classmethod(SpliceCases.manifests.__func__)
+    setUp, serve, connect, counted = (SpliceCases.setUp, SpliceCases.serve, SpliceCases.connect,
+                                      SpliceCases.counted)
+    tunnel, serve_tunnels, echo = (SpliceCases.tunnel, SpliceCases.serve_tunnels,
+                                   staticmethod(SpliceCases.echo))
+    get_bodies = SpliceCases.get_bodies
+
+    def test_tunnels_and_no_responses(self):
+        with self.subTest("responses"):
+            server = PodServer(self.cluster.pods["pod-b"], OWN_PORT, serve_bodies)
+            self.get_bodies("auto", [10] * 5)
+            server.__exit__()
+        self.serve_tunnels(self.echo)
+        sock = self.tunnel()
+        sock.sendall(b"x")
+        self.assertEqual(read_exactly(sock, 1), b"x")
+        wait_until(lambda: self.counted("sluice_spliced_tunnels_total") == 1, "a spliced tunnel")
+        self.assertEqual(self.counted("sluice_spliced_exchanges_total"), 0)
 
 
 class SpliceOff(SpliceCases, SceneTest):

@@ -286,6 +286,7 @@ static int make_ring(void *ctx, uint32_t slot)
 /* Lets workers splice if that was asked for and this kernel is fit for it. Return: 0; -errno, said. */
 static int start_splice(struct daemon *d)
 {
+	bool always = d->options.splice == SPLICE_ALWAYS;
 	char error[DATAPLANE_ERROR_MAX] = "--splice off";
 	int err = -ECANCELED;
 
@@ -294,8 +295,8 @@ static int start_splice(struct daemon *d)
 	d->state->splice = !err;
 	snprintf(d->state->splice_reason, sizeof(d->state->splice_reason), "%s", err ? error : "");
 	if (!err)
-		return options_forward(&d->options, "--splice=on");
-	if (d->options.splice == SPLICE_ALWAYS) {
+		return options_forward(&d->options, always ? "--splice=on" : "--splice=tunnels");
+	if (always) {
 		log_error("--splice on: %s", error);
 		return err;
 	}

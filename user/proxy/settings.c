@@ -89,8 +89,8 @@ static const struct option_row rows[] = {
 	  "streams of one conn that may be reset in a second (150); then it is ended" },
 	{ "https-port", KIND_PORT, 0, 1, 65535, "PORT",
 	  "TLS is spoken with conns to this port; may be repeated" },
-	{ "splice", KIND_SPLICE, AT(splice), 0, 0, "on|off",
-	  "let the kernel move responses and tunnels; needs descriptors 10 to 13 (off)" },
+	{ "splice", KIND_SPLICE, AT(splice), 0, 0, "off|tunnels|on",
+	  "let the kernel move tunnels, or responses too; needs descriptors 10 to 13 (off)" },
 	{ "access-log", KIND_ACCESS_LOG, AT(access_log), 0, 0, "off|text|json", "to stdout (off)" },
 	{ "log-format", KIND_LOG_FORMAT, AT(log_format), 0, 0, "text|json",
 	  "of messages on stderr (text)" },
@@ -183,6 +183,19 @@ static int add_proxy_peers(struct settings *settings, const char *text)
 	return 0;
 }
 
+static int set_splice(const char *text, enum splice_use *out)
+{
+	static const char *const names[] = { "off", "tunnels", "on" };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*out = (enum splice_use)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static int set_access_log(const char *text, enum access_log_form *out)
 {
 	static const char *const names[] = { "off", "text", "json" };
@@ -212,8 +225,7 @@ static int set(struct settings *settings, const struct option_row *row, const ch
 	case KIND_ACCESS_LOG:
 		return set_access_log(text, field);
 	case KIND_SPLICE:
-		*(bool *)field = strcmp(text, "on") == 0;
-		return strcmp(text, "on") == 0 || strcmp(text, "off") == 0 ? 0 : -EINVAL;
+		return set_splice(text, field);
 	case KIND_LOG_FORMAT:
 		return log_parse_format(text, field);
 	case KIND_HELP:

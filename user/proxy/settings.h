@@ -15,6 +15,7 @@
 #define SETTINGS_TRUSTED_MAX     32
 #define SETTINGS_HTTPS_PORTS_MAX 8
 
+enum splice_use { SPLICE_USE_NONE, SPLICE_USE_TUNNELS, SPLICE_USE_ALL };
 enum access_log_form { ACCESS_LOG_OFF, ACCESS_LOG_TEXT, ACCESS_LOG_JSON };
 
 struct inet_range {
@@ -64,7 +65,7 @@ struct settings {
 	uint16_t https_ports[SETTINGS_HTTPS_PORTS_MAX]; /* host order */
 	uint32_t https_ports_count;
 
-	bool splice; /* the descriptors for it are there, and it may be used */
+	enum splice_use splice; /* needs the descriptors for it */
 
 	enum access_log_form access_log;
 	enum log_format log_format;

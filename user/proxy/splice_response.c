@@ -25,7 +25,7 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 	const struct upstream_conn *u = x->upstream;
 	struct exchange_added added;
 
-	if (!x->worker->splice.on)
+	if (!x->worker->splice.on || x->worker->settings->splice != SPLICE_USE_ALL)
 		return SPLICE_WHY_OFF;
 	if (x->peer->tls || u->stream.tls)
 		return SPLICE_WHY_TLS;
