@@ -98,6 +98,16 @@ class In(unittest.TestCase):
         with worker.connect() as conn:
             self.assertEqual(exchange(conn, GOOD[0][1] + get())[0], 400)
 
+    def test_limits_by_source_count_whom_the_header_names(self):
+        worker = self.worker("--max-conns-source=2")
+        conns = []
+        for header, wanted in [(GOOD[0][1], 200), (GOOD[0][1], 200), (GOOD[0][1], 503),
+                               (GOOD[1][1], 200), (GOOD[1][1], 200), (GOOD[2][1], 200),
+                               (GOOD[2][1], 200), (GOOD[2][1], 200), (GOOD[1][1], 503)]:
+            conns.append(worker.connect())
+            self.addCleanup(conns[-1].close)
+            self.assertEqual(exchange(conns[-1], header + get())[0], wanted)
+
     def test_before_tls(self):
         worker = self.worker(https=True)
         for name, header, client in GOOD:

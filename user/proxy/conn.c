@@ -431,14 +431,19 @@ static void on_timer(struct timer *timer)
 	}
 }
 
-static void count_source(struct conn *conn)
+void conn_count_source(struct conn *conn)
 {
 	struct worker *worker = conn->worker;
+	uint32_t most = worker->settings->conns_source_max;
+	int64_t conns;
 
-	if (!worker->settings->conns_source_max || conn->peer.trusted)
+	if (!most || conn->peer.trusted)
 		return;
 	conn->source = conn->peer.addr;
-	conn->counted = sources_add(&worker->sources, &conn->source) > 0;
+	conns = sources_add(&worker->sources, &conn->source);
+	conn->counted = conns > 0;
+	if (conns > (int64_t)most && conn->over_limit == HTTP1_FAULT_NONE)
+		conn->over_limit = HTTP1_FAULT_CONNS_SOURCE;
 }
 
 int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
@@ -478,7 +483,8 @@ int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
 	conn->writer.pool = &worker->buffers;
 	worker->stats->conns_open++;
 	worker->stats->conns_accepted++;
-	count_source(conn);
+	if (conn->state != CONN_PROXY_HEADER)
+		conn_count_source(conn);
 	/* Who is only to be told 503 gets less time to ask. */
 	arm(conn, over_limit && worker->settings->client_head_timeout_ms > REFUSED_HEAD_MS
 			  ? REFUSED_HEAD_MS

@@ -73,6 +73,9 @@ int conn_moved(struct exchange *exchange, uint64_t sent, uint64_t received, bool
 /* Goes on with what comes before the handshake or the first request. */
 void conn_opening(struct conn *conn);
 
+/* Counts the conn as one of its client's, who is known now. */
+void conn_count_source(struct conn *conn);
+
 /* Goes on with the TLS handshake, then with what was agreed on. */
 void conn_handshake(struct conn *conn);
 

@@ -68,8 +68,10 @@ static int read_proxy_header(struct conn *conn)
 		return err;
 	if (recv(conn->stream.fd, data, header.bytes, 0) != (ssize_t)header.bytes)
 		return -EIO;
-	if (header.known)
+	if (header.known) {
 		take_ends(conn, &header.ends);
+		conn_count_source(conn);
+	}
 	return 0;
 }
 
@@ -111,7 +113,9 @@ static int find_passthrough(struct conn *conn, const struct snapshot_tls **out)
 
 static void pass_through(struct conn *conn, const struct snapshot_tls *settings)
 {
-	struct exchange *x = conn_begin_exchange(conn);
+	/* Above a limit there is nobody to be told so. */
+	struct exchange *x =
+		conn->over_limit == HTTP1_FAULT_NONE ? conn_begin_exchange(conn) : NULL;
 
 	if (!x) {
 		conn_close(conn);

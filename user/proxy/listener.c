@@ -47,7 +47,9 @@ static enum http1_fault_reason over_limit(const struct worker *worker,
 
 	if (worker->stats->conns_open >= worker->settings->conns_max)
 		return HTTP1_FAULT_CONNS;
+	/* Who sends a PROXY header is no client: whom it names will be counted. */
 	if (of_source && !peer->trusted &&
+	    !settings_expects_proxy_header(worker->settings, peer->local_port, &peer->addr) &&
 	    sources_conns(&worker->sources, &peer->addr) >= of_source)
 		return HTTP1_FAULT_CONNS_SOURCE;
 	return HTTP1_FAULT_NONE;
