@@ -175,11 +175,11 @@ class Client:
     """One connection: what is sent is bytes; what comes is kept as frames, by stream."""
 
     def __init__(self, conn, hello=True, said=()):
-        self.conn, self.buffer, self.frames = conn, b"", []
+        self.conn, self.buffer, self.frames = conn, bytearray(), []
         self.decoder, self.eof, self.reset = Decoder(), False, False
         self.settings, self.acked = {}, False
         self.heads = collections.defaultdict(list)  # stream -> lists of fields
-        self.data = collections.defaultdict(bytes)
+        self.data = collections.defaultdict(bytearray)
         self.ended, self.rst, self.goaways = set(), {}, []
         self._block = None
         if hello:
@@ -205,8 +205,8 @@ class Client:
             self.buffer += more
         size = int.from_bytes(self.buffer[:3], "big")
         kind, flags, stream = struct.unpack(">BBI", self.buffer[3:9])
-        got = Frame(kind, flags, stream, self.buffer[9:9 + size])
-        self.buffer = self.buffer[9 + size:]
+        got = Frame(kind, flags, stream, bytes(self.buffer[9:9 + size]))
+        del self.buffer[:9 + size]
         self.frames.append(got)
         self._note(got)
         return got

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "proxy/http2_backend.h"
 
 void exchange_let_go(struct exchange *x, bool reuse)
 {
@@ -48,15 +49,31 @@ static const char *route_text(const struct exchange *x, uint32_t offset)
 	return offset ? snapshot_text(routing_snapshot(x->routing), offset) : NULL;
 }
 
+/* A websocket is asked for by Upgrade, which HTTP/2 does not have. */
+static bool speaks_http2(const struct exchange *x)
+{
+	switch (x->route->protocol) {
+	case ROUTE_H2C:
+	case ROUTE_H2:
+	case ROUTE_GRPC:
+	case ROUTE_GRPCS:
+		return !x->upgrade;
+	default:
+		return false;
+	}
+}
+
 /* How the route wants its backends to be spoken to. Return: 0; -errno: not as things are. */
 static int choose_way(struct exchange *x, struct upstream_way *way)
 {
 	const struct route *route = x->route;
+	bool http2 = speaks_http2(x);
 	const struct tls_wish wish = {
 		.service = route_text(x, route->upstream_name),
 		.server_name = route_text(x, route->server_name),
 		.ca_name = route_text(x, route->ca_name),
 		.insecure = route->flags & ROUTE_F_BACKEND_TLS_INSECURE,
+		.http2 = http2,
 	};
 	bool tls = route->protocol == ROUTE_HTTPS || route->protocol == ROUTE_H2 ||
 		   route->protocol == ROUTE_GRPCS;
@@ -66,6 +83,7 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 		err = tls_client_profile(x->worker->tls_client, &wish, &x->tls);
 	*way = (struct upstream_way){
 		.tls = x->tls,
+		.http2 = http2,
 		.proxy_protocol = route->proxy_protocol_out,
 		.peer = x->peer,
 	};
@@ -97,11 +115,13 @@ void exchange_connect(struct exchange *x)
 
 		if (exchange_pick(x, &backend))
 			break;
-		if (!x->fresh_only)
+		if (way.http2)
+			err = http2_backend_get(worker, &backend, &way, x->fresh_only, &u);
+		else if (!x->fresh_only)
 			u = pool_get(worker, &backend, &way);
-		if (!u && !x->fresh_only && splice_response_reap(worker, backend.id))
+		if (!u && !way.http2 && !x->fresh_only && splice_response_reap(worker, backend.id))
 			u = pool_get(worker, &backend, &way);
-		if (!u)
+		if (!u && !way.http2)
 			err = upstream_connect(worker, &backend, &way, &u);
 		if (u) {
 			attach(x, u);

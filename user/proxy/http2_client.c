@@ -17,9 +17,11 @@ static void settled(struct http2_session *session, int err);
 static void set_callbacks(nghttp2_session_callbacks *callbacks);
 
 static void on_frame_head(struct http2_session *session, const struct http2_frame_head *head);
+static void on_reset(struct http2_session *session, uint32_t code);
 
 static const struct http2_session_ops ops = {
 	.frame = on_frame_head,
+	.reset = on_reset,
 	.set = set_callbacks,
 	.settled = settled,
 };
@@ -83,12 +85,25 @@ static void too_much(struct http2_client *client, const char *what)
 	http2_session_terminate(&client->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-void http2_client_count_reset(struct http2_client *client)
+static void count_reset(struct http2_client *client)
 {
 	const struct worker *worker = client->session.worker;
 
 	if (!http2_guard_reset(&client->guard, worker->now_ms, worker->settings->http2_resets_max))
 		too_much(client, "resets");
+}
+
+/* Resets that faults of the client bring about are its own: each costs a stream all the same. */
+static void on_reset(struct http2_session *session, uint32_t code)
+{
+	switch (code) {
+	case NGHTTP2_NO_ERROR:
+	case NGHTTP2_INTERNAL_ERROR:
+	case NGHTTP2_CONNECT_ERROR:
+		return;
+	default:
+		count_reset(client_of(session));
+	}
 }
 
 static void count_frame(struct http2_client *client)
@@ -143,7 +158,6 @@ static void check_closed(struct http2_client *client, int32_t id)
 	} else if (how == CLOSED_RESET) {
 		nghttp2_submit_rst_stream(client->session.ng, NGHTTP2_FLAG_NONE, id,
 					  NGHTTP2_STREAM_CLOSED);
-		http2_client_count_reset(client);
 	}
 }
 
@@ -206,7 +220,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 		return 0;
 	case NGHTTP2_RST_STREAM:
 		note_closed(client, -frame->hd.stream_id);
-		http2_client_count_reset(client);
+		count_reset(client);
 		return 0;
 	case NGHTTP2_SETTINGS:
 		client->session.window_changed |= frame->settings.niv != 0;
@@ -293,8 +307,8 @@ int http2_client_begin(struct conn *conn)
 
 	if (!client)
 		return -ENOMEM;
-	err = http2_session_begin(&client->session, worker, &conn->stream, true, &ops, said,
-				  sizeof(said) / sizeof(said[0]));
+	http2_session_prepare(&client->session, worker, &conn->stream, true, &ops);
+	err = http2_session_open(&client->session, said, sizeof(said) / sizeof(said[0]));
 	if (err) {
 		slab_put(&worker->http2_clients, client);
 		return err;

@@ -58,9 +58,6 @@ void http2_request_head(struct http2_client *client, const nghttp2_frame *frame)
 /* Callbacks for heads and trailers. */
 void http2_request_set_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* Counts a stream that was reset for a fault of the client. */
-void http2_client_count_reset(struct http2_client *client);
-
 /* A stream is no more: what the conn waits for has changed. */
 void http2_client_stream_gone(struct http2_client *client);
 

@@ -61,6 +61,22 @@ static void set_fault(struct http2_head *head, enum http1_fault_reason reason)
 		head->fault = (uint8_t)reason;
 }
 
+/* Where a head may be longer than the buffers of the pool. */
+static void grow(struct http2_head *head, struct buffer **buffer, size_t bytes)
+{
+	struct buffer *larger;
+
+	if (buffer_bytes(*buffer) + bytes > head->bytes_max)
+		return;
+	larger = buffer_new(head->bytes_max);
+	if (!larger)
+		return;
+	larger->end = (uint32_t)buffer_bytes(*buffer);
+	memcpy(larger->data, buffer_head(*buffer), larger->end);
+	buffer_put(head->pool, *buffer);
+	*buffer = larger;
+}
+
 static void add_to(struct http2_head *head, struct buffer **buffer, const char *text, size_t bytes)
 {
 	if (!*buffer)
@@ -69,6 +85,8 @@ static void add_to(struct http2_head *head, struct buffer **buffer, const char *
 		head->no_memory = true;
 		return;
 	}
+	if (bytes > buffer_room(*buffer))
+		grow(head, buffer, bytes);
 	if (bytes > buffer_room(*buffer)) {
 		set_fault(head, HTTP1_FAULT_HEAD_LONG);
 		return;
@@ -292,6 +310,11 @@ struct buffer *http2_head_end_request(struct http2_head *head, bool end_stream, 
 		ADD(head, "Transfer-Encoding: chunked\r\n");
 	ADD(head, "\r\n");
 	return take_text(head);
+}
+
+bool http2_head_is_interim(const struct http2_head *head)
+{
+	return slice_of(head->status).bytes && slice_of(head->status).data[0] == '1';
 }
 
 struct buffer *http2_head_end_response(struct http2_head *head)

@@ -26,6 +26,7 @@ struct http2_head {
 	struct buffer *text;                                                          /* owned */
 	struct buffer *cookies;   /* owned: crumbs, joined */
 	struct buffer_pool *pool; /* borrowed */
+	uint32_t bytes_max;       /* the text may grow to it; at most the pool's size: does not */
 	uint32_t list_bytes;      /* as RFC 9113 6.5.2 counts */
 	uint8_t fault;            /* enum http1_fault_reason: the answer is an error of ours */
 	bool malformed;           /* RFC 9113 8.1.1: the stream is reset */
@@ -53,6 +54,9 @@ struct buffer *http2_head_end_request(struct http2_head *head, bool end_stream, 
 /* The same for a response (http1_response_parse()) and for trailers (lines only; NULL: none). */
 struct buffer *http2_head_end_response(struct http2_head *head);
 struct buffer *http2_head_end_trailers(struct http2_head *head);
+
+/* True for a 1xx. */
+bool http2_head_is_interim(const struct http2_head *head);
 
 /* True for an extended CONNECT (RFC 8441). */
 static inline bool http2_head_is_tunnel(const struct http2_head *head)

@@ -101,7 +101,6 @@ static void refuse_stream(struct http2_client *client, struct http2_stream *s)
 		http2_stream_free(s);
 		http2_client_stream_gone(client);
 	}
-	http2_client_count_reset(client);
 }
 
 void http2_request_head(struct http2_client *client, const nghttp2_frame *frame)
@@ -271,6 +270,7 @@ static void start(struct exchange *x, struct http2_stream *s)
 			  : -EBADMSG;
 
 	x->request.flags |= HTTP1_REQUEST_F_HTTP2;
+	s->takes_trailers = x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS;
 	s->length_bytes = x->request.content_length_bytes;
 	if (err == 0)
 		fault.reason = client_of(s)->conn->over_limit;

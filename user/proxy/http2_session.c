@@ -54,13 +54,9 @@ static int say_settings(struct http2_session *s, const nghttp2_settings_entry *s
 	return 0;
 }
 
-int http2_session_begin(struct http2_session *s, struct worker *worker, struct stream *stream,
-			bool server, const struct http2_session_ops *ops,
-			const nghttp2_settings_entry *settings, size_t settings_count)
+void http2_session_prepare(struct http2_session *s, struct worker *worker, struct stream *stream,
+			   bool server, const struct http2_session_ops *ops)
 {
-	nghttp2_session_callbacks *callbacks;
-	int err;
-
 	*s = (struct http2_session){
 		.ops = ops,
 		.worker = worker,
@@ -69,10 +65,18 @@ int http2_session_begin(struct http2_session *s, struct worker *worker, struct s
 		.task.fn = on_task,
 	};
 	s->pass_bytes = server ? NGHTTP2_CLIENT_MAGIC_LEN : 0;
+}
+
+int http2_session_open(struct http2_session *s, const nghttp2_settings_entry *settings,
+		       size_t settings_count)
+{
+	nghttp2_session_callbacks *callbacks;
+	int err;
+
 	if (nghttp2_session_callbacks_new(&callbacks))
 		return -ENOMEM;
 	http2_stream_set_callbacks(callbacks);
-	ops->set(callbacks);
+	s->ops->set(callbacks);
 	err = new_session(s, callbacks);
 	nghttp2_session_callbacks_del(callbacks);
 	if (!err)
@@ -295,7 +299,8 @@ int http2_session_send(struct http2_session *s)
 
 void http2_session_flush(struct http2_session *s)
 {
-	worker_defer(s->worker, &s->task);
+	if (s->ng) /* else there is nobody to write to yet */
+		worker_defer(s->worker, &s->task);
 }
 
 static void on_task(struct task *task)

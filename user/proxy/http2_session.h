@@ -46,6 +46,8 @@ struct http2_session_ops {
 	/* A frame begins; nghttp2 has seen all before it, and nothing of it. May be NULL. nghttp2
 	 * itself tells of no frame that it ignores. */
 	void (*frame)(struct http2_session *session, const struct http2_frame_head *head);
+	/* A stream was reset by us, or by nghttp2. May be NULL. */
+	void (*reset)(struct http2_session *session, uint32_t code);
 	/* Sets the callbacks of this end. */
 	void (*set)(nghttp2_session_callbacks *callbacks);
 	/* Something was written, or could not be: see http2_session_over(). The session may be ended
@@ -69,7 +71,7 @@ struct http2_session {
 	uint8_t frame_head[9]; /* in: the head of a frame as far as it is there */
 	uint32_t streams_count;
 	uint32_t
-		max_streams_at; /* offset of a value in the first frame; see http2_session_begin() */
+		max_streams_at; /* offset of a value in the first frame; see http2_session_open() */
 	bool server;
 	bool window_changed; /* the peer has set another window for all streams */
 	bool stuck;          /* the socket takes no more for now */
@@ -77,16 +79,19 @@ struct http2_session {
 	bool unread;         /* more may be there to be read than one turn should take */
 };
 
+/* Fills in what is needed before the connection stands. */
+void http2_session_prepare(struct http2_session *session, struct worker *worker,
+			   struct stream *stream, bool server, const struct http2_session_ops *ops);
+
 /**
- * http2_session_begin - speak HTTP/2 on a stream
+ * http2_session_open - speak HTTP/2 on the stream
  * @settings: what is said first, at most 8 entries
  * A server does not let nghttp2 count streams: it would end the whole connection where one stream
  * too many is to be refused. The peer is told HTTP2_STREAMS_MAX all the same.
  * Return: 0; -ENOMEM.
  */
-int http2_session_begin(struct http2_session *session, struct worker *worker, struct stream *stream,
-			bool server, const struct http2_session_ops *ops,
-			const nghttp2_settings_entry *settings, size_t settings_count);
+int http2_session_open(struct http2_session *session, const nghttp2_settings_entry *settings,
+		       size_t settings_count);
 void http2_session_end(struct http2_session *session);
 
 /**

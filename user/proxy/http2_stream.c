@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proxy/exchange.h"
 #include "proxy/http1_body.h"
 #include "proxy/http1_head.h"
 
@@ -72,7 +73,7 @@ static int peek(struct source *source, struct payload *out)
 	} else {
 		return s->reset ? -EPIPE : -EAGAIN;
 	}
-	if (out->last && s->trailers.count)
+	if (out->last && s->trailers.count && s->takes_trailers)
 		out->trailers = &s->trailers;
 	return 0;
 }
@@ -187,24 +188,36 @@ static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *out, size_t mos
 	return NGHTTP2_ERR_DEFERRED;
 }
 
+/* To the exchange what nghttp2 was given is sent. */
+static void request_said(struct http2_stream *s, int32_t id, size_t bytes)
+{
+	struct http1_writer *writer = &s->exchange->request_writer;
+
+	s->id = id;
+	s->head_of_other = NULL;
+	writer->head_sent_bytes = (uint32_t)bytes;
+	writer->sent_bytes = bytes;
+}
+
 /* Gives the head to nghttp2. @end: nothing follows it. Return: 0; -errno. */
 static int say_head(struct http2_stream *s, bool end)
 {
 	const nghttp2_data_provider provider = { .read_callback = provide };
 	const nghttp2_data_provider *body = end ? NULL : &provider;
 	nghttp2_session *ng = s->session->ng;
-	const char *text = buffer_head(s->head);
-	size_t bytes = buffer_bytes(s->head);
+	const struct buffer *head = s->head ? s->head : s->head_of_other;
+	const char *text = head->data + head->start;
+	size_t bytes = buffer_bytes(head);
 	int err;
 
 	if (s->session->server) {
 		http2_fields_of_response(text, bytes, s->tunnel, &scratch);
 		err = nghttp2_submit_response(ng, s->id, scratch.items, scratch.count, body);
 	} else {
-		http2_fields_of_request(text, bytes, false, &scratch);
+		http2_fields_of_request(text, bytes, s->tls, &scratch);
 		err = nghttp2_submit_request(ng, NULL, scratch.items, scratch.count, body, s);
 		if (err > 0)
-			s->id = err;
+			request_said(s, err, bytes);
 	}
 	if (err < 0)
 		return err == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPIPE;
@@ -295,7 +308,7 @@ static int sink_flush(struct sink *sink)
 			return (int)taken;
 		s->taken_own_bytes += (size_t)taken;
 	} else {
-		if (s->head && !s->said)
+		if (!s->said && (s->head || s->head_of_other))
 			err = say_head(s, s->no_body);
 		if (!err)
 			err = http2_session_send(s->session);
@@ -328,6 +341,8 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	struct http2_session *session = user;
 	struct http2_stream *s;
 
+	if (frame->hd.type == NGHTTP2_RST_STREAM && session->ops->reset)
+		session->ops->reset(session, frame->rst_stream.error_code);
 	/* RFC 9113 6.9.2: to nghttp2 a window that overflows by SETTINGS is a fault of its stream. */
 	if (frame->hd.type == NGHTTP2_RST_STREAM && session->window_changed &&
 	    frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)

@@ -38,26 +38,29 @@ struct http2_stream {
 	struct http_field *trailer_items; /* owned */
 
 	/* out */
-	struct buffer *head;           /* owned: text of a head that is not said yet */
-	struct buffer *tail;           /* owned: text of trailers */
-	struct payload own;            /* body of an answer of our own, borrowed from .head */
-	const struct payload *payload; /* borrowed while sink.write() lasts */
-	size_t taken_bytes;            /* of .payload */
-	size_t taken_own_bytes;        /* of .own */
+	struct buffer *head;                /* owned: text of a head that is not said yet */
+	const struct buffer *head_of_other; /* borrowed: the same, if it is the exchange's own */
+	struct buffer *tail;                /* owned: text of trailers */
+	struct payload own;                 /* body of an answer of our own, borrowed from .head */
+	const struct payload *payload;      /* borrowed while sink.write() lasts */
+	size_t taken_bytes;                 /* of .payload */
+	size_t taken_own_bytes;             /* of .own */
 
 	char key[HTTP2_KEY_BYTES + 1]; /* of the websocket that .tunnel asks for */
 	uint32_t error_code;           /* with .reset */
 	uint8_t refused;               /* enum http1_fault_reason: what is wrong with the head */
 	bool remote_ended;             /* END_STREAM came */
-	bool reset;        /* by the peer, or the connection ended: nothing more either way */
-	bool unprocessed;  /* ... and the peer has not acted on it: it may be sent elsewhere */
-	bool said;         /* the final head was given to nghttp2 */
-	bool ending;       /* the last payload was taken; END_STREAM goes out when it may */
-	bool ended;        /* END_STREAM is in a frame */
-	bool blocked;      /* the sink took less than all: wake when that changes */
-	bool no_body;      /* HEAD and its like: payload is dropped */
-	bool tunnel;       /* asked for by extended CONNECT */
-	bool tunnel_waits; /* ... and not agreed to yet: DATA waits */
+	bool reset;          /* by the peer, or the connection ended: nothing more either way */
+	bool unprocessed;    /* ... and the peer has not acted on it: it may be sent elsewhere */
+	bool said;           /* the final head was given to nghttp2 */
+	bool ending;         /* the last payload was taken; END_STREAM goes out when it may */
+	bool ended;          /* END_STREAM is in a frame */
+	bool blocked;        /* the sink took less than all: wake when that changes */
+	bool tls;            /* to a backend: the scheme is https */
+	bool takes_trailers; /* those that came are passed on */
+	bool no_body;        /* HEAD and its like: payload is dropped */
+	bool tunnel;         /* asked for by extended CONNECT */
+	bool tunnel_waits;   /* ... and not agreed to yet: DATA waits */
 };
 
 /* Callbacks that both ends share: DATA, closing, what was sent. */

@@ -35,7 +35,52 @@ static void let_go(struct upstream_conn *u, bool reuse)
 		upstream_close(u);
 }
 
-static const struct upstream_ops http1_ops = { .begin = begin, .let_go = let_go };
+/* Why a socket that connected is broken. */
+static int connect_error(const struct stream *stream)
+{
+	socklen_t bytes = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err, &bytes))
+		err = errno;
+	return err ? -err : -ECONNRESET;
+}
+
+/* A socket that was just connected takes so few bytes whole. */
+static int send_proxy_header(const struct upstream_conn *u)
+{
+	char header[PROXY_HEADER_WRITE_MAX];
+	size_t bytes = proxy_header_write(u->proxy_protocol, &u->ends, header);
+	ssize_t sent = send(u->stream.fd, header, bytes, MSG_NOSIGNAL);
+
+	if (sent < 0)
+		return -errno;
+	return (size_t)sent == bytes ? 0 : -ENOBUFS;
+}
+
+static int open_conn(struct upstream_conn *u)
+{
+	int err;
+
+	if (!u->connected) {
+		if (u->stream.broken)
+			return connect_error(&u->stream);
+		if (!u->stream.writable)
+			return -EAGAIN;
+		err = u->proxy_protocol ? send_proxy_header(u) : 0;
+		if (err)
+			return err;
+		u->connected = true;
+	}
+	err = u->tls ? tls_handshake(&u->stream) : 0;
+	if (err && err != -EAGAIN)
+		u->worker->stats->upstream_tls_errors++;
+	return err;
+}
+
+static const struct upstream_ops http1_ops = { .open = open_conn,
+					       .begin = begin,
+					       .let_go = let_go };
 
 /* A socket that connects, TCP_NODELAY set. Return: 0; -errno. */
 static int dial(const struct backend_view *backend, int *out)
@@ -98,49 +143,6 @@ int upstream_connect(struct worker *worker, const struct backend_view *backend,
 	worker->stats->upstream_conns_open++;
 	*out = u;
 	return 0;
-}
-
-/* Why a socket that connected is broken. */
-static int connect_error(const struct stream *stream)
-{
-	socklen_t bytes = sizeof(int);
-	int err = 0;
-
-	if (getsockopt(stream->fd, SOL_SOCKET, SO_ERROR, &err, &bytes))
-		err = errno;
-	return err ? -err : -ECONNRESET;
-}
-
-/* A socket that was just connected takes so few bytes whole. */
-static int send_proxy_header(const struct upstream_conn *u)
-{
-	char header[PROXY_HEADER_WRITE_MAX];
-	size_t bytes = proxy_header_write(u->proxy_protocol, &u->ends, header);
-	ssize_t sent = send(u->stream.fd, header, bytes, MSG_NOSIGNAL);
-
-	if (sent < 0)
-		return -errno;
-	return (size_t)sent == bytes ? 0 : -ENOBUFS;
-}
-
-int upstream_open(struct upstream_conn *u)
-{
-	int err;
-
-	if (!u->connected) {
-		if (u->stream.broken)
-			return connect_error(&u->stream);
-		if (!u->stream.writable)
-			return -EAGAIN;
-		err = u->proxy_protocol ? send_proxy_header(u) : 0;
-		if (err)
-			return err;
-		u->connected = true;
-	}
-	err = u->tls ? tls_handshake(&u->stream) : 0;
-	if (err && err != -EAGAIN)
-		u->worker->stats->upstream_tls_errors++;
-	return err;
 }
 
 bool upstream_is(const struct upstream_conn *u, const struct upstream_way *way)

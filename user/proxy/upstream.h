@@ -23,6 +23,7 @@ struct upstream_way {
 	struct tls_profile *tls; /* borrowed; NULL: plain */
 	uint8_t proxy_protocol;  /* version of the header that goes before all else; 0: none */
 	const struct exchange_peer *peer; /* borrowed: whom that header is about */
+	bool http2;
 };
 
 /* What an exchange asks of the connection to its backend, which may be one stream of many on it. */
@@ -30,6 +31,8 @@ struct upstream_ops {
 	/* The request goes this way from its head on, also when it is repeated: sets
 	 * exchange->request_sink. */
 	void (*begin)(struct exchange *exchange);
+	/* See upstream_open(). */
+	int (*open)(struct upstream_conn *upstream);
 	/* The exchange is done with it. @reuse: request and response both ended as they should. */
 	void (*let_go)(struct upstream_conn *upstream, bool reuse);
 };
@@ -42,6 +45,7 @@ struct upstream_conn {
 	struct source *source; /* borrowed: the body of the response */
 	/* Has the events of a connection that is no exchange's own (HTTP/2); else NULL. */
 	void (*on_ready)(struct upstream_conn *upstream);
+	void *owner;                                 /* borrowed: whose .on_ready is */
 	struct http1_reader reader;                  /* of heads; with HTTP/1 of bodies too */
 	struct upstream_conn *newer, *older;         /* idle ones of the same backend */
 	struct upstream_conn *lru_newer, *lru_older; /* all idle ones */
@@ -67,7 +71,10 @@ int upstream_connect(struct worker *worker, const struct backend_view *backend,
  * Return: 0: a request may be sent; -EAGAIN; -EKEYREJECTED: the backend's certificate is not to be
  * trusted; -errno.
  */
-int upstream_open(struct upstream_conn *upstream);
+static inline int upstream_open(struct upstream_conn *upstream)
+{
+	return upstream->ops->open(upstream);
+}
 
 /* True if the connection is of this way. */
 bool upstream_is(const struct upstream_conn *upstream, const struct upstream_way *way);

@@ -162,6 +162,8 @@ static int start(struct worker *worker)
 	if (!err)
 		err = pool_init(worker);
 	if (!err)
+		err = http2_backends_init(worker);
+	if (!err)
 		err = access_log_init(worker);
 	if (!err)
 		err = tls_io_new(&worker->tls_io);
@@ -203,6 +205,8 @@ int worker_new(const struct settings *settings, struct worker **out)
 	health_init(worker);
 	slab_init(&worker->http2_clients, sizeof(struct http2_client));
 	slab_init(&worker->http2_streams, sizeof(struct http2_stream));
+	slab_init(&worker->http2_backends_slab, http2_backend_bytes);
+	slab_init(&worker->http2_calls, http2_call_bytes);
 	buffer_pool_init(&worker->http2_frames, HTTP2_FRAMES_BYTES, HTTP2_FRAMES_FREE_MAX);
 	http1_id_seed(&worker->ids);
 	sources_init(&worker->sources, worker->ids.state[1]);
@@ -229,6 +233,8 @@ void worker_free(struct worker *worker)
 		pool_free(worker);
 	health_free(worker);
 	splice_free(worker);
+	if (worker->http2_backends.by_id)
+		http2_backends_free(worker);
 	access_log_free(worker);
 	tls_free(worker->tls);
 	tls_client_free(worker->tls_client);
@@ -241,6 +247,8 @@ void worker_free(struct worker *worker)
 	slab_free(&worker->upstream_conns);
 	slab_free(&worker->http2_clients);
 	slab_free(&worker->http2_streams);
+	slab_free(&worker->http2_backends_slab);
+	slab_free(&worker->http2_calls);
 	buffer_pool_free(&worker->http2_frames);
 	buffer_pool_free(&worker->buffers);
 	buffer_pool_free(&worker->bulk_buffers);
@@ -288,6 +296,8 @@ int worker_run(struct worker *worker)
 		slab_settle(&worker->health.probes);
 		slab_settle(&worker->http2_clients);
 		slab_settle(&worker->http2_streams);
+		slab_settle(&worker->http2_backends_slab);
+		slab_settle(&worker->http2_calls);
 	}
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include "proxy/fault_log.h"
 #include "proxy/health.h"
 #include "proxy/http1_forward.h"
+#include "proxy/http2_backend.h"
 #include "proxy/http_date.h"
 #include "proxy/maps.h"
 #include "proxy/picker.h"
@@ -60,7 +61,7 @@ struct worker {
 	struct buffer_pool response_heads; /* struct response_head */
 	struct buffer_pool http2_frames;   /* HTTP/2: what is about to be written */
 	struct slab conns, exchanges, upstream_conns;
-	struct slab http2_clients, http2_streams;
+	struct slab http2_clients, http2_streams, http2_backends_slab, http2_calls;
 	uint64_t conns_made;
 	size_t timers_used; /* objects that hold room in .timers */
 
@@ -71,6 +72,7 @@ struct worker {
 	struct health health;
 	struct routing *routing; /* one reference; NULL before the first snapshot */
 
+	struct http2_backends http2_backends;
 	struct http2_client *http2_newest; /* list of all, to be told that we drain */
 
 	struct http_date date;

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http2_backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "proxy/exchange.h"
+#include "proxy/fault_log.h"
+#include "proxy/http2_stream.h"
+#include "proxy/tls.h"
+
+#define SWEEP_MS 1000u
+
+/* A connection. */
+struct http2_backend {
+	struct http2_session session;        /* first: nghttp2 calls back with it */
+	struct upstream_conn *transport;     /* owned */
+	struct http2_backend *next, *prev;   /* of the same backend */
+	struct http2_backend *newer, *older; /* all */
+	struct http2_head head;
+	uint64_t idle_since_ms;
+	uint32_t calls_count;
+	bool open;    /* the session has begun */
+	bool leaving; /* takes no more streams */
+};
+
+/* One exchange's stream of it. */
+struct http2_call {
+	struct upstream_conn upstream; /* first: what the exchange holds */
+	struct http2_stream *stream;   /* owned */
+	struct http2_backend *backend; /* borrowed; NULL: the connection is gone */
+	int error;                     /* -errno: why */
+	bool final_seen;               /* what comes next are trailers */
+};
+
+const size_t http2_backend_bytes = sizeof(struct http2_backend);
+const size_t http2_call_bytes = sizeof(struct http2_call);
+
+static void on_wake(struct task *task);
+static void settled(struct http2_session *session, int err);
+static void set_callbacks(nghttp2_session_callbacks *callbacks);
+
+static const struct http2_session_ops session_ops = { .set = set_callbacks, .settled = settled };
+
+static struct http2_call *call_of(const struct http2_stream *s)
+{
+	return s->exchange ? (struct http2_call *)s->exchange->upstream : NULL;
+}
+
+/* ---- heads come in -------------------------------------------------------------------------------- */
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+	struct http2_backend *b = user;
+	struct http2_stream *s = http2_stream_of(ng, frame->hd.stream_id);
+	struct http2_call *call = s ? call_of(s) : NULL;
+
+	http2_head_begin(&b->head, &b->session.worker->buffers, call && call->final_seen);
+	b->head.bytes_max = HTTP1_RESPONSE_HEAD_BYTES_MAX;
+	return 0;
+}
+
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+		     nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+	struct http2_backend *b = user;
+
+	(void)ng;
+	(void)frame;
+	(void)flags;
+	http2_head_add(&b->head, name, value);
+	return 0;
+}
+
+/* What HTTP/1.1 backends may not send, those of HTTP/2 may not either. */
+static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+			     nghttp2_rcbuf *value, uint8_t flags, void *user)
+{
+	struct http2_backend *b = user;
+
+	(void)ng;
+	(void)frame;
+	(void)name;
+	(void)value;
+	(void)flags;
+	b->head.malformed = true;
+	return 0;
+}
+
+/* Puts a head behind one that was not read yet. Return: 0; -ENOMEM. */
+static int append_text(struct http2_stream *s, struct buffer *text)
+{
+	struct buffer *both;
+
+	if (!s->text) {
+		s->text = text;
+		return 0;
+	}
+	both = buffer_new((uint32_t)(buffer_bytes(s->text) + buffer_bytes(text)));
+	if (both) {
+		memcpy(both->data, buffer_head(s->text), buffer_bytes(s->text));
+		both->end = (uint32_t)buffer_bytes(s->text);
+		memcpy(buffer_tail(both), buffer_head(text), buffer_bytes(text));
+		both->end += (uint32_t)buffer_bytes(text);
+		buffer_put(&s->worker->buffers, s->text);
+		s->text = both;
+	}
+	buffer_put(&s->worker->buffers, text);
+	return both ? 0 : -ENOMEM;
+}
+
+static void take_head(struct http2_backend *b, struct http2_stream *s, struct http2_call *call)
+{
+	struct http2_head *head = &b->head;
+	bool trailers = head->trailers;
+	bool interim = http2_head_is_interim(head);
+	struct buffer *text =
+		trailers ? http2_head_end_trailers(head) : http2_head_end_response(head);
+
+	if (head->malformed || head->fault || head->no_memory || (!trailers && !text) ||
+	    (!trailers && append_text(s, text))) {
+		fault_log_response(s->worker, "HTTP/2",
+				   &(struct http1_fault){ .reason = HTTP1_FAULT_HTTP2_HEAD });
+		http2_stream_rst(s, NGHTTP2_PROTOCOL_ERROR);
+		s->reset = true;
+	} else if (trailers) {
+		http2_stream_trailers(s, text);
+	} else {
+		call->final_seen = !interim;
+	}
+}
+
+static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
+{
+	struct http2_backend *b = user;
+	struct http2_stream *s;
+
+	if (frame->hd.type == NGHTTP2_GOAWAY) {
+		b->leaving = true;
+		http2_session_flush(&b->session);
+		return 0;
+	}
+	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
+		return 0;
+	s = http2_stream_of(ng, frame->hd.stream_id);
+	if (s && call_of(s) && frame->hd.type == NGHTTP2_HEADERS)
+		take_head(b, s, call_of(s));
+	if (s && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+		s->remote_ended = true;
+	if (s)
+		http2_stream_wake(s);
+	return 0;
+}
+
+static void set_callbacks(nghttp2_session_callbacks *callbacks)
+{
+	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+	nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
+	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+}
+
+/* ---- a stream, as its exchange sees it --------------------------------------------------------------- */
+
+static ssize_t text_read(struct stream *stream, void *data, size_t bytes)
+{
+	struct http2_call *call = (struct http2_call *)stream;
+	struct http2_stream *s = call->stream;
+
+	if (s->text) {
+		if (bytes > buffer_bytes(s->text))
+			bytes = buffer_bytes(s->text);
+		memcpy(data, buffer_head(s->text), bytes);
+		s->text->start += (uint32_t)bytes;
+		if (!buffer_bytes(s->text)) {
+			buffer_put(&s->worker->buffers, s->text);
+			s->text = NULL;
+		}
+		return (ssize_t)bytes;
+	}
+	if (s->reset)
+		return call->error ? call->error : -ECONNRESET;
+	stream->readable = false;
+	return -EAGAIN;
+}
+
+static ssize_t text_write(struct stream *stream, const struct iovec *iov, int count)
+{
+	(void)stream;
+	(void)iov;
+	(void)count;
+	return -EPIPE; /* bodies go by the sink */
+}
+
+static int text_shutdown(struct stream *stream)
+{
+	(void)stream;
+	return 0;
+}
+
+static void text_close(struct stream *stream)
+{
+	(void)stream;
+}
+
+static const struct stream_ops text_ops = {
+	.read = text_read,
+	.write = text_write,
+	.shutdown = text_shutdown,
+	.close = text_close,
+};
+
+static int call_open(struct upstream_conn *u)
+{
+	const struct http2_call *call = (const struct http2_call *)u;
+
+	if (call->error)
+		return call->error;
+	if (!call->backend || call->stream->reset)
+		return -ECONNRESET;
+	return call->backend->open ? 0 : -EAGAIN;
+}
+
+static void call_begin(struct exchange *x)
+{
+	struct http2_call *call = (struct http2_call *)x->upstream;
+
+	http1_writer_rewind(&x->request_writer, NULL);
+	call->stream->exchange = x;
+	call->stream->head_of_other = x->request_writer.head;
+	call->stream->takes_trailers = x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS;
+	x->request_sink = &call->stream->sink;
+}
+
+static void close_backend(struct http2_backend *b);
+
+static void call_let_go(struct upstream_conn *u, bool reuse)
+{
+	struct http2_call *call = (struct http2_call *)u;
+	struct http2_stream *s = call->stream;
+	struct http2_backend *b = call->backend;
+	struct worker *worker = s->worker;
+
+	(void)reuse; /* a stream serves once */
+	if (s->id >= 0 && !(s->remote_ended && s->ended))
+		http2_stream_rst(s, NGHTTP2_CANCEL);
+	http1_reader_release(&u->reader);
+	http2_stream_free(s);
+	slab_put(&worker->http2_calls, call);
+	if (!b)
+		return;
+	b->idle_since_ms = worker->now_ms;
+	if (--b->calls_count == 0 && !b->open)
+		close_backend(b); /* nobody waits for it any more */
+}
+
+static const struct upstream_ops call_ops = {
+	.open = call_open,
+	.begin = call_begin,
+	.let_go = call_let_go,
+};
+
+static void on_wake(struct task *task)
+{
+	struct http2_stream *s =
+		(struct http2_stream *)((char *)task - offsetof(struct http2_stream, wake));
+	struct exchange *x = s->exchange;
+
+	if (!x)
+		return;
+	x->upstream->stream.readable = true;
+	if (s->reset && s->unprocessed) /* RFC 9113 8.7: it may be sent again, whatever it is */
+		x->request_writer.sent_bytes = 0;
+	exchange_run(x);
+}
+
+static int new_call(struct http2_backend *b, bool reused, struct upstream_conn **out)
+{
+	struct worker *worker = b->session.worker;
+	struct http2_call *call = slab_get(&worker->http2_calls);
+
+	if (!call)
+		return -ENOMEM;
+	call->stream = http2_stream_new(&b->session, -1, on_wake);
+	if (!call->stream) {
+		slab_put(&worker->http2_calls, call);
+		return -ENOMEM;
+	}
+	call->stream->tls = b->transport->tls != NULL;
+	call->backend = b;
+	call->upstream = (struct upstream_conn){
+		.stream = { .ops = &text_ops, .fd = -1, .readable = true },
+		.worker = worker,
+		.ops = &call_ops,
+		.source = &call->stream->source,
+		.backend_id = b->transport->backend_id,
+		.backend_generation = b->transport->backend_generation,
+		.reused = reused,
+	};
+	http1_reader_init(&call->upstream.reader, &call->upstream.stream, &worker->buffers);
+	b->calls_count++;
+	*out = &call->upstream;
+	return 0;
+}
+
+/* ---- connections ------------------------------------------------------------------------------------ */
+
+static void link_backend(struct http2_backend *b)
+{
+	struct http2_backends *all = &b->session.worker->http2_backends;
+	struct http2_backend **first = &all->by_id[b->transport->backend_id];
+
+	b->next = *first;
+	if (b->next)
+		b->next->prev = b;
+	*first = b;
+	b->older = all->newest;
+	if (b->older)
+		b->older->newer = b;
+	else
+		all->oldest = b;
+	all->newest = b;
+}
+
+static void unlink_backend(struct http2_backend *b)
+{
+	struct http2_backends *all = &b->session.worker->http2_backends;
+
+	if (b->next)
+		b->next->prev = b->prev;
+	if (b->prev)
+		b->prev->next = b->next;
+	else
+		all->by_id[b->transport->backend_id] = b->next;
+	if (b->newer)
+		b->newer->older = b->older;
+	else
+		all->newest = b->older;
+	if (b->older)
+		b->older->newer = b->newer;
+	else
+		all->oldest = b->newer;
+}
+
+/* The connection ends, and with it what still ran on it. */
+static void lose(struct http2_backend *b, int err)
+{
+	while (b->session.streams) {
+		struct http2_stream *s = b->session.streams;
+		struct http2_call *call = call_of(s);
+
+		if (call) {
+			call->error = err;
+			call->backend = NULL;
+		}
+		http2_stream_orphan(s);
+	}
+	close_backend(b);
+}
+
+static void close_backend(struct http2_backend *b)
+{
+	struct worker *worker = b->session.worker;
+
+	unlink_backend(b);
+	http2_head_drop(&b->head);
+	http2_session_end(&b->session);
+	upstream_close(b->transport);
+	slab_put(&worker->http2_backends_slab, b);
+}
+
+static void settled(struct http2_session *session, int err)
+{
+	struct http2_backend *b = (struct http2_backend *)session;
+
+	session->received_bytes = session->sent_bytes = 0;
+	if (err)
+		lose(b, err);
+	else if (http2_session_over(session) || (b->leaving && !session->streams && !session->out))
+		lose(b, -ECONNRESET);
+}
+
+static int begin_session(struct http2_backend *b)
+{
+	static const nghttp2_settings_entry said[] = {
+		{ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP1_RESPONSE_HEAD_BYTES_MAX },
+	};
+	struct upstream_conn *u = b->transport;
+	int err = upstream_open(u);
+
+	if (!err && u->tls && !tls_speaks_http2(&u->stream))
+		err = -EPROTO;
+	if (!err)
+		err = http2_session_open(&b->session, said, sizeof(said) / sizeof(said[0]));
+	if (err)
+		return err;
+	b->open = true;
+	for (struct http2_stream *s = b->session.streams; s; s = s->next)
+		http2_stream_wake(s);
+	return 0;
+}
+
+static void on_ready(struct upstream_conn *u)
+{
+	struct http2_backend *b = u->owner;
+	int err = 0;
+
+	if (!b->open)
+		err = begin_session(b);
+	if (err == -EAGAIN)
+		return;
+	if (!err && u->stream.broken)
+		err = -ECONNRESET;
+	if (!err) {
+		http2_session_writable(&b->session);
+		err = http2_session_read(&b->session);
+	}
+	if (err)
+		lose(b, err == -EPIPE ? -ECONNRESET : err);
+}
+
+static bool has_room(const struct http2_backend *b)
+{
+	uint32_t most = HTTP2_STREAMS_MAX;
+
+	if (b->open)
+		most = nghttp2_session_get_remote_settings(b->session.ng,
+							   NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+	if (most > HTTP2_STREAMS_MAX)
+		most = HTTP2_STREAMS_MAX;
+	return b->session.streams_count < most &&
+	       (!b->open || nghttp2_session_check_request_allowed(b->session.ng));
+}
+
+static struct http2_backend *find(struct worker *worker, const struct backend_view *backend,
+				  const struct upstream_way *way)
+{
+	struct http2_backend *b = worker->http2_backends.by_id[backend->id];
+
+	for (; b; b = b->next) {
+		if (!b->leaving && b->transport->backend_generation == backend->generation &&
+		    upstream_is(b->transport, way) && has_room(b))
+			return b;
+	}
+	return NULL;
+}
+
+static int connect_to(struct worker *worker, const struct backend_view *backend,
+		      const struct upstream_way *way, struct http2_backend **out)
+{
+	struct http2_backends *all = &worker->http2_backends;
+	struct http2_backend *b = slab_get(&worker->http2_backends_slab);
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	err = upstream_connect(worker, backend, way, &b->transport);
+	if (err) {
+		slab_put(&worker->http2_backends_slab, b);
+		return err;
+	}
+	b->transport->on_ready = on_ready;
+	b->transport->owner = b;
+	http2_session_prepare(&b->session, worker, &b->transport->stream, false, &session_ops);
+	b->idle_since_ms = worker->now_ms;
+	link_backend(b);
+	if (!all->sweep.deadline_ms)
+		timers_arm(&worker->timers, &all->sweep, worker->now_ms + SWEEP_MS);
+	*out = b;
+	return 0;
+}
+
+int http2_backend_get(struct worker *worker, const struct backend_view *backend,
+		      const struct upstream_way *way, bool again, struct upstream_conn **out)
+{
+	struct http2_backend *b;
+	bool stood;
+	int err;
+
+	if (backend->id >= worker->http2_backends.backends_max)
+		return -ENOENT;
+	b = find(worker, backend, way);
+	stood = b && b->open;
+	if (!b) {
+		err = connect_to(worker, backend, way, &b);
+		if (err)
+			return err;
+	}
+	err = new_call(b, stood && !again, out);
+	if (err && !b->calls_count && !b->open)
+		close_backend(b);
+	if (!err && stood)
+		worker->stats->upstream_reused++;
+	return err;
+}
+
+/* ---- idle ones --------------------------------------------------------------------------------------- */
+
+/* Says goodbye to what was idle too long and to what leads to a backend that is gone. */
+static void sweep(struct timer *timer)
+{
+	struct http2_backends *all =
+		(struct http2_backends *)((char *)timer - offsetof(struct http2_backends, sweep));
+	struct worker *worker =
+		(struct worker *)((char *)all - offsetof(struct worker, http2_backends));
+	struct http2_backend *b = all->oldest;
+
+	while (b) {
+		struct http2_backend *newer = b->newer;
+		const struct upstream_conn *u = b->transport;
+		bool idle = !b->calls_count &&
+			    b->idle_since_ms + worker->settings->upstream_idle_timeout_ms <=
+				    worker->now_ms;
+
+		if (b->open && !b->leaving &&
+		    (idle ||
+		     !maps_backend_alive(&worker->maps, u->backend_id, u->backend_generation))) {
+			b->leaving = true;
+			if (idle)
+				http2_session_terminate(&b->session, NGHTTP2_NO_ERROR);
+			else
+				http2_session_flush(&b->session);
+		}
+		b = newer;
+	}
+	if (all->oldest)
+		timers_arm(&worker->timers, &all->sweep, worker->now_ms + SWEEP_MS);
+}
+
+int http2_backends_init(struct worker *worker)
+{
+	struct http2_backends *all = &worker->http2_backends;
+
+	/* calloc: pages of backends that speak no HTTP/2 are never touched. */
+	all->by_id = calloc(worker->maps.backends_max, sizeof(*all->by_id));
+	if (!all->by_id)
+		return -ENOMEM;
+	all->backends_max = worker->maps.backends_max;
+	all->sweep.fn = sweep;
+	return worker_timer_room(worker);
+}
+
+void http2_backends_free(struct worker *worker)
+{
+	while (worker->http2_backends.oldest)
+		lose(worker->http2_backends.oldest, -ECONNRESET);
+	free(worker->http2_backends.by_id);
+	worker->http2_backends.by_id = NULL;
+}
