@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * size: a connection and its calls are two halves of one thing, and nobody else may see either
+ */
 #include "proxy/http2_backend.h"
 
 #include <errno.h>
