@@ -233,6 +233,12 @@ static const struct exchange_client client_ops = {
 
 /* ---- a request begins ----------------------------------------------------------------------------- */
 
+/* Name of the Secret with the certificate; "" for the default one. */
+static const char *secret_of(const struct snapshot *snapshot, const struct snapshot_tls *tls)
+{
+	return tls && tls->secret_name ? snapshot_text(snapshot, tls->secret_name) : "";
+}
+
 /*
  * RFC 9110 7.4: a client may send a host on a connection that was made to another if the certificate
  * covers both. Where their TLS settings differ it has to make one of its own.
@@ -256,10 +262,9 @@ static bool misdirected(const struct exchange *x, const struct http2_stream *s)
 	snapshot = routing_snapshot(s->worker->routing);
 	one = snapshot_tls_of(snapshot, said.name, http_host_route_bytes(&said));
 	other = snapshot_tls_of(snapshot, host->name, http_host_route_bytes(host));
-	if (one == other)
-		return false;
-	return (one ? one->secret_name : 0) != (other ? other->secret_name : 0) ||
-	       ((one ? one->flags : 0) ^ (other ? other->flags : 0)) & SNAPSHOT_TLS_F_PASSTHROUGH;
+	if (other && (other->flags & SNAPSHOT_TLS_F_PASSTHROUGH))
+		return true;
+	return one != other && strcmp(secret_of(snapshot, one), secret_of(snapshot, other)) != 0;
 }
 
 static void start(struct exchange *x, struct http2_stream *s)
