@@ -115,10 +115,11 @@ void http2_request_head(struct http2_client *client, const nghttp2_frame *frame)
 	if (head->trailers) {
 		struct buffer *text = http2_head_end_trailers(head);
 
-		if (head->malformed)
-			refuse_stream(client, s);
-		else
-			http2_stream_trailers(s, text);
+		if (head->malformed) {
+			refuse_stream(client, s); /* it may be gone */
+			return;
+		}
+		http2_stream_trailers(s, text);
 	} else {
 		s->tunnel = s->tunnel_waits = http2_head_is_tunnel(head);
 		if (s->tunnel)
