@@ -402,6 +402,19 @@ class SpliceCases:
             sock.close()
             wait_until(lambda: self.counted("sluice_spliced_bytes_total") > 10000, "bytes counted")
 
+    def test_an_answer_while_the_sockets_are_enrolled_does_not_prevent_it(self):
+        self.serve_tunnels(self.echo)
+
+        def once(_number):
+            for _ in range(20):
+                sock = self.tunnel()
+                sock.sendall(b"x")
+                self.assertEqual(read_exactly(sock, 1), b"x")
+                sock.close()
+
+        self.in_threads(4, once)
+        self.assert_spliced(80, "sluice_spliced_tunnels_total")
+
     def test_bytes_that_come_with_the_handshake(self):
         def talk(conn, _name, reader):
             conn.sendall(b"at once")

@@ -330,8 +330,6 @@ struct splice_end *splice_enrol_source(struct worker *worker, struct stream *str
 
 	if (end && end->slot)
 		return end;
-	if (!splice_is_empty(stream))
-		return NULL;
 	if (!end)
 		end = make_end(worker, stream);
 	if (!end)

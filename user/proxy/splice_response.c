@@ -138,7 +138,8 @@ void splice_response_arm(struct exchange *x)
 	reason = why_not(x);
 	if (reason == SPLICE_WHY_NONE) {
 		sink = splice_enrol_sink(x->worker, x->client->stream(x));
-		source = sink ? splice_enrol_source(x->worker, &x->upstream->stream) : NULL;
+		if (sink && (x->upstream->stream.splice || splice_is_empty(&x->upstream->stream)))
+			source = splice_enrol_source(x->worker, &x->upstream->stream);
 		if (!source)
 			reason = SPLICE_WHY_FULL;
 		else if (!splice_is_quiet(source))

@@ -76,12 +76,15 @@ static void open_if_quiet(struct exchange *x, struct direction *d)
 static bool enrol(struct exchange *x, struct stream *client)
 {
 	struct worker *worker = x->worker;
-	bool both = splice_enrol_source(worker, client) &&
-		    splice_enrol_source(worker, &x->upstream->stream);
 
-	if (both) {
-		worker->stats->spliced_tunnels++;
-		return true;
+	if (splice_enrol_source(worker, client)) {
+		/* An answer may have come meanwhile: it is read first, its event brings us back. */
+		if (!splice_is_empty(&x->upstream->stream))
+			return true;
+		if (splice_enrol_source(worker, &x->upstream->stream)) {
+			worker->stats->spliced_tunnels++;
+			return true;
+		}
 	}
 	worker->stats->splice_reasons[SPLICE_WHY_FULL]++;
 	x->tunnel_splice = false;
