@@ -27,6 +27,17 @@
 /* Seconds of the limit of new flows are 2^30 ns: a shift instead of a division. */
 #define FLOW_LIMIT_SHIFT 30
 
+/*
+ * 0, unknown to the compiler: else it peels the first turn of a loop and enters it in the middle, which
+ * Linux 6.1 refuses ("back-edge").
+ */
+#define LOOP_START                              \
+	({                                      \
+		int start = 0;                  \
+		asm volatile("" : "+r"(start)); \
+		start;                          \
+	})
+
 /* How a backend is reached. */
 enum flow_way {
 	WAY_LOCAL = 0,
@@ -210,7 +221,7 @@ __noinline int flow4_write(const struct flow4_key *key, struct flow *flow, __u64
 	reply.dport = forward.sport;
 	reply.proto = forward.proto;
 	hash = hash_flow4(&forward);
-	for (int i = 0; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
+	for (int i = LOOP_START; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
 		reply.dport = flow_try_port(config, &entry, way, forward.sport, hash, i);
 		if (!reply.dport)
 			return -EADDRNOTAVAIL;
@@ -386,7 +397,7 @@ __noinline int flow6_write(const struct flow6_key *key, struct flow *flow, __u64
 	reply.dport = key->sport;
 	reply.proto = key->proto;
 	hash = hash_flow6(key);
-	for (int i = 0; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
+	for (int i = LOOP_START; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
 		reply.dport = flow_try_port(config, &entry, way, nat.client_port, hash, i);
 		if (!reply.dport)
 			return -EADDRNOTAVAIL;
