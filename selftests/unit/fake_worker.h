@@ -69,10 +69,10 @@ static int fake_run(char **argv)
 			return 3;
 	}
 	/* Exactly what control.h lists, and nothing above it. */
-	for (int fd = CONTROL_FD_LISTENER; fd <= CONTROL_FD_WORKER_STATS; fd++)
+	for (int fd = CONTROL_FD_LISTENER; fd <= CONTROL_FD_EVENTS; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
 			return 4;
-	if (fcntl(CONTROL_FD_WORKER_STATS + 1, F_GETFD) >= 0)
+	if (fcntl(CONTROL_FD_EVENTS + 1, F_GETFD) >= 0)
 		return 5;
 	for (;;) {
 		struct pollfd polled[] = { { .fd = CONTROL_FD_LISTENER, .events = POLLIN },

@@ -80,6 +80,8 @@ static uint64_t field_of(const struct route *route, const struct policy_case *c)
 	uint64_t value = 0;
 
 	memcpy(&value, (const char *)route + c->offset, c->bytes);
+	if (c->offset == offsetof(struct route, flags))
+		value &= ~(uint64_t)ROUTE_F_SPLICE; /* follows from others: a case of its own */
 	return value;
 }
 
@@ -101,6 +103,40 @@ static void check(const struct policy_case *c, const char *ingress_notes, const 
 			 (unsigned long long)field_of(route, c));
 	assert_int_equal(fixture_problems(&f), 0);
 	fixture_close(&f);
+}
+
+/* Responses may go as the backend wrote them unless the route changes or judges them. */
+static void policy__which_routes_may_be_spliced(void **state)
+{
+	static const struct {
+		const char *notes;
+		bool may;
+	} routes[] = {
+		{ "", true },
+		{ "; note sluice.dev/proxy-body-size=1m", true },
+		{ "; note sluice.dev/backend-protocol=https", false },
+		{ "; note sluice.dev/backend-protocol=h2c", false },
+		{ "; note sluice.dev/affinity=cookie", false },
+		{ "; note sluice.dev/eject-after=3", false },
+		{ "; note sluice.dev/tls-passthrough=true", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		struct fixture f;
+		char ingress[512];
+
+		snprintf(ingress, sizeof(ingress), "host a.com; prefix / web:80%s",
+			 routes[i].notes);
+		fixture_open(&f);
+		fixture_service(&f, "default/web", 0, "port 80");
+		fixture_ingress(&f, "default/a", 0, ingress);
+		fixture_update(&f);
+		if (!(fixture_route(&f, "a.com", "/")->flags & ROUTE_F_SPLICE) == routes[i].may)
+			fail_msg("'%s' %s be spliced", routes[i].notes,
+				 routes[i].may ? "may" : "may not");
+		fixture_close(&f);
+	}
 }
 
 static void policy__values_of_an_ingress(void **state)
@@ -242,7 +278,7 @@ static void policy__bad_values_are_told_and_the_default_stays(void **state)
 		assert_non_null(strstr(problem->message, name));
 		assert_non_null(strstr(problem->message, "default"));
 		route = fixture_route(&f, "a.com", "/");
-		assert_int_equal(route->flags, 0);
+		assert_int_equal(route->flags, ROUTE_F_SPLICE);
 		assert_int_equal(route->protocol + route->balance + route->proxy_protocol_out, 0);
 		assert_int_equal(route->connect_timeout_ms + route->body_bytes_max, 0);
 		fixture_close(&f);
@@ -384,6 +420,7 @@ static void policy__groups_without_a_regular_expression_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(policy__which_routes_may_be_spliced),
 		cmocka_unit_test(policy__values_of_an_ingress),
 		cmocka_unit_test(policy__values_of_a_service),
 		cmocka_unit_test(policy__ingress_wins_over_service),

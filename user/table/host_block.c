@@ -202,12 +202,12 @@ static void put_policy(struct writer *writer, const struct policy *policy, const
 /*
  * The kernel moves responses as the backend wrote them: only from a backend that is reached in plain
  * HTTP/1.1, and only if the route puts nothing of its own into responses on a plain connection
- * (Strict-Transport-Security goes to TLS clients alone).
+ * (Strict-Transport-Security goes to TLS clients alone) and counts none of them against its backend.
  */
 static bool may_splice(const struct route *route)
 {
 	return route->protocol == ROUTE_HTTP && route->balance != BALANCE_COOKIE_AFFINITY &&
-	       !(route->flags & ROUTE_F_TLS_PASSTHROUGH);
+	       !route->eject_after && !(route->flags & ROUTE_F_TLS_PASSTHROUGH);
 }
 
 static const char *upstream_name(const struct target *target)
