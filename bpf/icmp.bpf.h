@@ -23,7 +23,7 @@ static __always_inline __sum16 checksum_finish(__u64 sum)
 /* ---- room for a new IP header ------------------------------------------------------------------- */
 
 /* Makes @bytes of room between the frame's own header, which moves, and what it holds. */
-static __always_inline bool frame_grow(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 bytes)
+static __always_inline bool frame_grow(struct xdp_md *ctx, __u64 l3_off_bytes, __u32 bytes)
 {
 	__u8 head[sizeof(struct ethhdr) + VLAN_TAGS_MAX * sizeof(struct vlan_hdr)];
 
@@ -48,9 +48,10 @@ static __always_inline bool frame_cut(struct xdp_md *ctx, __u32 bytes)
 static __always_inline __u32 quote_load(struct xdp_md *ctx, __u32 off_bytes, __u32 bytes,
 					__u8 quote[ICMP_QUOTE_MAX])
 {
-	__u32 quoted = bytes < ICMP_QUOTE_MAX ? bytes : ICMP_QUOTE_MAX;
+	/* 64 bits: Linux 6.1 forgets what a comparison of 32 bits has shown. */
+	__u64 quoted = bytes < ICMP_QUOTE_MAX ? bytes : ICMP_QUOTE_MAX;
 
-	quoted &= ~3u; /* whole words to sum */
+	quoted &= ~3ull; /* whole words to sum */
 	/* Else the compiler checks before it masks, and the verifier sees a length of 0. */
 	asm volatile("" : "+r"(quoted));
 	if (quoted < sizeof(struct iphdr) || quoted > ICMP_QUOTE_MAX)
