@@ -61,11 +61,15 @@ static long scan_step(__u32 index, void *ctx)
 static __always_inline bool read_head(struct __sk_buff *skb, struct head_scratch *scratch,
 				      struct head_scan *scan)
 {
-	__u32 bytes = skb->len;
+	/* 64 bits: the verifier of Linux 6.1 forgets what a comparison of 32 bits has shown, and what
+	 * one with 0 has; no head is whole in one byte. */
+	__u64 bytes = skb->len;
 
 	if (bytes > SLUICE_SPLICE_HEAD_MAX)
 		bytes = SLUICE_SPLICE_HEAD_MAX;
-	if (bytes < 1 || bpf_skb_load_bytes(skb, 0, scratch->data, bytes)) {
+	asm volatile("" : "+r"(bytes)); /* or the compiler makes it 32 bits again */
+	if (bytes < 2 || bytes > SLUICE_SPLICE_HEAD_MAX ||
+	    bpf_skb_load_bytes(skb, 0, scratch->data, bytes)) {
 		head_refuse(scan, SPLICE_WHY_HEAD);
 		return false;
 	}
