@@ -199,7 +199,7 @@ def _add_tree(archive):
         for path in sorted((ROOT / folder).glob("*")):
             if path.is_file() and path.suffix != ".d":
                 archive.program(path, f"{TREE}/{folder}/{path.name}")
-    for folder in ("selftests/lib", "selftests/netns", "selftests/vm", "selftests/demo",
+    for folder in ("selftests/lib", "selftests/prog", "selftests/netns", "selftests/vm", "selftests/demo",
                    "selftests/fixtures", "manifests/examples"):
         archive.tree(ROOT / folder, f"{TREE}/{folder}", lambda path: "__pycache__" not in path.parts)
 
