@@ -56,8 +56,9 @@ ulimit -n 65536
 hostname guest
 cd {tree}
 {command} </dev/null
+status=$?
 echo
-echo "{mark}$?"
+echo "{mark}$status"
 poweroff -f
 """
 

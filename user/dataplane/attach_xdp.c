@@ -135,18 +135,36 @@ out:
 	return err;
 }
 
+/*
+ * Through the dispatcher, else alone: some kernels take the dispatcher and refuse our program in it
+ * (EINVAL), and an interface without others beside us is better than none.
+ */
+static int attach_in_mode(const struct attach_context *context, const struct interface *interface,
+			  bool generic)
+{
+	uint32_t mode = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	int err = attach_by_libxdp(context, interface->ifindex, generic);
+
+	if (!err || err == -EBUSY || err == -EEXIST)
+		return err;
+	log_info("dataplane: interface %s: libxdp's dispatcher: %s; attached without it",
+		 interface->name, strerror(-err));
+	return bpf_xdp_attach((int)interface->ifindex, context->xdp_prog,
+			      XDP_FLAGS_UPDATE_IF_NOEXIST | mode, NULL);
+}
+
 static int attach_new(const struct attach_context *context, struct interface *interface)
 {
 	int err = -EOPNOTSUPP;
 
 	if (!context->force_generic) {
-		err = attach_by_libxdp(context, interface->ifindex, false);
+		err = attach_in_mode(context, interface, false);
 		if (err)
 			log_info("dataplane: interface %s: native XDP: %s; trying generic",
 				 interface->name, strerror(-err));
 	}
 	if (err)
-		err = attach_by_libxdp(context, interface->ifindex, true);
+		err = attach_in_mode(context, interface, true);
 	return err;
 }
 
