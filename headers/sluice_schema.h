@@ -2,6 +2,8 @@
 /*
  * sluice_schema.h - the map contract
  *
+ * size: one contract, one file: the table of the maps stands over all their structs
+ *
  * The one contract between the control plane (sluiced), the data plane (bpf/), the L7 helper
  * (sluice-proxy), sluicectl and bpftool. Maps are pinned by name under <bpffs>/sluice/v<SCHEMA>/.
  * A test compares every map of the loaded object with this table. Change a layout: raise SCHEMA.
