@@ -142,6 +142,21 @@ static __always_inline int tunnel_refuse(struct xdp_md *ctx, __u32 l3_off_bytes,
 		  : icmp6_send(ctx, l3_off_bytes, ICMP6_BIG, mtu_bytes, DROP_TOO_BIG);
 }
 
+/*
+ * The stack gets the frame as it came in: it sends no packet whose frame seems to be for a group, which
+ * is what the rubbish in the head room may say.
+ */
+static __always_inline bool hop_keep_macs(const struct pkt *pkt, struct hop *hop)
+{
+	const struct ethhdr *eth = pkt_at(pkt, 0, sizeof(*eth));
+
+	if (!eth)
+		return false;
+	__builtin_memcpy(hop->dmac, eth->h_dest, sizeof(hop->dmac));
+	__builtin_memcpy(hop->smac, eth->h_source, sizeof(hop->smac));
+	return true;
+}
+
 /**
  * tunnel_send - send a packet as it is, but for a hop less, to the node of a backend
  * @hash: of the flow, for routers that spread flows over paths
@@ -175,6 +190,8 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 		return drop_packet(ctx, -how);
 	if (how == HOP_TOO_BIG)
 		return tunnel_refuse(ctx, l3_off_bytes, inner.v4, hop.mtu_bytes - more_bytes);
+	if (how == HOP_STACK && !hop_keep_macs(&pkt, &hop))
+		return drop_packet(ctx, DROP_SHORT_L3);
 	ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
 	if (!ip)
 		return drop_packet(ctx, DROP_SHORT_L3);
@@ -191,6 +208,8 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 	eth = (void *)(long)ctx->data;
 	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
 		return drop_packet(ctx, DROP_NO_TRANSMIT);
+	__builtin_memcpy(eth->h_dest, hop.dmac, sizeof(eth->h_dest));
+	__builtin_memcpy(eth->h_source, hop.smac, sizeof(eth->h_source));
 	eth->h_proto = bpf_htons(outer_v4 ? ETH_P_IP : ETH_P_IPV6);
 	count_stat(STAT_PACKETS_DSR);
 	return send_to(ctx, &hop, how, sizeof(*eth));

@@ -25,7 +25,8 @@ $(B)/gen/restore.skel.h: $(B)/bench/restore.o
 	$Q $(BPFTOOL) gen skeleton $< name restore >$@
 
 $(B)/bench/packet_cost: selftests/bench/packet_cost.c selftests/prog/fixture.c selftests/prog/packet.c \
-			$(B)/gen/restore.skel.h $(skeleton) $O/base/inet.o
+			$(B)/gen/restore.skel.h $(B)/gen/poison.skel.h $(skeleton) \
+			$O/base/inet.o
 	$(say) BENCH $@
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lbpf -lelf -lz

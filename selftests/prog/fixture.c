@@ -10,6 +10,8 @@
 
 #include <bpf/bpf.h>
 
+#include "prog/poison.h"
+
 #define RING_SLOTS SLUICE_RING_SLOTS_MIN
 
 static void must(int ok, const char *what)
@@ -215,10 +217,23 @@ void fixture_reset(struct fixture *fixture)
 	fixture_ring_set(fixture, UPSTREAM_L4 + UPSTREAM_V6, BACKEND_POD6);
 }
 
+static void poison_open(struct fixture *fixture)
+{
+	int prog_fd = bpf_program__fd(fixture->skel->progs.xdp_ingress);
+	uint32_t key = 0;
+
+	fixture->poison = poison__open_and_load();
+	must(fixture->poison != NULL, "load the program that poisons");
+	must(bpf_map_update_elem(bpf_map__fd(fixture->poison->maps.subject), &key, &prog_fd,
+				 BPF_ANY) == 0,
+	     "choose the program");
+}
+
 void fixture_open(struct fixture *fixture)
 {
 	fixture->skel = sluice_bpf__open_and_load();
 	must(fixture->skel != NULL, "load the BPF object (root is needed)");
+	poison_open(fixture);
 	fill_family(fixture, 0);
 	fill_family(fixture, 1);
 	fixture_reset(fixture);
@@ -226,6 +241,8 @@ void fixture_open(struct fixture *fixture)
 
 void fixture_close(struct fixture *fixture)
 {
+	poison__destroy(fixture->poison);
+	fixture->poison = NULL;
 	sluice_bpf__destroy(fixture->skel);
 	fixture->skel = NULL;
 }
@@ -246,6 +263,21 @@ uint32_t fixture_run(int prog_fd, struct packet *packet)
 	memcpy(packet->bytes, out, options.data_size_out);
 	packet->length = options.data_size_out;
 	return options.retval;
+}
+
+uint32_t fixture_run_xdp(struct fixture *fixture, struct packet *packet)
+{
+	struct packet poisoned = { .length = POISON_BYTES + packet->length };
+	uint32_t verdict;
+
+	errno = EMSGSIZE;
+	must(poisoned.length <= sizeof(poisoned.bytes), "packet");
+	memset(poisoned.bytes, POISON, POISON_BYTES);
+	memcpy(poisoned.bytes + POISON_BYTES, packet->bytes, packet->length);
+	verdict = fixture_run(bpf_program__fd(fixture->poison->progs.poison), &poisoned);
+	memcpy(packet->bytes, poisoned.bytes, poisoned.length);
+	packet->length = poisoned.length;
+	return verdict;
 }
 
 static uint64_t counter(struct fixture *fixture, const char *name, uint32_t key)

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "poison.skel.h"
 #include "prog/packet.h"
 #include "sluice.skel.h"
 #include "sluice_drops.h"
@@ -37,6 +38,7 @@ enum fixture_id {
 
 struct fixture {
 	struct sluice_bpf *skel; /* owned */
+	struct poison *poison;   /* owned */
 };
 
 /* Loads and fills; aborts the test program with a message when it cannot. */
@@ -60,8 +62,10 @@ int fixture_map(struct fixture *fixture, const char *name);
 /* Sets the bit of an address in the filter. */
 void fixture_filter_set(struct fixture *fixture, const char *addr);
 
-/* Runs a program over @packet, which it may change. Returns its verdict. */
+/* Runs a program of TC over @packet, which it may change. Returns its verdict. */
 uint32_t fixture_run(int prog_fd, struct packet *packet);
+/* Runs xdp_ingress over @packet, with rubbish before it in its buffer. */
+uint32_t fixture_run_xdp(struct fixture *fixture, struct packet *packet);
 uint64_t fixture_stat(struct fixture *fixture, enum sluice_stat stat);
 uint64_t fixture_drop(struct fixture *fixture, enum sluice_drop reason);
 /* Sum of all drop counters. */

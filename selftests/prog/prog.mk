@@ -3,7 +3,18 @@
 
 prog_bins := $(patsubst selftests/prog/%.c,$T/prog/%,$(sort $(wildcard selftests/prog/test_*.c)))
 
-$T/prog/%: selftests/prog/%.c selftests/prog/fixture.c selftests/prog/packet.c $(skeleton) $O/base/inet.o
+# What lies before a packet, in tests as on a device.
+$(B)/bpf/poison.o: selftests/prog/poison.bpf.c selftests/prog/poison.h
+	$(say) BPF $@
+	$Q mkdir -p $(@D)
+	$Q $(CLANG) $(BPF_CFLAGS) -Iselftests/prog -c -o $@ $<
+
+$(B)/gen/poison.skel.h: $(B)/bpf/poison.o
+	$(say) SKEL $@
+	$Q $(BPFTOOL) gen skeleton $< name poison >$@
+
+$T/prog/%: selftests/prog/%.c selftests/prog/fixture.c selftests/prog/packet.c $(skeleton) \
+	   $(B)/gen/poison.skel.h $O/base/inet.o
 	$(say) TEST $@
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(CPPFLAGS) -Iselftests -std=gnu11 $(warnings) -O1 -g -MMD -MP -o $@ \

@@ -185,8 +185,7 @@ static void check_arp(const struct arp_row *row)
 			.vlan_tags = row->vlan_tags,
 		};
 	build_arp(&spec, &wanted);
-	assert_int_equal(fixture_run(bpf_program__fd(opened.skel->progs.xdp_ingress), &packet),
-			 verdict_of(row->outcome));
+	assert_int_equal(fixture_run_xdp(&opened, &packet), verdict_of(row->outcome));
 	assert_int_equal(packet.length, wanted.length);
 	assert_memory_equal(packet.bytes, wanted.bytes, wanted.length);
 	assert_int_equal(fixture_drop(&opened, DROP_NOT_HOLDER), row->outcome == DROPPED);
@@ -327,8 +326,7 @@ static void check_nd(const struct nd_row *row)
 	wanted = packet;
 	if (row->outcome == ANSWERED)
 		build_advert(row, &wanted);
-	assert_int_equal(fixture_run(bpf_program__fd(opened.skel->progs.xdp_ingress), &packet),
-			 verdict_of(row->outcome));
+	assert_int_equal(fixture_run_xdp(&opened, &packet), verdict_of(row->outcome));
 	assert_int_equal(packet.length, wanted.length);
 	assert_memory_equal(packet.bytes, wanted.bytes, wanted.length);
 	assert_int_equal(fixture_drops(&opened), 0);
@@ -354,9 +352,7 @@ static void announce__packets_cut_short_pass(void **state)
 	for (size_t length = 14; length < whole.length; length++) {
 		packet = whole;
 		packet.length = length;
-		assert_int_equal(
-			fixture_run(bpf_program__fd(opened.skel->progs.xdp_ingress), &packet),
-			XDP_PASS);
+		assert_int_equal(fixture_run_xdp(&opened, &packet), XDP_PASS);
 	}
 }
 

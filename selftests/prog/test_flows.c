@@ -25,7 +25,7 @@ static struct fixture opened;
 
 static uint32_t run(struct packet *packet)
 {
-	return fixture_run(bpf_program__fd(opened.skel->progs.xdp_ingress), packet);
+	return fixture_run_xdp(&opened, packet);
 }
 
 static struct inet_addr address(const char *text)

@@ -139,7 +139,7 @@ static void pod_set(int v6, uint8_t flags, const char *node)
 
 static uint32_t run(struct packet *packet)
 {
-	return fixture_run(bpf_program__fd(opened.skel->progs.xdp_ingress), packet);
+	return fixture_run_xdp(&opened, packet);
 }
 
 static void macs_set(struct packet *packet)
@@ -323,6 +323,25 @@ static void snat__without_a_neighbour_the_stack_sends(void **state)
 		assert_int_equal(run(&packet), XDP_PASS);
 		assert_int_equal(fixture_stat(&opened, STAT_PACKETS_BY_STACK), 1);
 		assert_int_equal(fixture_drops(&opened), 0);
+	}
+}
+
+/* What tc_ingress sends begins with a frame that the stack does not take for one to a group. */
+static void dsr__what_the_stack_sends_has_the_frame_that_it_came_in(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		size_t mark_bytes = 4, more_bytes = mark_bytes + (v6 ? 40 : 20);
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet, came;
+
+		begin(v6, BACKEND_F_DSR, v6 ? "2001:db8:2::77" : "198.51.100.77");
+		packet_build(&spec, &packet);
+		came = packet;
+		assert_int_equal(run(&packet), XDP_PASS);
+		assert_int_equal(packet.length, came.length + more_bytes);
+		assert_memory_equal(packet.bytes + mark_bytes, came.bytes, 14);
+		assert_int_equal(fixture_stat(&opened, STAT_PACKETS_BY_STACK), 1);
 	}
 }
 
@@ -671,6 +690,7 @@ int main(void)
 		cmocka_unit_test(snat__what_is_no_reply_of_a_flow_passes_untouched),
 		cmocka_unit_test(snat__tc_ingress_undoes_what_xdp_does_not_see),
 		cmocka_unit_test(snat__without_a_neighbour_the_stack_sends),
+		cmocka_unit_test(dsr__what_the_stack_sends_has_the_frame_that_it_came_in),
 		cmocka_unit_test(snat__no_route_is_a_drop_with_a_name),
 		cmocka_unit_test(dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node),
 		cmocka_unit_test(icmp__a_packet_whose_hops_run_out_is_answered),

@@ -150,8 +150,7 @@ static void check_row(struct fixture *fixture, const struct row *row, int v6)
 		spec.dport = PORT_POD;
 	}
 	packet_build(&spec, &wanted);
-	assert_int_equal(fixture_run(bpf_program__fd(fixture->skel->progs.xdp_ingress), &packet),
-			 row->verdict);
+	assert_int_equal(fixture_run_xdp(fixture, &packet), row->verdict);
 	assert_same(&packet, &wanted);
 	assert_int_equal(fixture_drops(fixture), row->drop ? 1 : 0);
 	if (row->drop)
@@ -182,8 +181,7 @@ static const char *pod_of(struct fixture *fixture, int v6, uint8_t tcp_flags)
 	struct packet packet, wanted;
 
 	packet_build(&spec, &packet);
-	assert_int_equal(fixture_run(bpf_program__fd(fixture->skel->progs.xdp_ingress), &packet),
-			 XDP_PASS);
+	assert_int_equal(fixture_run_xdp(fixture, &packet), XDP_PASS);
 	spec.dport = PORT_POD;
 	for (int i = 0; i < 2; i++) {
 		spec.dst = pods[v6][i];
@@ -252,7 +250,7 @@ static void reply_is_undone(struct fixture *fixture, int v6, uint8_t proto)
 	struct packet packet, wanted;
 
 	packet_build(&spec, &packet);
-	fixture_run(bpf_program__fd(fixture->skel->progs.xdp_ingress), &packet);
+	fixture_run_xdp(fixture, &packet);
 	spec = (struct packet_spec){ .src = ROLE(v6, POD_IP),
 				     .dst = ROLE(v6, CLIENT_IP),
 				     .proto = proto,
