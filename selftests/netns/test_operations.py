@@ -248,6 +248,16 @@ class Lifecycle(unittest.TestCase):
         self.assertLessEqual(len(failures), 2, f"of {done}: {failures}")
         self.assertEqual(self.answer(), 200)
 
+    def test_a_crash_leaves_its_stack_in_the_log(self):
+        os.kill(self.cluster.workers()[0], signal.SIGSEGV)
+        self.cluster.sluiced.stop(signal.SIGABRT)
+        log = self.cluster.sluiced.log()
+        for line in (r"sluice-proxy \(build \S+\) dies of SIGSEGV; its stack:\n\S+\(",
+                     r"sluiced \(build \S+\) dies of SIGABRT; its stack:\n\S+\("):
+            self.assertRegex(log, line)
+        self.cluster.start()
+        self.assertEqual(self.answer(), 200)
+
     def test_cleanup_removes_everything_after_a_kill(self):
         self.cluster.sluiced.stop(signal.SIGKILL)
         self.cluster.cleanup()

@@ -32,6 +32,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon/cleanup.h"
@@ -178,6 +179,7 @@ int main(int argc, char **argv, char **environment)
 		printf("sluiced %s (build %s)\n", SLUICE_VERSION, SLUICE_BUILD_ID);
 	} else {
 		log_setup("sluiced", d.options.log_format, d.options.log_level);
+		crash_report_enable("sluiced", SLUICE_BUILD_ID);
 		model_init(&d.model);
 		err = run(&d);
 		status = err ? EXIT_FAILED : EXIT_ENDED;

@@ -21,10 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "proxy/sandbox.h"
 #include "proxy/settings.h"
 #include "proxy/worker.h"
+#include "build_id.h"
 
 /* As many descriptors as we may have: two for each conn that is served. */
 static void raise_descriptors(void)
@@ -47,6 +49,7 @@ int main(int argc, char **argv)
 	if (err)
 		return err == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
 	log_setup("sluice-proxy", settings.log_format, LOG_INFO);
+	crash_report_enable("sluice-proxy", SLUICE_BUILD_ID);
 	if (geteuid() == 0 && !settings.allow_root) {
 		log_error("proxy: refuses to run as root: sluiced starts it as a user of its own");
 		return EXIT_FAILURE;
