@@ -62,9 +62,10 @@ CONNECTION_ERRORS = [
     ("WINDOW_UPDATE of 3 octets", frame(WINDOW_UPDATE, 0, 0, bytes(3)), FRAME_SIZE_ERROR),
     ("GOAWAY of 7 octets", frame(GOAWAY, 0, 0, bytes(7)), FRAME_SIZE_ERROR),
     ("WINDOW_UPDATE of 0", frame(WINDOW_UPDATE, 0, 0, bytes(4)), PROTOCOL_ERROR),
-    # RFC 9113 5.4.1 lets a fault of a stream end the connection, and nghttp2 does.
-    ("WINDOW_UPDATE of 0 on a stream", OPEN + frame(WINDOW_UPDATE, 0, 1, bytes(4)),
-     PROTOCOL_ERROR),
+    ("PRIORITY of 6 octets on an idle stream", frame(PRIORITY, 0, 7, bytes(6)), FRAME_SIZE_ERROR),
+    ("WINDOW_UPDATE of 0 on an idle stream", frame(WINDOW_UPDATE, 0, 7, bytes(4)), PROTOCOL_ERROR),
+    ("WINDOW_UPDATE of 0 within a head", OPEN + frame(HEADERS, 0, 3, HEAD[:5])
+     + frame(WINDOW_UPDATE, 0, 1, bytes(4)), PROTOCOL_ERROR),
     ("the window over 2^31 - 1", frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"),
      FLOW_CONTROL_ERROR),
     ("ENABLE_PUSH of 2", settings((2, 2)), PROTOCOL_ERROR),
@@ -88,8 +89,6 @@ CONNECTION_ERRORS = [
                                                  HEAD + b"\0\x82\x1f\xff\x01x"), COMPRESSION_ERROR),
     ("HPACK: EOS in Huffman", frame(HEADERS, END_HEADERS | END_STREAM, 1,
                                     HEAD + b"\0\x84\xff\xff\xff\xff\x01x"), COMPRESSION_ERROR),
-    ("DATA behind END_STREAM", OPEN + frame(DATA, END_STREAM, 1, b"x")
-     + frame(DATA, END_STREAM, 1, b"x"), STREAM_CLOSED),
     ("HEADERS behind END_STREAM", OPEN + frame(DATA, END_STREAM, 1, b"x")
      + frame(HEADERS, END_HEADERS | END_STREAM, 1, HEAD), STREAM_CLOSED),
 ]
@@ -100,6 +99,13 @@ STREAM_ERRORS = [
      FLOW_CONTROL_ERROR),
     ("DATA behind RST_STREAM", OPEN + frame(RST_STREAM, 0, 1, b"\0\0\0\x08")
      + frame(DATA, 0, 1, b"x"), 1, STREAM_CLOSED),
+    ("DATA behind END_STREAM", WHOLE + frame(DATA, END_STREAM, 1, b"x"), 1, STREAM_CLOSED),
+    ("WINDOW_UPDATE of 0", OPEN + frame(WINDOW_UPDATE, 0, 1, bytes(4)), 1, PROTOCOL_ERROR),
+    ("WINDOW_UPDATE of 0 and the reserved bit", OPEN + frame(WINDOW_UPDATE, 0, 1, b"\x80\0\0\0"), 1,
+     PROTOCOL_ERROR),
+    ("WINDOW_UPDATE of 0 behind END_STREAM", WHOLE + frame(WINDOW_UPDATE, 0, 1, bytes(4)), 1,
+     PROTOCOL_ERROR),
+    ("PRIORITY of 4 octets", OPEN + frame(PRIORITY, 0, 1, bytes(4)), 1, FRAME_SIZE_ERROR),
     ("trailers without END_STREAM", OPEN + frame(HEADERS, END_HEADERS, 1, encode([("x", "y")])), 1,
      PROTOCOL_ERROR),
 ]
@@ -134,6 +140,13 @@ class Frames(H2Test):
                            ("an unknown type on a stream", frame(0x77, 0, 7, b"x")),
                            ("an unknown setting", settings((0x7777, 1))),
                            ("unknown flags", frame(PING, 0xfe, 0, bytes(8))),
+                           ("a stream that depends on itself", frame(
+                               HEADERS, END_HEADERS | END_STREAM | PRIORITY_FLAG, 1,
+                               b"\0\0\0\1\x10" + HEAD)),
+                           ("the same, padded", frame(
+                               HEADERS, END_HEADERS | END_STREAM | PRIORITY_FLAG | PADDED, 1,
+                               b"\2\x80\0\0\1\x10" + HEAD + bytes(2))),
+                           ("PRIORITY that names itself", frame(PRIORITY, 0, 5, b"\0\0\0\5\x10")),
                            ("PRIORITY of an idle stream", frame(PRIORITY, 0, 5, b"\0\0\0\3\x10")),
                            ("PING ACK unasked", frame(PING, ACK, 0, bytes(8))),
                            ("the reserved bit of a stream", frame(PRIORITY, 0, 0x80000005,

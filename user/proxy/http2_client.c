@@ -10,13 +10,14 @@
 #include "proxy/fault_log.h"
 #include "proxy/http2_stream.h"
 
-#define FAREWELL_MS 2000u /* for the last GOAWAY to leave */
-#define NOTICE_MS   1000u /* from the first GOAWAY to the last: longer than most round trips */
+#define PRIORITY_BYTES 5u
+#define FAREWELL_MS    2000u /* for the last GOAWAY to leave */
+#define NOTICE_MS      1000u /* from the first GOAWAY to the last: longer than most round trips */
 
 static void settled(struct http2_session *session, int err);
 static void set_callbacks(nghttp2_session_callbacks *callbacks);
 
-static void on_frame_head(struct http2_session *session, const struct http2_frame_head *head);
+static bool on_frame_head(struct http2_session *session, const struct http2_frame_head *head);
 static void on_reset(struct http2_session *session, uint32_t code);
 
 static const struct http2_session_ops ops = {
@@ -148,42 +149,86 @@ static void check_new(struct http2_client *client, int32_t id)
 	}
 }
 
-/* A frame that belongs to an open stream came for one that the client has ended: RFC 9113 5.1. */
-static void check_closed(struct http2_client *client, int32_t id)
+/* Ends a stream that nghttp2 would end the connection for, and keeps the frame from it. */
+static bool end_stream(struct http2_client *client, int32_t id, uint32_t code)
 {
-	enum closed how = how_closed(client, id);
-
-	if (how == CLOSED_ENDED) {
-		http2_session_terminate(&client->session, NGHTTP2_STREAM_CLOSED);
-	} else if (how == CLOSED_RESET) {
-		nghttp2_submit_rst_stream(client->session.ng, NGHTTP2_FLAG_NONE, id,
-					  NGHTTP2_STREAM_CLOSED);
-	}
+	nghttp2_submit_rst_stream(client->session.ng, NGHTTP2_FLAG_NONE, id, code);
+	return false;
 }
 
-static void on_frame_head(struct http2_session *session, const struct http2_frame_head *head)
+/* A frame that belongs to an open stream came, maybe for one that the client has ended: RFC 9113 5.1.
+ * Return: false: nghttp2 is not to see it. */
+static bool check_closed(struct http2_client *client, const struct http2_frame_head *head)
 {
-	struct http2_client *client = client_of(session);
+	enum closed how = how_closed(client, head->stream_id);
 
+	if (how == CLOSED_ENDED) {
+		if (head->type == NGHTTP2_DATA &&
+		    http2_stream_of(client->session.ng, head->stream_id))
+			return end_stream(client, head->stream_id, NGHTTP2_STREAM_CLOSED);
+		http2_session_terminate(&client->session, NGHTTP2_STREAM_CLOSED);
+	} else if (how == CLOSED_RESET) {
+		end_stream(client, head->stream_id, NGHTTP2_STREAM_CLOSED);
+	}
+	return true;
+}
+
+/* Priorities are not followed. Of a wrong size they end their stream: RFC 9113 6.3. */
+static bool check_priority(struct http2_client *client, const struct http2_frame_head *head)
+{
+	if (head->stream_id == 0)
+		return true;
+	if (head->length_bytes == PRIORITY_BYTES)
+		return false;
+	if (!http2_stream_of(client->session.ng, head->stream_id))
+		return true;
+	return end_stream(client, head->stream_id, NGHTTP2_FRAME_SIZE_ERROR);
+}
+
+/* An increment of 0 ends its stream: RFC 9113 6.9. */
+static bool check_increment(struct http2_client *client, const struct http2_frame_head *head)
+{
+	if (head->length_bytes != sizeof(head->increment) || head->increment ||
+	    !http2_stream_of(client->session.ng, head->stream_id))
+		return true;
+	return end_stream(client, head->stream_id, NGHTTP2_PROTOCOL_ERROR);
+}
+
+static bool check_frame(struct http2_client *client, const struct http2_frame_head *head)
+{
 	switch (head->type) {
 	case NGHTTP2_DATA:
 		if (head->length_bytes == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM))
 			count_frame(client);
-		check_closed(client, head->stream_id);
-		return;
+		return check_closed(client, head);
 	case NGHTTP2_HEADERS:
-		check_closed(client, head->stream_id);
+		check_closed(client, head);
 		check_new(client, head->stream_id);
-		return;
-	case NGHTTP2_RST_STREAM:
+		return true;
 	case NGHTTP2_WINDOW_UPDATE:
+		return check_increment(client, head);
+	case NGHTTP2_RST_STREAM:
 	case NGHTTP2_GOAWAY:
 	case NGHTTP2_CONTINUATION:
-		return;
+		return true;
 	default:
 		if (!(head->flags & NGHTTP2_FLAG_ACK) || head->type > NGHTTP2_CONTINUATION)
 			count_frame(client);
+		return head->type != NGHTTP2_PRIORITY || check_priority(client, head);
 	}
+}
+
+/* Where only one kind of frame may come, nghttp2 sees whatever comes. */
+static bool on_frame_head(struct http2_session *session, const struct http2_frame_head *head)
+{
+	struct http2_client *client = client_of(session);
+	bool any = client->greeted && !client->in_head;
+	bool pass = check_frame(client, head);
+
+	client->greeted |= head->type == NGHTTP2_SETTINGS;
+	if (head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION)
+		client->in_head = !(head->flags & NGHTTP2_FLAG_END_HEADERS);
+	return pass || !any;
 }
 
 static void leave(struct http2_client *client)

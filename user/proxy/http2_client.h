@@ -31,6 +31,8 @@ struct http2_client {
 	int32_t skipped_id; /* ids from here to the newest were passed over */
 	bool input_ended;   /* the client has shut its side */
 	bool leaving;       /* the last GOAWAY is said */
+	bool greeted;       /* the SETTINGS that come first came */
+	bool in_head;       /* CONTINUATION has to come next */
 };
 
 /**

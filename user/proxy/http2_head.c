@@ -119,8 +119,16 @@ static bool only(struct http_slice text, unsigned int classes)
 
 /* ---- a request ----------------------------------------------------------------------------------- */
 
+/* The scheme's own port is said or left out (RFC 3986 6.2.3). */
+static uint32_t port_of(const struct http_host *host, bool https)
+{
+	if (host->port)
+		return host->port;
+	return https ? 443 : 80;
+}
+
 /* RFC 9113 8.3.1: Host may not name something else than :authority. */
-static bool same_host(struct http_slice authority, struct http_slice said)
+static bool same_host(struct http_slice authority, struct http_slice said, bool https)
 {
 	struct http_host one, other;
 
@@ -128,7 +136,7 @@ static bool same_host(struct http_slice authority, struct http_slice said)
 	    http_host_parse(said.data, said.bytes, &other))
 		return authority.bytes == said.bytes &&
 		       memcmp(authority.data, said.data, said.bytes) == 0;
-	return one.kind == other.kind && one.port == other.port &&
+	return one.kind == other.kind && port_of(&one, https) == port_of(&other, https) &&
 	       one.name_bytes == other.name_bytes &&
 	       memcmp(one.name, other.name, one.name_bytes) == 0;
 }
@@ -191,7 +199,9 @@ static bool is_host(struct http2_head *head, nghttp2_rcbuf *value)
 	}
 	nghttp2_rcbuf_incref(value);
 	head->host = value;
-	if (!same_host(slice_of(head->authority), said))
+	if (!same_host(slice_of(head->authority), said,
+		       http_text_is(slice_of(head->scheme).data, slice_of(head->scheme).bytes,
+				    "https", 5)))
 		head->malformed = true;
 	return true;
 }

@@ -7,13 +7,15 @@
 
 #include "proxy/http2_stream.h"
 
-#define INPUT_BYTES    (64u * 1024)
-#define INPUT_TURN_MAX (512u * 1024) /* read in one turn: others wait meanwhile */
-#define NO_LIMIT       10000u        /* where a limit of ours is lower than nghttp2's own */
-#define FRAME_HEAD     9u
-#define SETTING_BYTES  6u
-#define SETTING_VALUE  2u          /* offset in an entry */
-#define STREAMS_ENOUGH 0x7fffffffu /* told to nghttp2 where we count ourselves */
+#define INPUT_BYTES      (64u * 1024)
+#define INPUT_TURN_MAX   (512u * 1024) /* read in one turn: others wait meanwhile */
+#define NO_LIMIT         10000u        /* where a limit of ours is lower than nghttp2's own */
+#define FRAME_HEAD       9u
+#define SETTING_BYTES    6u
+#define SETTING_VALUE    2u          /* offset in an entry */
+#define INCREMENT_BYTES  4u          /* of a WINDOW_UPDATE */
+#define DEPENDENCY_BYTES 4u          /* of HEADERS with a priority */
+#define STREAMS_ENOUGH   0x7fffffffu /* told to nghttp2 where we count ourselves */
 
 static void on_task(struct task *task);
 
@@ -116,50 +118,93 @@ static uint32_t code_of(int err)
 	}
 }
 
-static void begin_frame(struct http2_session *s)
+/* Octets of the payload that have to be there before nghttp2 may see the frame. */
+static uint8_t look_bytes(const struct http2_frame_head *head)
+{
+	uint32_t wanted = 0;
+
+	if (head->type == NGHTTP2_WINDOW_UPDATE)
+		wanted = INCREMENT_BYTES;
+	else if (head->type == NGHTTP2_HEADERS && (head->flags & NGHTTP2_FLAG_PRIORITY))
+		wanted = DEPENDENCY_BYTES + (head->flags & NGHTTP2_FLAG_PADDED ? 1 : 0);
+	return (uint8_t)(wanted <= head->length_bytes ? wanted : 0);
+}
+
+static struct http2_frame_head read_head(const struct http2_session *s)
 {
 	const uint8_t *raw = s->frame_head;
-	const struct http2_frame_head head = {
+
+	return (struct http2_frame_head){
 		.length_bytes = (uint32_t)raw[0] << 16 | (uint32_t)raw[1] << 8 | raw[2],
 		.type = raw[3],
 		.flags = raw[4],
 		.stream_id = (int32_t)((uint32_t)(raw[5] & 0x7f) << 24 | (uint32_t)raw[6] << 16 |
 				       (uint32_t)raw[7] << 8 | raw[8]),
+		.increment = (uint32_t)(raw[9] & 0x7f) << 24 | (uint32_t)raw[10] << 16 |
+			     (uint32_t)raw[11] << 8 | raw[12],
 	};
-
-	s->head_bytes = 0;
-	s->pass_bytes = head.length_bytes;
-	if (s->ops->frame)
-		s->ops->frame(s, &head);
 }
 
-/* Gives nghttp2 the rest of the frame that is at hand, or a piece of the next frame's head.
- * Return: bytes taken; an error of nghttp2. */
+/* Priorities mean nothing here (RFC 9113 5.3.2), also one that nghttp2 would call an error. */
+static void forget_dependency(struct http2_session *s, const struct http2_frame_head *head)
+{
+	if (head->type == NGHTTP2_HEADERS && s->look_bytes)
+		memset(s->frame_head + FRAME_HEAD + s->look_bytes - DEPENDENCY_BYTES, 0,
+		       DEPENDENCY_BYTES);
+}
+
+/* Collects a head and what is looked at behind it. Return: true: it is whole, and told of. */
+static bool begin_frame(struct http2_session *s, const uint8_t **data, size_t *bytes)
+{
+	while (*bytes) {
+		size_t part = FRAME_HEAD + s->look_bytes - s->head_bytes;
+		struct http2_frame_head head;
+
+		part = part < *bytes ? part : *bytes;
+		memcpy(s->frame_head + s->head_bytes, *data, part);
+		s->head_bytes += (uint8_t)part;
+		*data += part;
+		*bytes -= part;
+		if (s->head_bytes < FRAME_HEAD + s->look_bytes)
+			return false;
+		head = read_head(s);
+		if (s->head_bytes == FRAME_HEAD)
+			s->look_bytes = look_bytes(&head);
+		if (s->head_bytes < FRAME_HEAD + s->look_bytes)
+			continue;
+		s->pass_bytes = head.length_bytes - s->look_bytes;
+		s->drops = s->ops->frame && !s->ops->frame(s, &head);
+		forget_dependency(s, &head);
+		return true;
+	}
+	return false;
+}
+
+/* Gives nghttp2 the head of the next frame, or of the payload what is there; or both, if they lie in
+ * one piece: half the calls. Return: bytes taken; an error of nghttp2. */
 static ssize_t take_piece(struct http2_session *s, const uint8_t *data, size_t bytes)
 {
-	size_t part = s->pass_bytes;
-	bool whole = false;
+	const uint8_t *from = data, *at = data;
+	size_t part, head_bytes = 0;
+	ssize_t taken, err;
 
-	if (part) {
-		part = part < bytes ? part : bytes;
-		s->pass_bytes -= (uint32_t)part;
-	} else {
-		part = FRAME_HEAD - s->head_bytes;
-		part = part < bytes ? part : bytes;
-		memcpy(s->frame_head + s->head_bytes, data, part);
-		s->head_bytes += (uint8_t)part;
-		whole = s->head_bytes == FRAME_HEAD;
+	if (!s->pass_bytes) {
+		if (!begin_frame(s, &at, &bytes))
+			return at - data;
+		head_bytes = s->head_bytes;
+		if (s->look_bytes || (size_t)(at - data) < head_bytes) {
+			from = s->frame_head;
+			bytes = 0; /* of the payload no more for now */
+		}
+		s->head_bytes = s->look_bytes = 0;
 	}
-	if (whole)
-		begin_frame(s);
-	/* With the head goes what is there of the payload: half the calls. */
-	if (whole && s->pass_bytes && part < bytes) {
-		size_t more = bytes - part < s->pass_bytes ? bytes - part : s->pass_bytes;
-
-		s->pass_bytes -= (uint32_t)more;
-		part += more;
-	}
-	return nghttp2_session_mem_recv(s->ng, data, part);
+	part = s->pass_bytes < bytes ? s->pass_bytes : bytes;
+	s->pass_bytes -= (uint32_t)part;
+	taken = at - data + (ssize_t)part;
+	if (s->drops)
+		return taken;
+	err = nghttp2_session_mem_recv(s->ng, from, head_bytes + part);
+	return err < 0 ? err : taken;
 }
 
 int http2_session_take(struct http2_session *s, const void *data, size_t bytes)

@@ -32,6 +32,8 @@
 #define HTTP2_CONN_WINDOW       (1024u * 1024) /* the same, of all streams of a connection */
 #define HTTP2_CONTINUATIONS_MAX 128u /* CONTINUATION frames of one head; then the conn ends */
 
+#define HTTP2_LOOK_MAX 5u /* octets of a payload that are seen before nghttp2 sees it */
+
 struct http2_session;
 struct http2_stream;
 
@@ -40,12 +42,13 @@ struct http2_frame_head {
 	uint32_t length_bytes; /* of the payload */
 	int32_t stream_id;
 	uint8_t type, flags;
+	uint32_t increment; /* of a WINDOW_UPDATE of the right length */
 };
 
 struct http2_session_ops {
 	/* A frame begins; nghttp2 has seen all before it, and nothing of it. May be NULL. nghttp2
-	 * itself tells of no frame that it ignores. */
-	void (*frame)(struct http2_session *session, const struct http2_frame_head *head);
+	 * itself tells of no frame that it ignores. Return: false: it is not to see this one. */
+	bool (*frame)(struct http2_session *session, const struct http2_frame_head *head);
 	/* A stream was reset by us, or by nghttp2. May be NULL. */
 	void (*reset)(struct http2_session *session, uint32_t code);
 	/* Sets the callbacks of this end. */
@@ -66,9 +69,10 @@ struct http2_session {
 	size_t piece_bytes;
 	struct task task; /* writes, at the end of the turn */
 	uint64_t received_bytes, sent_bytes;
-	uint32_t pass_bytes;   /* in: of the preface or a frame that began, still to come */
-	uint8_t head_bytes;    /* in: of .frame_head */
-	uint8_t frame_head[9]; /* in: the head of a frame as far as it is there */
+	uint32_t pass_bytes; /* in: of the preface or a frame that began, still to come */
+	uint8_t head_bytes;  /* in: of .frame_head */
+	uint8_t look_bytes;  /* in: of the payload that .frame_head holds, too */
+	uint8_t frame_head[9 + HTTP2_LOOK_MAX]; /* in: as far as it is there */
 	uint32_t streams_count;
 	uint32_t
 		max_streams_at; /* offset of a value in the first frame; see http2_session_open() */
@@ -77,6 +81,7 @@ struct http2_session {
 	bool stuck;          /* the socket takes no more for now */
 	bool inside;         /* nghttp2 calls back */
 	bool unread;         /* more may be there to be read than one turn should take */
+	bool drops;          /* in: what is to pass is of a frame that nghttp2 does not see */
 };
 
 /* Fills in what is needed before the connection stands. */
