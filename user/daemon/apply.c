@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/trim.h"
 #include "daemon/keys.h"
 #include "daemon/removals.h"
-#include "daemon/trim.h"
 
 /* Routing tables follow each other no faster; a burst of changes makes one. */
 #define SNAPSHOT_SPACING_MS 10

@@ -17,7 +17,7 @@
  *   greeting.c       workers that outlived their sluiced
  *   helper.c         where sluice-proxy is and as whom it runs;  spawn.c  starting it
  *   sockets.c        listeners and control sockets
- *   cleanup.c        --cleanup;  trim.c  memory that only the start needed
+ *   cleanup.c        --cleanup
  *
  * One thread, one loop. What must not be lost when this process dies lies in pinned maps, in links
  * and in the workers; everything here is rebuilt from the source and from them.

@@ -23,6 +23,7 @@
 
 #include "base/crash.h"
 #include "base/log.h"
+#include "base/trim.h"
 #include "proxy/sandbox.h"
 #include "proxy/settings.h"
 #include "proxy/worker.h"
@@ -62,6 +63,7 @@ int main(int argc, char **argv)
 	if (!err)
 		err = sandbox_enter();
 	if (!err) {
+		trim_memory();
 		log_info("proxy: worker %u serves", settings.worker);
 		err = worker_run(worker);
 		if (err)

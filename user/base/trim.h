@@ -2,14 +2,14 @@
 /*
  * trim.h - give memory back that only the start needed
  */
-#ifndef SLUICE_DAEMON_TRIM_H
-#define SLUICE_DAEMON_TRIM_H
+#ifndef SLUICE_BASE_TRIM_H
+#define SLUICE_BASE_TRIM_H
 
 /**
  * trim_memory - free heap goes back to the kernel, program text out of this process' page tables
- * Loading BPF objects, relocating libraries and reading all of the input touch code and tables that
+ * Relocating libraries, loading BPF objects, reading all of the input touch code and tables that
  * are not used again. They stay in the page cache; what is used is mapped again on first use.
  */
 void trim_memory(void);
 
-#endif /* SLUICE_DAEMON_TRIM_H */
+#endif /* SLUICE_BASE_TRIM_H */
