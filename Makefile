@@ -35,9 +35,10 @@ mains	:= user/daemon/main.c user/proxy/main.c user/cli/main.c
 objs_of = $(patsubst user/%.c,$O/%.o,$(filter-out $(mains),$(call srcs_of,$1)))
 archive = $O/lib$1.a
 
-bpf_srcs := $(sort $(wildcard bpf/*.bpf.c))
+dispatcher := $(B)/bpf/xdp_dispatcher.bpf.o
+bpf_srcs := $(filter-out bpf/xdp_dispatcher.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 bpf_objs := $(bpf_srcs:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
-skeleton := $(B)/gen/sluice.skel.h
+skeleton := $(B)/gen/sluice.skel.h $(B)/gen/dispatcher.skel.h
 
 BUILD_ID := $(VERSION)-$(shell cat user/*/*.[ch] headers/*.h 2>/dev/null | sha256sum | cut -c1-12)
 
@@ -107,10 +108,12 @@ $(B)/bpf/sluice.o: $(bpf_objs)
 	$(say) BPFLINK $@
 	$Q $(BPFTOOL) gen object $@ $^
 
-$(skeleton): $(B)/bpf/sluice.o
+$(B)/gen/sluice.skel.h: $(B)/bpf/sluice.o
+$(B)/gen/dispatcher.skel.h: $(dispatcher)
+$(skeleton): $(B)/gen/%.skel.h:
 	$(say) SKEL $@
 	$Q mkdir -p $(@D)
-	$Q $(BPFTOOL) gen skeleton $< name sluice_bpf >$@
+	$Q $(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
 $(B)/gen/full/vmlinux.h:
 	$Q mkdir -p $(@D)

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# matrix.sh "KERNELS" "PARTS": the suite on each kernel, two machines side by side, and the tests of the
-# runner itself. Shows the console of those that fail; ends with the line 'N passed, N failed'.
+# matrix.sh "KERNELS" "PARTS" "SCENARIOS": the parts of the suite on each kernel, two machines side by
+# side, the scenarios on the last one too, and the tests of the runner itself. Shows the console of
+# those that fail; ends with the line 'N passed, N failed'.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 logs=$(mktemp -d)
@@ -9,6 +10,7 @@ trap 'rm -rf "$logs"' EXIT
 trap 'kill $(jobs -p) 2>/dev/null; wait; exit 143' INT TERM
 read -ra kernels <<<"$1"
 read -ra parts <<<"$2"
+read -ra scenarios <<<"$3"
 
 for kernel in "${kernels[@]}"; do # one after the other: the archive's lists are locked
 	selftests/vm/run --time-limit 60 "$kernel" -- true >"$logs/fetch" 2>&1 || {
@@ -19,10 +21,14 @@ for kernel in "${kernels[@]}"; do # one after the other: the archive's lists are
 done
 
 run_one() {
+	local words=("${parts[@]}")
+	if [ "$1" = "${kernels[-1]}" ]; then
+		words+=("${scenarios[@]}")
+	fi
 	if [ "$1" = runner ]; then
 		TEST_FILE_TIMEOUT_S=900 selftests/lib/run_tests.py -v selftests/vm/test_run.py
 	else
-		selftests/vm/run --time-limit 900 "$1" -- selftests/vm/suite "${parts[@]}"
+		selftests/vm/run --time-limit 1200 "$1" -- selftests/vm/suite "${words[@]}"
 	fi >"$logs/$1.out" 2>&1
 	echo $? >"$logs/$1.status"
 }

@@ -57,8 +57,9 @@ class Dispatcher(GuestScene):
         return self.cluster.node.run("xdp-loader", *words, check=check,
                                      env={**os.environ, "LIBXDP_BPFFS": str(self.cluster.bpffs)})
 
-    def add(self, priority):
-        self.loader("load", "-m", "native", "-P", priority, "eth0", COUNT_OBJECT)
+    def add(self, priority, check=True):
+        return self.loader("load", "-m", "native", "-P", priority, "eth0", COUNT_OBJECT,
+                           check=check)
 
     def programs(self):
         """Ids of the programs in the dispatcher, in the order in which they run."""
@@ -76,35 +77,42 @@ class Dispatcher(GuestScene):
                 counts[priority] = dump[0]["formatted"]["value"]
         return counts
 
-    def test_others_come_before_and_after_ours(self):
-        self.cluster.start()
-        self.assertTrue(self.interface()["dispatcher"])
+    def names(self):
+        return [name[:7] for _, name, _ in self.programs()]
+
+    def test_ours_comes_between_others(self):
         self.add(BEFORE)
         self.add(AFTER)
-        names = [name for _, name, _ in self.programs()]
-        self.assertEqual([name[:7] for name in names], ["xdp_cou", "xdp_ing", "xdp_cou"])
+        self.cluster.start()
+        self.assertTrue(self.interface()["dispatcher"])
+        self.assertEqual(self.names(), ["xdp_cou", "xdp_ing", "xdp_cou"])
         before = self.counts()
         self.serves()
         after = self.counts()
         for priority in (BEFORE, AFTER):
             self.assertGreater(after[priority], before[priority])
 
-    def test_ours_comes_where_another_is(self):
-        self.add(BEFORE)
+    def test_another_that_comes_later(self):
+        """With the dispatcher of xdp-loader, whose slots newer kernels hold to leave packets alone."""
         self.cluster.start()
         self.assertTrue(self.interface()["dispatcher"])
+        taken = KERNEL < (6, 12)
+        done = self.add(AFTER, check=taken)
+        if taken:
+            self.assertEqual(self.names(), ["xdp_ing", "xdp_cou"])
+        else:
+            self.assertIn("Failed to attach program xdp_ingress", done.stdout + done.stderr)
+            self.assertEqual(self.names(), ["xdp_ing"], "ours is left as it was")
         self.serves()
-        self.assertGreater(self.counts()[BEFORE], 0)
 
     def test_ours_is_replaced_and_goes_alone(self):
-        self.cluster.start()
         self.add(AFTER)
+        self.cluster.start()
         self.cluster.sluiced.stop(signal.SIGKILL)
         self.serves()
         self.cluster.start()
         self.serves()
-        names = [name for _, name, _ in self.programs()]
-        self.assertEqual(sum(name.startswith("xdp_ing") for name in names), 1, names)
+        self.assertEqual(self.names(), ["xdp_ing", "xdp_cou"])
         self.cluster.end()
         names = [name for _, name, _ in self.programs()]
         self.assertEqual([name[:9] for name in names], ["xdp_count"], "only the other is left")

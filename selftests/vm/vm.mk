@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# The selftests on other kernels, each in a small virtual machine. VM_KERNELS="6.1 6.12", VM_SUITE=
-# the words of selftests/vm/suite. Needs no privilege but for what is missing (make deps-vm).
+# The selftests on other kernels, each in a small virtual machine. VM_KERNELS="6.1 6.12"; words of
+# selftests/vm/suite in VM_SUITE (on each kernel) and VM_SCENARIOS (on the last one alone, for the
+# time they take). Needs no privilege but for what is missing (make deps-vm).
 
-VM_KERNELS ?= 6.1 6.12
-VM_SUITE   ?= verifier prog guest netns
+VM_KERNELS   ?= 6.1 6.12
+VM_SUITE     ?= verifier prog guest
+VM_SCENARIOS ?= netns
 
 vm_bpf := $(patsubst selftests/vm/%.bpf.c,$T/vm/%.bpf.o,$(wildcard selftests/vm/*.bpf.c))
 
@@ -20,9 +22,9 @@ $T/vm/verifier_report: selftests/vm/verifier_report.c
 deps-vm: deps ## install what the virtual machines need
 	$Q selftests/lib/deps.sh vm
 
-test-vm: deps-vm ## the selftests on Linux 6.1 and 6.12, in virtual machines (VM_KERNELS, VM_SUITE)
+test-vm: deps-vm ## the selftests on Linux 6.1 and 6.12, in virtual machines (VM_KERNELS, VM_SUITE, VM_SCENARIOS)
 	$Q $(MAKE) --no-print-directory all $(prog_bins) $(vm_bpf) $T/vm/verifier_report
-	$Q selftests/vm/matrix.sh "$(VM_KERNELS)" "$(VM_SUITE)"
+	$Q selftests/vm/matrix.sh "$(VM_KERNELS)" "$(VM_SUITE)" "$(VM_SCENARIOS)"
 
 verifier-report: $(B)/bpf/sluice.o $T/vm/verifier_report ## what each BPF program costs this kernel's verifier (root)
 	$Q $T/vm/verifier_report $<

@@ -11,6 +11,7 @@
 #include <xdp/libxdp.h>
 
 #include "base/log.h"
+#include "dataplane/dispatcher.h"
 #include "dataplane/error.h"
 #include "dataplane/object.h"
 
@@ -136,21 +137,41 @@ out:
 }
 
 /*
- * Through the dispatcher, else alone: some kernels take the dispatcher and refuse our program in it
- * (EINVAL), and an interface without others beside us is better than none.
+ * Through the dispatcher that we bring, else that of libxdp (one of another version refuses ours),
+ * else alone: an interface without others beside us is better than none.
  */
 static int attach_in_mode(const struct attach_context *context, const struct interface *interface,
 			  bool generic)
 {
 	uint32_t mode = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
-	int err = attach_by_libxdp(context, interface->ifindex, generic);
+	struct dispatcher_offer offer;
+	int err;
 
+	dispatcher_offer(&offer);
+	err = attach_by_libxdp(context, interface->ifindex, generic);
+	dispatcher_withdraw(&offer);
+	if (err && err != -EBUSY && err != -EEXIST && offer.made)
+		err = attach_by_libxdp(context, interface->ifindex, generic);
 	if (!err || err == -EBUSY || err == -EEXIST)
 		return err;
 	log_info("dataplane: interface %s: libxdp's dispatcher: %s; attached without it",
 		 interface->name, strerror(-err));
 	return bpf_xdp_attach((int)interface->ifindex, context->xdp_prog,
 			      XDP_FLAGS_UPDATE_IF_NOEXIST | mode, NULL);
+}
+
+/* The others get a dispatcher without us, which has to take what the last one took. */
+static int detach_by_libxdp(const struct xdp_present *present, uint32_t ifindex)
+{
+	struct dispatcher_offer offer;
+	int err;
+
+	dispatcher_offer(&offer);
+	err = xdp_program__detach(
+		present->ours, (int)ifindex,
+		present->mode_flag == XDP_FLAGS_SKB_MODE ? XDP_MODE_SKB : XDP_MODE_NATIVE, 0);
+	dispatcher_withdraw(&offer);
+	return err;
 }
 
 static int attach_new(const struct attach_context *context, struct interface *interface)
@@ -180,11 +201,7 @@ int attach_xdp(const struct attach_context *context, struct interface *interface
 		err = attach_new(context, interface);
 		/* The new one runs: the old one beside it may go. */
 		if (!err && present.ours)
-			err = xdp_program__detach(present.ours, (int)interface->ifindex,
-						  present.mode_flag == XDP_FLAGS_SKB_MODE
-							  ? XDP_MODE_SKB
-							  : XDP_MODE_NATIVE,
-						  0);
+			err = detach_by_libxdp(&present, interface->ifindex);
 	}
 	present_close(&present);
 	if (err)
@@ -205,10 +222,7 @@ int detach_xdp(const struct attach_context *context, uint32_t ifindex)
 
 	present_read(context, ifindex, &present);
 	if (present.ours && present.dispatcher) {
-		err = xdp_program__detach(present.ours, (int)ifindex,
-					  present.mode_flag == XDP_FLAGS_SKB_MODE ? XDP_MODE_SKB
-										  : XDP_MODE_NATIVE,
-					  0);
+		err = detach_by_libxdp(&present, ifindex);
 	} else if (present.ours) {
 		LIBBPF_OPTS(bpf_xdp_attach_opts, options,
 			    .old_prog_fd = xdp_program__fd(present.ours));
