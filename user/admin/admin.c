@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * admin.c - two libmicrohttpd daemons, TCP and unix, driven by the loop through their epoll
+ * admin.c - two servers, TCP and unix, and what they answer
  */
 #include "admin/admin.h"
 
@@ -10,29 +10,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
+#include "admin/http_server.h"
 #include "admin/name.h"
 #include "admin/pages.h"
 #include "base/inet.h"
 #include "base/log.h"
 
-#define CONNS_MAX      64u
-#define IDLE_TIMEOUT_S 30u
-#define MEMORY_BYTES   8192u /* of one connection: head of a request */
-#define BACKLOG        64
-#define DENYLIST_PATH  "/denylist/"
+#define BACKLOG       64
+#define DENYLIST_PATH "/denylist/"
+
+static const struct http_server_limits limits = {
+	.conns = 64,
+	.idle_timeout_s = 30,
+	.memory_bytes = 8192,
+};
 
 struct endpoint {
-	struct admin *admin;    /* borrowed */
-	struct MHD_Daemon *mhd; /* owned */
-	struct loop_watch *watch;
-	struct loop_timer *timer;
+	struct admin *admin; /* borrowed */
+	struct http_server server;
 	bool trusted; /* unix: peers are checked and see all */
 };
 
@@ -246,68 +245,6 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "no such page\n");
 }
 
-/* ---- driving libmicrohttpd -------------------------------------------------------------------------------- */
-
-/* After each run: it says when it wants to be run without an event, for its timeouts. */
-static void run(struct endpoint *endpoint)
-{
-	MHD_UNSIGNED_LONG_LONG wait_ms;
-
-	MHD_run(endpoint->mhd);
-	if (MHD_get_timeout(endpoint->mhd, &wait_ms) == MHD_YES)
-		loop_timer_arm(endpoint->timer, wait_ms);
-	else
-		loop_timer_disarm(endpoint->timer);
-}
-
-static void on_event(void *ctx, int fd, uint32_t events)
-{
-	(void)fd;
-	(void)events;
-	run(ctx);
-}
-
-static void on_timer(void *ctx)
-{
-	run(ctx);
-}
-
-static void stop_endpoint(struct endpoint *endpoint)
-{
-	loop_watch_remove(endpoint->watch);
-	loop_timer_free(endpoint->timer);
-	if (endpoint->mhd)
-		MHD_stop_daemon(endpoint->mhd);
-	*endpoint = (struct endpoint){};
-}
-
-/* @fd: listening; owned by the endpoint from here on, also on failure */
-static int start_endpoint(struct admin *admin, struct endpoint *endpoint, int fd)
-{
-	const union MHD_DaemonInfo *info;
-	int err;
-
-	endpoint->admin = admin;
-	endpoint->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, take_request, endpoint,
-					 MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-					 CONNS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
-					 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-					 MHD_OPTION_END);
-	if (!endpoint->mhd) {
-		close(fd);
-		return -EIO;
-	}
-	info = MHD_get_daemon_info(endpoint->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-	err = info ? loop_timer_new(admin->options.loop, on_timer, endpoint, &endpoint->timer)
-		   : -EIO;
-	if (!err)
-		err = loop_watch_add(admin->options.loop, info->epoll_fd, EPOLLIN, on_event,
-				     endpoint, &endpoint->watch);
-	if (err)
-		stop_endpoint(endpoint);
-	return err;
-}
-
 /* ---- listening -------------------------------------------------------------------------------------------- */
 
 static int listen_at(const struct sockaddr *name, socklen_t bytes, int *out)
@@ -350,6 +287,13 @@ static int parse_listen(const char *text, struct sockaddr_storage *name)
 	if (*end || port == 0 || port > UINT16_MAX || inet_addr_parse(addr_text, &addr))
 		return -EINVAL;
 	return (int)inet_addr_sockaddr(&addr, htons((uint16_t)port), name);
+}
+
+static int start_endpoint(struct admin *admin, struct endpoint *endpoint, int fd)
+{
+	endpoint->admin = admin;
+	return http_server_open(&endpoint->server, admin->options.loop, fd, &limits, take_request,
+				endpoint);
 }
 
 static int start_tcp(struct admin *admin)
@@ -412,7 +356,7 @@ void admin_stop(struct admin *admin)
 {
 	if (!admin)
 		return;
-	stop_endpoint(&admin->tcp);
-	stop_endpoint(&admin->local);
+	http_server_close(&admin->tcp.server);
+	http_server_close(&admin->local.server);
 	free(admin);
 }

@@ -8,20 +8,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
+#include "admin/http_server.h"
 #include "base/json_text.h"
 #include "base/log.h"
 
-#define CONNS_MAX      64u
-#define IDLE_TIMEOUT_S 10u
-#define MEMORY_BYTES   4096u /* of one connection: head of a request */
-#define BACKLOG        64
+#define BACKLOG 64
+
+static const struct http_server_limits limits = {
+	.conns = 64,
+	.idle_timeout_s = 10,
+	.memory_bytes = 4096,
+};
 
 struct health_port {
 	LIST_ENTRY(health_port) entry;
@@ -29,10 +30,8 @@ struct health_port {
 	uint16_t port;          /* host order */
 	uint32_t local_endpoints;
 	bool wanted;
-	bool refused;           /* said that it cannot be opened */
-	struct MHD_Daemon *mhd; /* owned; NULL: not open */
-	struct loop_watch *watch;
-	struct loop_timer *timer;
+	bool refused; /* said that it cannot be opened */
+	struct http_server server;
 };
 
 struct health_ports {
@@ -98,30 +97,6 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 
 /* ---- opening and closing ------------------------------------------------------------------------ */
 
-/* After each run: it says when it wants to be run without an event, for its timeouts. */
-static void run(struct health_port *port)
-{
-	MHD_UNSIGNED_LONG_LONG wait_ms;
-
-	MHD_run(port->mhd);
-	if (MHD_get_timeout(port->mhd, &wait_ms) == MHD_YES)
-		loop_timer_arm(port->timer, wait_ms);
-	else
-		loop_timer_disarm(port->timer);
-}
-
-static void on_event(void *ctx, int fd, uint32_t events)
-{
-	(void)fd;
-	(void)events;
-	run(ctx);
-}
-
-static void on_timer(void *ctx)
-{
-	run(ctx);
-}
-
 /* On all addresses, of both families where the host has both. */
 static int listen_on(uint16_t port, int family, int *out)
 {
@@ -147,49 +122,20 @@ static int listen_on(uint16_t port, int family, int *out)
 	return err;
 }
 
-static void close_port(struct health_port *port)
-{
-	loop_watch_remove(port->watch);
-	loop_timer_free(port->timer);
-	if (port->mhd)
-		MHD_stop_daemon(port->mhd);
-	port->watch = NULL;
-	port->timer = NULL;
-	port->mhd = NULL;
-}
-
 static int open_port(const struct health_ports *ports, struct health_port *port)
 {
-	const union MHD_DaemonInfo *info;
-	int fd = -1, err;
+	int fd = -1;
+	int err = listen_on(port->port, AF_INET6, &fd);
 
-	err = listen_on(port->port, AF_INET6, &fd);
 	if (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)
 		err = listen_on(port->port, AF_INET, &fd);
-	if (err)
-		return err;
-	port->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, take_request, port,
-				     MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-				     CONNS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
-				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES,
-				     MHD_OPTION_END);
-	if (!port->mhd) {
-		close(fd);
-		return -EIO;
-	}
-	info = MHD_get_daemon_info(port->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-	err = info ? loop_timer_new(ports->loop, on_timer, port, &port->timer) : -EIO;
-	if (!err)
-		err = loop_watch_add(ports->loop, info->epoll_fd, EPOLLIN, on_event, port,
-				     &port->watch);
-	if (err)
-		close_port(port);
-	return err;
+	return err ? err
+		   : http_server_open(&port->server, ports->loop, fd, &limits, take_request, port);
 }
 
 static void try_open(const struct health_ports *ports, struct health_port *port)
 {
-	int err = port->mhd ? 0 : open_port(ports, port);
+	int err = port->server.mhd ? 0 : open_port(ports, port);
 
 	if (err && !port->refused)
 		log_warn("Service %s/%s: healthCheckNodePort %u: %s%s; it is tried again",
@@ -203,7 +149,7 @@ static void try_open(const struct health_ports *ports, struct health_port *port)
 
 static void drop(struct health_port *port)
 {
-	close_port(port);
+	http_server_close(&port->server);
 	LIST_REMOVE(port, entry);
 	free(port->namespace);
 	free(port->name);

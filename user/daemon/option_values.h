@@ -42,24 +42,6 @@ option_value_fn option_value_xdp_mode;         /* bool force_generic */
 option_value_fn option_value_splice;           /* enum options_splice */
 option_value_fn option_value_log_format;       /* enum log_format */
 option_value_fn option_value_log_level;        /* enum log_level */
-option_value_fn option_value_switch;           /* bool: "true" or "false" */
-option_value_fn option_value_text;             /* const char *, not empty */
-option_value_fn option_value_node;             /* const char *, DNS subdomain */
-option_value_fn option_value_port;             /* uint16_t, 0 means off */
-option_value_fn option_value_number;           /* uint32_t */
-option_value_fn option_value_bytes;            /* uint64_t; "16384" "16k" "1m" "2g" */
-option_value_fn option_value_duration;         /* uint32_t, milliseconds; "500ms" "30s" "5m" "1h" */
-option_value_fn option_value_interface;        /* adds to .interfaces */
-option_value_fn option_value_address;          /* adds to .addresses */
-option_value_fn option_value_service_ref;      /* const char *, "NS/SVC:PORT" */
-option_value_fn option_value_object_ref;       /* const char *, "NS/NAME" */
-option_value_fn option_value_listen;           /* const char *, "ADDRESS:PORT" or "off" */
-option_value_fn option_value_range;            /* const char *, "ADDRESS" or "ADDRESS/BITS" */
-option_value_fn option_value_access_log;       /* const char *, "off", "text" or "json" */
 option_value_fn option_value_announce;         /* bool announce_l2 */
-option_value_fn option_value_xdp_mode;         /* bool force_generic */
-option_value_fn option_value_splice;           /* nothing stored: "auto" and "off" */
-option_value_fn option_value_log_format;       /* enum log_format */
-option_value_fn option_value_log_level;        /* enum log_level */
 
 #endif /* SLUICE_DAEMON_OPTION_VALUES_H */

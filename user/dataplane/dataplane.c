@@ -65,7 +65,7 @@ static int folders_make(const char *bpffs, char *error)
 
 /* ---- interfaces ------------------------------------------------------------------------------- */
 
-static struct attach_context attach_context_of(const struct dataplane *dp, bool force_generic)
+struct attach_context attach_context_of(const struct dataplane *dp)
 {
 	return (struct attach_context){
 		.bpffs = dp->bpffs,
@@ -74,7 +74,7 @@ static struct attach_context attach_context_of(const struct dataplane *dp, bool 
 		.tc_prog = dp->tc_prog,
 		.sk_lookup_prog = dp->sk_lookup_prog,
 		.tc_ingress_prog = dp->tc_ingress_prog,
-		.force_generic = force_generic,
+		.force_generic = dp->force_generic,
 	};
 }
 
@@ -146,9 +146,9 @@ static bool interface_has_xdp(const struct interface *interface)
 	return interface->ifindex && !interface->replies_only;
 }
 
-static int attach_all(struct dataplane *dp, bool force_generic, char *error)
+static int attach_all(struct dataplane *dp, char *error)
 {
-	struct attach_context context = attach_context_of(dp, force_generic);
+	struct attach_context context = attach_context_of(dp);
 	int err = 0;
 
 	/* First what could refuse, so that a refusal leaves nothing behind; then replies before
@@ -276,7 +276,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 			error_set(error, err, "read adopted maps: %s", strerror(-err));
 	}
 	if (!err)
-		err = attach_all(dp, options->force_generic, error);
+		err = attach_all(dp, error);
 	if (!err) {
 		err = dataplane_update_ports(dp);
 		if (err)

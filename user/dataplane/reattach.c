@@ -10,15 +10,7 @@
 
 static int attach_one(struct dataplane *dp, struct interface *interface, char *error)
 {
-	struct attach_context context = {
-		.bpffs = dp->bpffs,
-		.maps = dp->maps,
-		.xdp_prog = dp->xdp_prog,
-		.tc_prog = dp->tc_prog,
-		.sk_lookup_prog = dp->sk_lookup_prog,
-		.tc_ingress_prog = dp->tc_ingress_prog,
-		.force_generic = dp->force_generic,
-	};
+	struct attach_context context = attach_context_of(dp);
 	int err;
 
 	if (interface->replies_only)

@@ -44,6 +44,9 @@ struct dataplane {
 	struct events *events; /* owned; NULL until somebody reads them */
 };
 
+/* What attach.h needs to know; borrows from @dp. */
+struct attach_context attach_context_of(const struct dataplane *dp);
+
 void events_close(struct events *events); /* takes NULL */
 
 #endif /* SLUICE_DATAPLANE_STATE_H */
