@@ -68,6 +68,45 @@ static void files__mounted_config_map_is_swapped(void **state)
 	UNTIL(w, a_is_82);
 }
 
+/* Links to files elsewhere: rewritten, replaced as editors do, gone. */
+static void files__what_a_link_leads_to_is_followed(void **state)
+{
+	struct world *w = *state;
+	char link_path[220], target[220], other[220];
+
+	start(w);
+	snprintf(target, sizeof(target), "%s/elsewhere.yaml", w->root);
+	snprintf(other, sizeof(other), "%s/other.yaml", w->root);
+	write_at(target, SERVICE("a", "81"));
+	path_of(w, "a.yaml", link_path);
+	assert_int_equal(symlink(target, link_path), 0);
+	UNTIL(w, a_is_81);
+	write_at(target, SERVICE("a", "82"));
+	UNTIL(w, a_is_82);
+	write_at(other, SERVICE("a", "81"));
+	assert_int_equal(rename(other, target), 0);
+	UNTIL(w, a_is_81);
+	write_at(target, SERVICE("a", "82"));
+	UNTIL(w, a_is_82);
+	assert_int_equal(unlink(target), 0);
+	UNTIL(w, a_is_gone);
+}
+
+static void files__one_file_by_two_names_is_followed(void **state)
+{
+	struct world *w = *state;
+	char name[220], other[220];
+
+	start(w);
+	snprintf(other, sizeof(other), "%s/other.yaml", w->root);
+	write_at(other, SERVICE("a", "81"));
+	path_of(w, "a.yaml", name);
+	assert_int_equal(link(other, name), 0);
+	UNTIL(w, a_is_81);
+	write_at(other, SERVICE("a", "82"));
+	UNTIL(w, a_is_82);
+}
+
 static void files__path_that_is_a_symlink_is_swapped(void **state)
 {
 	struct world *w = *state;
@@ -112,6 +151,8 @@ int main(void)
 		TEST(files__directory_that_goes_away_leaves_all_in_force),
 		TEST(files__directory_replaced_by_another),
 		TEST(files__mounted_config_map_is_swapped),
+		TEST(files__what_a_link_leads_to_is_followed),
+		TEST(files__one_file_by_two_names_is_followed),
 		TEST(files__path_that_is_a_symlink_is_swapped),
 		TEST(files__flood_of_events_is_no_loss),
 	};

@@ -21,6 +21,7 @@
 #define EVENTS_DIR                                                                               \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | \
 	 IN_MOVE_SELF | IN_ONLYDIR)
+#define EVENTS_TARGET (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
 #define EVENTS_PARENT (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 #define REOPEN_MS     1000 /* between looks for a directory that is gone */
 
@@ -63,10 +64,49 @@ static int open_dir(struct files *files)
 	return folder_open(&files->folder);
 }
 
+/* A file that changes by other names than its own here: a link to elsewhere, or one of several. */
+static bool is_link(const struct files *files, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(files->folder.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return S_ISLNK(st.st_mode) || st.st_nlink > 1;
+}
+
+/* What links lead to tells of its changes itself. A watch ends with what it is on. */
+static void watch_targets(struct files *files)
+{
+	const struct strmap_entry *entry;
+	char path[PATH_MAX];
+	size_t position = 0;
+
+	while (files->folder.has_links && (entry = strmap_next(&files->folder.files, &position))) {
+		struct file *file = entry->value;
+
+		if (file->missing_since_ms || (file->watched_dev == file->signature.dev &&
+					       file->watched_ino == file->signature.ino))
+			continue;
+		file->watched_dev = file->signature.dev;
+		file->watched_ino = file->signature.ino;
+		if (!is_link(files, file->name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", files->folder.path, file->name);
+		inotify_add_watch(files->inotify_fd, path, EVENTS_TARGET);
+	}
+}
+
 static void arm_soon(struct files *files, uint64_t delay_ms)
 {
 	if (delay_ms)
 		loop_timer_arm(files->soon, delay_ms);
+}
+
+/* After each look at the files. @wait_ms: until the next that is due, 0: none is */
+static void looked(struct files *files, uint64_t wait_ms)
+{
+	watch_targets(files);
+	arm_soon(files, wait_ms);
 }
 
 static void tell(struct files *files)
@@ -88,7 +128,7 @@ static void scan(struct files *files, bool force)
 	if (err == -ENOMEM)
 		log_error("files: %s: out of memory; again in %d ms", files->folder.path,
 			  REOPEN_MS);
-	arm_soon(files, err ? REOPEN_MS : folder_follow_up(&files->folder, now_ms, FILES_GRACE_MS));
+	looked(files, err ? REOPEN_MS : folder_follow_up(&files->folder, now_ms, FILES_GRACE_MS));
 	/* A large file leaves much behind that nobody needs again soon. */
 	if (force)
 		malloc_trim(0);
@@ -111,7 +151,7 @@ static void look_at_dirty(struct files *files)
 		arm_soon(files, REOPEN_MS);
 		return;
 	}
-	arm_soon(files, folder_follow_up(&files->folder, now_ms, FILES_GRACE_MS));
+	looked(files, folder_follow_up(&files->folder, now_ms, FILES_GRACE_MS));
 }
 
 /* The end of a turn: all that is known to have changed is one change. */
@@ -131,16 +171,6 @@ static void settle(struct files *files)
 
 /* ---- events --------------------------------------------------------------------------------------------- */
 
-/* A file that has just been made: whole only if it is a link to something that was there before. */
-static bool is_link(const struct files *files, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(files->folder.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	return S_ISLNK(st.st_mode) || st.st_nlink > 1;
-}
-
 static void note_dir_event(struct files *files, const struct inotify_event *event)
 {
 	const char *name = event->len ? event->name : "";
@@ -153,10 +183,13 @@ static void note_dir_event(struct files *files, const struct inotify_event *even
 	}
 	if (!folder_reads(name)) {
 		/* A directory of a mounted ConfigMap is swapped by renaming "..data". */
-		files->rescan |= files->folder.has_symlinks || strncmp(name, "..", 2) == 0;
+		files->rescan |= files->folder.has_links || strncmp(name, "..", 2) == 0;
 		return;
 	}
-	if ((event->mask & IN_CREATE) && !is_link(files, name))
+	/* One that has just been made is whole only if it leads to something that was there before. */
+	if (is_link(files, name))
+		files->folder.has_links = true;
+	else if (event->mask & IN_CREATE)
 		return; /* its writer will close it */
 	if (strmap_put(&files->dirty, name, files, NULL))
 		files->rescan = true;
@@ -175,6 +208,8 @@ static void note_event(struct files *files, const struct inotify_event *event)
 			files->parent_wd = -1;
 		else if (event->len && strcmp(event->name, files->base) == 0)
 			files->reopen = true;
+	} else if (!(event->mask & IN_IGNORED)) {
+		files->rescan = true; /* what a link leads to */
 	}
 }
 
@@ -207,7 +242,7 @@ static void follow_up(void *ctx)
 		files->rescan = false;
 		scan(files, false);
 	} else {
-		arm_soon(files, folder_follow_up(&files->folder, loop_now_ms(), FILES_GRACE_MS));
+		looked(files, folder_follow_up(&files->folder, loop_now_ms(), FILES_GRACE_MS));
 	}
 	tell(files);
 }
@@ -263,7 +298,7 @@ static int first_reading(struct files *files)
 	malloc_trim(0);
 	if (err)
 		return err;
-	arm_soon(files, folder_follow_up(&files->folder, loop_now_ms(), FILES_GRACE_MS));
+	looked(files, folder_follow_up(&files->folder, loop_now_ms(), FILES_GRACE_MS));
 	return 0;
 }
 

@@ -28,7 +28,7 @@ struct files;
 #define FILES_ERROR_MAX  512
 #define FILES_BYTES_MAX  (256u << 20) /* of one file */
 #define FILES_GRACE_MS   30           /* from the disappearance of a file to that of its objects */
-#define FILES_RECHECK_MS 30000        /* inotify does not see all: NFS, targets of symlinks */
+#define FILES_RECHECK_MS 30000        /* inotify does not see all: NFS, links that led nowhere */
 
 /* What is wrong with a file and is in force until it is mended. */
 struct files_problem {

@@ -394,7 +394,7 @@ int folder_scan(struct folder *folder, bool force, uint64_t now_ms)
 	for (int i = 0; i < count; i++) {
 		struct file *file;
 
-		folder->has_symlinks |= names[i]->d_type == DT_LNK;
+		folder->has_links |= names[i]->d_type == DT_LNK;
 		if (!err)
 			err = folder_refresh(folder, names[i]->d_name, force, now_ms);
 		file = strmap_get(&folder->files, names[i]->d_name);

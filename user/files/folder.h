@@ -20,6 +20,8 @@ struct file_problem {
 struct file {
 	char *name; /* owned */
 	struct whole_signature signature;
+	dev_t watched_dev; /* whether it is a link was looked at for this inode */
+	ino_t watched_ino;
 	bool loaded;               /* once at least: claims say what is in force */
 	bool busy;                 /* someone has it open for writing: look again soon */
 	uint64_t missing_since_ms; /* 0: it is there */
@@ -34,7 +36,7 @@ struct folder {
 	char *path;          /* owned; as given */
 	int fd;              /* owned; -1 while there is no such directory */
 	char *problem;       /* owned; of the directory itself, NULL if it is well */
-	bool has_symlinks;   /* what happens to other names may change files of ours */
+	bool has_links;      /* what happens to other names may change files of ours */
 	bool quiet;          /* the first reading: faults are logged, successes are not */
 	uint64_t readings;   /* stamp of the last reading of a file */
 	struct strmap files; /* name -> struct file *, owned */
