@@ -11,7 +11,8 @@ OK = b"HTTP/1.1 200 OK"
 GET = b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close" + E
 TOKEN = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ODD = [c for c in range(128) if not chr(c).isalnum()] + [0x80, 0xa0, 0xc3, 0xff]
-RESET = None  # the client's connection is reset: what came must not pass for the whole
+RESET = None  # the client's connection is reset: what came must not pass for the whole; or, where
+# nothing had been sent on yet, it is told so with a 502
 
 
 def octets():
@@ -42,7 +43,7 @@ def octets():
                OK + b"\r\nTransfer-Encoding: chunked" + E + octet + b"2\r\nok\r\n0" + E, RESET)
         yield (f"0x{c:02x} behind a chunk size",
                OK + b"\r\nTransfer-Encoding: chunked" + E + b"2" + octet + b"\r\nok\r\n0" + E,
-               200 if octet == b";" else RESET)
+               RESET)
 
 
 def heads():
@@ -140,7 +141,9 @@ class OddResponses(unittest.TestCase):
             with self.subTest(how):
                 self.stage.recorder.answer = pieces
                 answer, reset = self.stage.talk([GET])
-                if status is RESET:
+                if status is RESET and not reset:
+                    self.assertEqual(status_of(answer), 502, answer)
+                elif status is RESET:
                     self.assertTrue(reset, answer)
                     self.assertFalse(answer.endswith(b"0" + E), answer)
                 else:
@@ -161,6 +164,14 @@ class OddResponses(unittest.TestCase):
         for name, raw, body in bodies():
             with self.subTest(name):
                 self.check(raw, 200 if body is not RESET else RESET)
+
+    def test_a_body_that_begins_with_a_fault_is_a_bad_gateway(self):
+        for chunks in (b"zz\r\n", b" 2\r\nok\r\n0\r\n\r\n", b"2;\r\nok\r\n0\r\n\r\n"):
+            with self.subTest(chunks):
+                self.stage.recorder.answer = OK + b"\r\nTransfer-Encoding: chunked" + E + chunks
+                answer, reset = self.stage.talk([GET])
+                self.assertEqual((status_of(answer), reset), (502, False), answer)
+                self.assertNotIn(OK, answer)
 
     def test_fields_pass_in_order_and_folds_become_a_space(self):
         raw = (OK + b"\r\nSet-Cookie: a=1\r\nB : c \t\r\n \t d\r\nSet-Cookie: e=2\r\nX-Y: z\r\nset-cookie: f=3"
@@ -199,7 +210,8 @@ class OddResponses(unittest.TestCase):
                     self.stage.recorder.answer = interim * 2 + OK + b"\r\nContent-Length: 2" + E + b"ok"
                     answer, _ = self.stage.talk([GET])
                     link = b"\r\nLink: x" if b"Link" in fields else b""
-                    self.assertTrue(answer.startswith(b"HTTP/1.1 %d X" % status + link + E), answer)
+                    self.assertTrue(answer.startswith((b"HTTP/1.1 %d X" % status + link + E) * 2),
+                                    answer)
                     self.assertTrue(answer.endswith(E + b"ok"), answer)
                     answer, _ = self.stage.talk([b"GET / HTTP/1.0" + E])
                     self.assertTrue(answer.startswith(OK), answer)

@@ -46,6 +46,12 @@ class Trailers(unittest.TestCase):
             self.assertEqual(trailers, [b"X-Sum: 1", b"x-b: 2"])
             self.assertIn(b"\r\nTrailer: X-Sum\r\n", head)
 
+    def test_they_are_dropped_where_connection_may_name_them(self):
+        for head, trailers in self.send(b"\r\nConnection: TE, X-Sum\r\nTE: trailers\r\nTrailer: X-Sum",
+                                        b"X-Sum: 1\r\n"):
+            self.assertEqual(trailers, [])
+            self.assertNotIn(b"Trailer", head)
+
     def test_nothing_that_frames_routes_or_authenticates_passes(self):
         names = [b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Authorization",
                  b"Cookie", b"X-Forwarded-For", b"X-Real-IP", b"Forwarded", b"TE", b"Trailer",

@@ -4,6 +4,7 @@
 import re
 import unittest
 
+from harness import Backend, Worker, exchange, ingress, read_head, service
 from rules import Stage, splits, status_of
 
 E = b"\r\n\r\n"
@@ -157,12 +158,43 @@ class Answers(unittest.TestCase):
             head, _, body = got.partition(E)
             self.assertEqual(unchunk(body), (b"ok", trailers))
             self.assertEqual(b"\r\nTrailer: X" in head, bool(fields))
+        self.give([raw.replace(b"Trailer: X", b"Connection: X")], False)
+        got, _ = self.stage.talk([get(fields=b"\r\nConnection: close\r\nTE: trailers")])
+        self.assertEqual(unchunk(got.partition(E)[2]), (b"ok", b"\r\n"))
 
     def test_bytes_behind_an_answer_reach_nobody(self):
         self.give([OK + b"\r\nContent-Length: 2" + E + b"okHTTP/1.1 200 EVIL\r\n\r\n"], False)
         for _ in range(3):
             got, _ = self.stage.talk([get()])
             self.assertTrue(got.endswith(b"\r\n\r\nok"), got)
+
+
+class NoContent(unittest.TestCase):
+    def test_a_204_that_says_it_has_a_body_is_the_last_of_its_connection(self):
+        for fields in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
+            with self.subTest(fields):
+                conns = set()
+
+                def serve(conn, _backend, fields=fields, conns=conns):
+                    rest = b""
+                    while True:
+                        head, rest = read_head(conn, rest)
+                        if head is None:
+                            return
+                        conns.add(conn.getpeername())
+                        conn.sendall(b"HTTP/1.1 204 No\r\n" + fields + E)
+
+                backend = Backend(serve)
+                worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"})])
+                try:
+                    with worker.connect() as conn:
+                        for _ in range(3):
+                            status, _, _, _ = exchange(conn, get(fields=b""))
+                            self.assertEqual(status, 204)
+                finally:
+                    worker.close()
+                    backend.close()
+                self.assertEqual(len(conns), 3)
 
 
 if __name__ == "__main__":

@@ -45,8 +45,11 @@ struct exchange *exchange_new(struct worker *worker)
  * not dropped or taken for something else further on. */
 struct http_field *exchange_request_trailers(struct exchange *x)
 {
-	return x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS ? x->fields + HTTP1_TRAILERS_MAX
-							      : NULL;
+	const uint32_t wanted = HTTP1_REQUEST_F_TE_TRAILERS;
+
+	return (x->request.flags & (wanted | HTTP1_REQUEST_F_NO_TRAILERS)) == wanted
+		       ? x->fields + HTTP1_TRAILERS_MAX
+		       : NULL;
 }
 
 void exchange_discard(struct exchange *x)
@@ -403,7 +406,7 @@ static void send_continue(struct exchange *x)
 		.flags = HTTP1_RESPONSE_F_INTERIM,
 	};
 
-	x->continued = true;
+	x->continued = x->continue_made = true;
 	x->worker->stats->responses_1xx++;
 	if (x->client->respond(x, &response)) {
 		x->phase = EXCHANGE_ABORTED;

@@ -114,10 +114,11 @@ struct exchange {
 	bool request_stopped; /* the backend takes no more of it, but may still answer */
 	bool response_begun;  /* a byte of the response was seen */
 	bool response_reusable;
-	bool fresh_only; /* a kept connection failed: take a new one */
-	bool upgrade;    /* a websocket was asked for */
-	bool continued;  /* 100 (Continue) was sent to the client */
-	bool attached;   /* another connection was taken in this turn */
+	bool fresh_only;    /* a kept connection failed: take a new one */
+	bool upgrade;       /* a websocket was asked for */
+	bool continued;     /* 100 (Continue) was sent to the client */
+	bool continue_made; /* ... by us: the backend's own, if it comes, is not passed on */
+	bool attached;      /* another connection was taken in this turn */
 	bool running;
 
 	/* splice.h */

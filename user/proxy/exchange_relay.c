@@ -104,9 +104,10 @@ static struct http1_response *begin_head(struct exchange *x)
 	return &head->response;
 }
 
-static bool takes_trailers(const struct exchange *x)
+static bool takes_trailers(const struct exchange *x, const struct http1_response *response)
 {
-	return x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS;
+	return (x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS) &&
+	       !(response->flags & HTTP1_RESPONSE_F_NO_TRAILERS);
 }
 
 static void end_head(struct exchange *x)
@@ -144,7 +145,7 @@ static void take_final(struct exchange *x, const struct http1_response *response
 		exchange_begin_tunnel(x);
 	} else {
 		/* The fields of the request were forwarded long ago: room for trailers. */
-		reader->trailer_items = takes_trailers(x) ? x->fields : NULL;
+		reader->trailer_items = takes_trailers(x, response) ? x->fields : NULL;
 		http1_reader_body(reader, framing, length_bytes, HTTP1_BODY_F_RESPONSE);
 		x->phase = EXCHANGE_BODY;
 	}
@@ -161,9 +162,12 @@ static int take_interim(struct exchange *x, const struct http1_response *respons
 
 	x->worker->stats->responses_1xx++;
 	if (response->status == 100) {
-		passes &= !x->continued;
-		x->continued = true;
-		exchange_arm(x);
+		passes &= !x->continue_made;
+		x->continue_made = false;
+		if (!x->continued) {
+			x->continued = true;
+			exchange_arm(x);
+		}
 	}
 	if (passes)
 		err = x->client->respond(x, response);
@@ -247,13 +251,21 @@ static void run_head(struct exchange *x)
 
 /* ---- the body of the response, tunnels ---------------------------------------------------------- */
 
-/* The client's connection is reset: what it got must not pass for the whole. */
-static void body_failed(struct exchange *x)
+/* The client's connection is reset: what it got must not pass for the whole. If it got nothing yet of
+ * a response that is framed wrongly, it is told so. Return: true: it is. */
+static bool body_failed(struct exchange *x)
 {
 	const struct http1_fault cut = { .reason = HTTP1_FAULT_CUT };
 	const struct http1_fault *said = x->upstream->reader.source.fault;
+	bool malformed = x->down.error == -EBADMSG;
 
-	response_fault(x, x->down.error == -EBADMSG && said && said->reason ? said : &cut);
+	response_fault(x, malformed && said && said->reason ? said : &cut);
+	if (!malformed || !x->client_sink->ops->retract(x->client_sink))
+		return false;
+	x->status = 0;
+	x->phase = EXCHANGE_HEAD;
+	exchange_fail(x, 502, "malformed response");
+	return true;
 }
 
 static void run_down(struct exchange *x)
@@ -266,8 +278,8 @@ static void run_down(struct exchange *x)
 		worker_defer(x->worker, &x->yield);
 		break;
 	case RELAY_SOURCE_FAILED:
-		if (x->phase == EXCHANGE_BODY)
-			body_failed(x);
+		if (x->phase == EXCHANGE_BODY && body_failed(x))
+			break;
 		if (x->record)
 			access_record_note(x->record, "the response was cut short");
 		x->phase = EXCHANGE_ABORTED;

@@ -12,8 +12,15 @@ enum state {
 	STATE_SIZE_FIRST, /* the first digit of a chunk size */
 	STATE_SIZE,
 	STATE_SIZE_SPACE, /* white space before the ';' of an extension */
-	STATE_EXTENSION,
-	STATE_LINE_LF, /* CR of a chunk line was read */
+	STATE_EXTENSION,  /* its name is to come */
+	STATE_EXTENSION_NAME,
+	STATE_EXTENSION_NAME_SPACE, /* white space behind a name */
+	STATE_EXTENSION_EQUALS,     /* a value is to come */
+	STATE_EXTENSION_TOKEN,
+	STATE_EXTENSION_QUOTED,
+	STATE_EXTENSION_ESCAPE,   /* behind '\\' in a quoted value */
+	STATE_EXTENSION_UNQUOTED, /* behind a quoted value */
+	STATE_LINE_LF,            /* CR of a chunk line was read */
 	STATE_DATA,
 	STATE_DATA_CR,
 	STATE_DATA_LF,
@@ -62,6 +69,59 @@ static int size_end(struct http1_body *body, char c)
 	return 0;
 }
 
+/* Behind the name or value of an extension. Return: false: this may not stand there. */
+static bool extension_end(struct http1_body *body, char c)
+{
+	bool name = body->state == STATE_EXTENSION_NAME;
+	bool name_space = body->state == STATE_EXTENSION_NAME_SPACE;
+
+	if (c == '=' && (name || name_space))
+		body->state = STATE_EXTENSION_EQUALS;
+	else if (c == ';')
+		body->state = STATE_EXTENSION;
+	else if (c == '\r' && !name_space)
+		body->state = STATE_LINE_LF;
+	else if (http_char_is(c, HTTP_CHAR_SPACE))
+		body->state = name || name_space ? STATE_EXTENSION_NAME_SPACE : STATE_SIZE_SPACE;
+	else
+		return false;
+	return true;
+}
+
+/* One octet of an extension (RFC 9112 7.1.1). Return: false: this may not stand there. */
+static bool extension(struct http1_body *body, char c)
+{
+	bool token = http_char_is(c, HTTP_CHAR_TOKEN);
+	bool space = http_char_is(c, HTTP_CHAR_SPACE);
+
+	switch (body->state) {
+	case STATE_EXTENSION:
+		if (token)
+			body->state = STATE_EXTENSION_NAME;
+		return token || space;
+	case STATE_EXTENSION_EQUALS:
+		if (token)
+			body->state = STATE_EXTENSION_TOKEN;
+		else if (c == '"')
+			body->state = STATE_EXTENSION_QUOTED;
+		return token || space || c == '"';
+	case STATE_EXTENSION_QUOTED:
+		if (c == '"')
+			body->state = STATE_EXTENSION_UNQUOTED;
+		else if (c == '\\')
+			body->state = STATE_EXTENSION_ESCAPE;
+		return !http_char_is(c, HTTP_CHAR_CONTROL);
+	case STATE_EXTENSION_ESCAPE:
+		body->state = STATE_EXTENSION_QUOTED;
+		return !http_char_is(c, HTTP_CHAR_CONTROL);
+	case STATE_EXTENSION_NAME:
+	case STATE_EXTENSION_TOKEN:
+		return token || extension_end(body, c);
+	default: /* STATE_EXTENSION_NAME_SPACE, STATE_EXTENSION_UNQUOTED */
+		return extension_end(body, c);
+	}
+}
+
 static int line_end(struct http1_body *body, char c)
 {
 	if (c != '\n')
@@ -90,20 +150,16 @@ static int step(struct http1_body *body, char c)
 	case STATE_SIZE_SPACE:
 		/* Behind white space only an extension may come (RFC 9112 7.1.1: BWS). */
 		return c == '\r' ? fail(body, HTTP1_FAULT_CHUNK_SIZE) : size_end(body, c);
-	case STATE_EXTENSION:
-		if (c == '\r')
-			body->state = STATE_LINE_LF;
-		else if (http_char_is(c, HTTP_CHAR_CONTROL))
-			return fail(body, HTTP1_FAULT_CHUNK_EXTENSION);
-		return 0;
 	case STATE_LINE_LF:
 		return line_end(body, c);
 	case STATE_DATA_CR:
 		body->state = STATE_DATA_LF;
 		return c == '\r' ? 0 : fail(body, HTTP1_FAULT_CHUNK_END);
-	default: /* STATE_DATA_LF */
+	case STATE_DATA_LF:
 		body->state = STATE_SIZE_FIRST;
 		return c == '\n' ? 0 : fail(body, HTTP1_FAULT_CHUNK_END);
+	default:
+		return extension(body, c) ? 0 : fail(body, HTTP1_FAULT_CHUNK_EXTENSION);
 	}
 }
 

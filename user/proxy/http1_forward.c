@@ -300,7 +300,8 @@ int http1_forward_request(const struct http1_request *request, struct http1_forw
 		.left = left_behind,
 		.underscores = how->flags & HTTP1_FORWARD_F_UNDERSCORES,
 		.keep_trailer = request->framing == HTTP1_FRAMING_CHUNKED &&
-				(request->flags & HTTP1_REQUEST_F_TE_TRAILERS),
+				(request->flags & HTTP1_REQUEST_F_TE_TRAILERS) &&
+				!(request->flags & HTTP1_REQUEST_F_NO_TRAILERS),
 		.extra = how->extra,
 		.extra_count = how->extra_count,
 	};

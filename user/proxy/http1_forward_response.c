@@ -95,7 +95,8 @@ int http1_forward_response(const struct http1_response *response,
 		.left = left_behind,
 		.underscores = true,
 		.keep_trailer = framing == HTTP1_FRAMING_CHUNKED &&
-				(how->request_flags & HTTP1_REQUEST_F_TE_TRAILERS),
+				(how->request_flags & HTTP1_REQUEST_F_TE_TRAILERS) &&
+				!(response->flags & HTTP1_RESPONSE_F_NO_TRAILERS),
 		.extra = how->extra,
 		.extra_count = how->extra_count,
 	};

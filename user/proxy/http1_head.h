@@ -66,6 +66,7 @@ int http1_length_parse(const char *text, size_t bytes, uint64_t *out);
 struct http1_semantics {
 	bool close, keep_alive, upgrade; /* Connection options */
 	bool other_option;               /* any option but close and keep-alive */
+	bool names_trailers;             /* an option is the name of what may be a trailer */
 	bool length_said, chunked;
 	uint64_t length_bytes;
 	const struct http_field *host; /* borrowed; NULL: none */

@@ -275,6 +275,7 @@ static int finish(struct http1_request *request)
 	/* RFC 9110 10.1.1: in HTTP/1.0, or with no body to come, the expectation means nothing. */
 	set_flag(request, said.expect_continue && latest && body, HTTP1_REQUEST_F_EXPECT_CONTINUE);
 	set_flag(request, said.te_trailers && latest, HTTP1_REQUEST_F_TE_TRAILERS);
+	set_flag(request, said.names_trailers, HTTP1_REQUEST_F_NO_TRAILERS);
 	set_flag(request,
 		 said.upgrade && said.websocket && latest && !body &&
 			 request->method_id == HTTP_METHOD_GET,

@@ -48,6 +48,7 @@ enum http1_request_flag {
 	HTTP1_REQUEST_F_WEBSOCKET = 1 << 4, /* GET, 1.1, Connection: upgrade, Upgrade: websocket */
 	HTTP1_REQUEST_F_ABSOLUTE = 1 << 5,  /* target was in absolute-form */
 	HTTP1_REQUEST_F_HTTP2 = 1 << 7,     /* set by the client side: it came as HTTP/2 */
+	HTTP1_REQUEST_F_NO_TRAILERS = 1 << 8,     /* Connection may name some: all are dropped */
 	HTTP1_REQUEST_F_KEEP_ALIVE_SAID = 1 << 6, /* an HTTP/1.0 client wants it confirmed */
 };
 

@@ -63,6 +63,13 @@ static enum http1_framing framing_of(const struct http1_response *response,
 	return said->length_said ? HTTP1_FRAMING_LENGTH : HTTP1_FRAMING_CLOSE;
 }
 
+/* A 204 that says it has a body: what may follow it is not read as the answer to somebody else. */
+static bool no_content_has_some(const struct http1_response *response,
+				const struct http1_semantics *said)
+{
+	return response->status == 204 && (said->chunked || said->length_bytes);
+}
+
 static int finish(struct http1_response *response, unsigned int asked)
 {
 	struct http1_semantics said;
@@ -76,6 +83,7 @@ static int finish(struct http1_response *response, unsigned int asked)
 	response->content_length_bytes = said.length_bytes;
 	response->flags = (said.length_said ? HTTP1_RESPONSE_F_LENGTH_SAID : 0) |
 			  (said.chunked ? HTTP1_RESPONSE_F_CODING_SAID : 0) |
+			  (said.names_trailers ? HTTP1_RESPONSE_F_NO_TRAILERS : 0) |
 			  (said.other_option || said.close ? HTTP1_RESPONSE_F_CONNECTION_SAID : 0);
 	stays = !said.close && (response->version_minor > 0 || said.keep_alive);
 	if (response->status == 101) {
@@ -84,7 +92,8 @@ static int finish(struct http1_response *response, unsigned int asked)
 		response->flags |= HTTP1_RESPONSE_F_SWITCH;
 	} else if (response->status < 200) {
 		response->flags |= HTTP1_RESPONSE_F_INTERIM;
-	} else if (stays && response->framing != HTTP1_FRAMING_CLOSE) {
+	} else if (stays && response->framing != HTTP1_FRAMING_CLOSE &&
+		   !no_content_has_some(response, &said)) {
 		response->flags |= HTTP1_RESPONSE_F_REUSABLE;
 	}
 	return 0;

@@ -28,6 +28,7 @@ enum http1_response_flag {
 	HTTP1_RESPONSE_F_LENGTH_SAID = 1 << 3, /* a Content-Length stood there, even if no body */
 	HTTP1_RESPONSE_F_CONNECTION_SAID = 1 << 4, /* a Connection option other than keep-alive */
 	HTTP1_RESPONSE_F_CODING_SAID = 1 << 5,     /* Transfer-Encoding stood there */
+	HTTP1_RESPONSE_F_NO_TRAILERS = 1 << 6,     /* Connection may name some: all are dropped */
 };
 
 struct http1_response {

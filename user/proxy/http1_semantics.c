@@ -43,12 +43,15 @@ static bool is_token(const struct http_slice *text)
 	return text->bytes && http_run(text->data, 0, text->bytes, HTTP_CHAR_TOKEN) == text->bytes;
 }
 
-static void mark_named(struct http_fields *fields, const struct http_slice *name)
+/* RFC 9110 7.6.1: an option removes the fields of its name. Return: true: trailers may be among
+ * them, and those come later. */
+static bool mark_named(struct http_fields *fields, const struct http_slice *name)
 {
 	enum http_field_id id = http_field_id(name->data, name->bytes);
+	const struct http_field trailer = { .id = (uint8_t)id };
 
 	if (protected[id])
-		return;
+		return false;
 	for (uint32_t i = 0; i < fields->count; i++) {
 		struct http_field *field = &fields->items[i];
 		uint32_t same = 0;
@@ -61,6 +64,7 @@ static void mark_named(struct http_fields *fields, const struct http_slice *name
 		if (same == name->bytes)
 			field->flags |= HTTP_FIELD_F_HOP;
 	}
+	return http_field_allowed_in_trailer(&trailer);
 }
 
 static int read_connection(struct http_fields *fields, const struct http_field *field,
@@ -83,7 +87,7 @@ static int read_connection(struct http_fields *fields, const struct http_field *
 			if (IS(&option, "upgrade"))
 				out->upgrade = true;
 			else
-				mark_named(fields, &option);
+				out->names_trailers |= mark_named(fields, &option);
 		}
 	}
 	return 0;

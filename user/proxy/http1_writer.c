@@ -196,7 +196,21 @@ static int writer_flush(struct sink *sink)
 	return 0;
 }
 
-static const struct sink_ops writer_ops = { .write = writer_write, .flush = writer_flush };
+static bool writer_retract(struct sink *sink)
+{
+	struct http1_writer *writer = (struct http1_writer *)sink;
+
+	if (!writer->head || writer->head_sent_bytes || writer->small_bytes)
+		return false;
+	http1_writer_release(writer);
+	return true;
+}
+
+static const struct sink_ops writer_ops = {
+	.write = writer_write,
+	.flush = writer_flush,
+	.retract = writer_retract,
+};
 
 /* Puts what is left of the head of before in front of @head. Return: 0; -ENOMEM. */
 static int join(struct http1_writer *writer, struct buffer **head)

@@ -321,7 +321,24 @@ static int sink_flush(struct sink *sink)
 	return -EAGAIN;
 }
 
-static const struct sink_ops sink_ops = { .write = sink_write, .flush = sink_flush };
+static bool sink_retract(struct sink *sink)
+{
+	struct http2_stream *s =
+		(struct http2_stream *)((char *)sink - offsetof(struct http2_stream, sink));
+
+	if (s->said || !s->head)
+		return false;
+	buffer_put(&s->worker->buffers, s->head);
+	s->head = NULL;
+	s->no_body = false;
+	return true;
+}
+
+static const struct sink_ops sink_ops = {
+	.write = sink_write,
+	.flush = sink_flush,
+	.retract = sink_retract,
+};
 
 int http2_stream_say_interim(struct http2_stream *s, struct buffer *head)
 {

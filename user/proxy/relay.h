@@ -42,6 +42,8 @@ struct sink_ops {
 	ssize_t (*write)(struct sink *sink, const struct payload *payload);
 	/* Pushes what was taken and not sent. Return: 0 nothing is left; -EAGAIN; -errno. */
 	int (*flush)(struct sink *sink);
+	/* Takes back the head that was queued. Return: false: some of it was sent. */
+	bool (*retract)(struct sink *sink);
 };
 
 struct source {
