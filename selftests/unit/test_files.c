@@ -2,6 +2,10 @@
 /* Files of a directory: what is read, what a save does, what is wrong. */
 #include "unit/files_world.h"
 
+#include <pthread.h>
+
+#include "files/whole.h"
+
 /* ---- what is read ------------------------------------------------------------------------------------------ */
 
 static void files_start__reads_all_forms(void **state)
@@ -303,6 +307,57 @@ static void files__unreadable_things_are_no_harm(void **state)
 	assert_int_equal(problems(w), 0);
 }
 
+/* ---- a file that is replaced while it is read ------------------------------------------------------------- */
+
+#define BIG_BYTES (4 << 20)
+#define TRIES_MAX 2000
+
+struct toucher {
+	char path[200], other[200];
+	bool stop;
+};
+
+/* A second name that comes and goes changes the file's state as a rename over it does. */
+static void *touch_all_the_time(void *arg)
+{
+	struct toucher *t = arg;
+
+	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED)) {
+		if (link(t->path, t->other))
+			break;
+		unlink(t->other);
+	}
+	return NULL;
+}
+
+static void whole_read__file_that_changes_meanwhile_leaves_nothing(void **state)
+{
+	struct world *w = *state;
+	int dir_fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct whole_signature signature;
+	struct toucher t = {};
+	pthread_t thread;
+	size_t bytes;
+	int tries = 0, err = 0;
+
+	path_of(w, "a.yaml", t.path);
+	path_of(w, ".a", t.other);
+	save(w, "a.yaml", "#");
+	assert_int_equal(truncate(t.path, BIG_BYTES), 0);
+	assert_int_equal(pthread_create(&thread, NULL, touch_all_the_time, &t), 0);
+	while (err != -EAGAIN && tries++ < TRIES_MAX) {
+		char *text = NULL;
+
+		err = whole_read(dir_fd, "a.yaml", NULL, &signature, &text, &bytes);
+		assert_true(!err == (text != NULL));
+		free(text);
+	}
+	__atomic_store_n(&t.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	close(dir_fd);
+	assert_int_equal(err, -EAGAIN);
+}
+
 static void files_reread__looks_at_all(void **state)
 {
 	struct world *w = *state;
@@ -335,6 +390,7 @@ int main(void)
 		TEST(files__first_file_in_name_order_wins),
 		TEST(files__loser_that_changes_stays_the_loser),
 		TEST(files__unreadable_things_are_no_harm),
+		TEST(whole_read__file_that_changes_meanwhile_leaves_nothing),
 		TEST(files_reread__looks_at_all),
 	};
 

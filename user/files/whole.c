@@ -50,6 +50,7 @@ int whole_read(int dir_fd, const char *name, const struct whole_signature *known
 	       struct whole_signature *signature, char **text, size_t *bytes)
 {
 	struct whole_signature after = {};
+	char *all = NULL;
 	struct stat st;
 	int err = 0;
 	int fd = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -79,16 +80,19 @@ int whole_read(int dir_fd, const char *name, const struct whole_signature *known
 		goto out;
 	sign(&st, signature);
 	*bytes = (size_t)st.st_size;
-	err = read_all(fd, *bytes, text);
+	err = read_all(fd, *bytes, &all);
 	if (err)
 		goto out;
 	if (fstat(fd, &st) == 0)
 		sign(&st, &after);
 	if (memcmp(&after, signature, sizeof(after)) != 0) {
-		free(*text);
 		err = -EAGAIN;
+		goto out;
 	}
+	*text = all;
+	all = NULL;
 out:
+	free(all);
 	close(fd);
 	return err;
 }

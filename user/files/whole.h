@@ -21,7 +21,7 @@ struct whole_signature {
  * whole_read - read a regular file while no one has it open for writing
  * @known: a state that needs no reading again; NULL: none
  * @signature: out, of the state that was read; also if it is the known one
- * @text: out, owned by the caller, NUL-terminated
+ * @text: out, owned by the caller, NUL-terminated; untouched on failure
  * A read lease says whether anyone has the file open for writing, and makes one who opens it now
  * wait until it is closed here (fcntl(2), F_SETLEASE). Where there are no leases - other file
  * systems, no CAP_LEASE for a file of another owner - the states before and after must be the same.
