@@ -308,7 +308,7 @@ static __always_inline bool is_new_flow(__u8 proto, __u32 tcp_flags)
 /**
  * flow4_begin - who may begin a flow, and with which backend; writes nothing about it
  * @flags: enum pick_flag << 8 | TCP flags
- * @flow: out
+ * @flow: out, but for .frontends_epoch
  * Return: enum sluice_drop.
  */
 __noinline int flow4_begin(const struct flow4_key *key, const struct frontend *frontend,
@@ -319,6 +319,7 @@ __noinline int flow4_begin(const struct flow4_key *key, const struct frontend *f
 
 	if (!key || !frontend || !flow)
 		return DROP_BAD_RING;
+	fresh.frontends_epoch = flow->frontends_epoch;
 	if (frontend->flags & FRONTEND_F_SOURCE_RANGES &&
 	    !source4_is_in_range(frontend->ranges_id, key->saddr))
 		return DROP_SOURCE_RANGE;
@@ -465,6 +466,7 @@ __noinline int flow6_begin(const struct flow6_key *key, const struct frontend *f
 
 	if (!key || !frontend || !flow)
 		return DROP_BAD_RING;
+	fresh.frontends_epoch = flow->frontends_epoch;
 	if (frontend->flags & FRONTEND_F_SOURCE_RANGES &&
 	    !source6_is_in_range(frontend->ranges_id, key->saddr))
 		return DROP_SOURCE_RANGE;

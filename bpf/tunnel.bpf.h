@@ -73,6 +73,41 @@ static __always_inline void tunnel_fill_udp(struct udphdr *udp, const struct nod
 	udp->check = 0; /* the packet inside has its own; RFC 6935 allows it for IPv6, too */
 }
 
+/* @bytes: of the packet with this header. */
+static __always_inline void tunnel_fill4(struct iphdr *ip, __be32 saddr, __be32 daddr, __u8 proto,
+					 __u8 tos, __u32 bytes)
+{
+	*(__u8 *)ip = 0x45;
+	ip->tos = tos;
+	ip->tot_len = bpf_htons(bytes);
+	ip->id = 0; /* never fragmented, RFC 6864 */
+	ip->frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
+	ip->ttl = TUNNEL_TTL;
+	ip->protocol = proto;
+	ip->saddr = saddr;
+	ip->daddr = daddr;
+	ip->check = checksum_finish((__u64)bpf_htons(0x4500 | tos) + ip->tot_len + ip->frag_off +
+				    bpf_htons(TUNNEL_TTL << 8 | proto) + saddr + daddr);
+}
+
+/* @bytes: of what follows this header. */
+static __always_inline void tunnel_fill6(struct ipv6hdr *ip, const __u8 saddr[16],
+					 const __u8 daddr[16], __u8 proto, __u8 tos, __u32 hash,
+					 __u32 bytes)
+{
+	*(__be32 *)ip = bpf_htonl(0x60000000 | (__u32)tos << 20 | (hash & 0xfffff));
+	ip->payload_len = bpf_htons(bytes);
+	ip->nexthdr = proto;
+	ip->hop_limit = TUNNEL_TTL;
+	__builtin_memcpy(&ip->saddr, saddr, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, daddr, sizeof(ip->daddr));
+}
+
+static __always_inline __u8 tunnel_proto(const struct inner *inner, bool gue)
+{
+	return gue ? IPPROTO_UDP : inner->v4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+}
+
 static __always_inline bool tunnel_put4(struct xdp_md *ctx, const struct node_config *config,
 					const struct hop *hop, __u32 hash, bool gue,
 					const struct inner *inner)
@@ -83,18 +118,8 @@ static __always_inline bool tunnel_put4(struct xdp_md *ctx, const struct node_co
 	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
 		return false;
 	__builtin_memcpy(&daddr, &hop->daddr[12], sizeof(daddr));
-	*(__u8 *)&outer->ip = 0x45;
-	outer->ip.tos = inner->tos;
-	outer->ip.tot_len = bpf_htons(hop->bytes);
-	outer->ip.id = 0; /* never fragmented, RFC 6864 */
-	outer->ip.frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
-	outer->ip.ttl = TUNNEL_TTL;
-	outer->ip.protocol = gue ? IPPROTO_UDP : inner->v4 ? IPPROTO_IPIP : IPPROTO_IPV6;
-	outer->ip.saddr = config->addr4;
-	outer->ip.daddr = daddr;
-	outer->ip.check = checksum_finish(
-		(__u64)bpf_htons(0x4500 | inner->tos) + outer->ip.tot_len + outer->ip.frag_off +
-		bpf_htons(TUNNEL_TTL << 8 | outer->ip.protocol) + outer->ip.saddr + daddr);
+	tunnel_fill4(&outer->ip, config->addr4, daddr, tunnel_proto(inner, gue), inner->tos,
+		     hop->bytes);
 	if (gue)
 		tunnel_fill_udp(&outer->udp, config, hash, inner->bytes);
 	return true;
@@ -108,12 +133,8 @@ static __always_inline bool tunnel_put6(struct xdp_md *ctx, const struct node_co
 
 	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
 		return false;
-	*(__be32 *)&outer->ip = bpf_htonl(0x60000000 | (__u32)inner->tos << 20 | (hash & 0xfffff));
-	outer->ip.payload_len = bpf_htons(hop->bytes - sizeof(outer->ip));
-	outer->ip.nexthdr = gue ? IPPROTO_UDP : inner->v4 ? IPPROTO_IPIP : IPPROTO_IPV6;
-	outer->ip.hop_limit = TUNNEL_TTL;
-	__builtin_memcpy(&outer->ip.saddr, config->addr6, sizeof(outer->ip.saddr));
-	__builtin_memcpy(&outer->ip.daddr, hop->daddr, sizeof(outer->ip.daddr));
+	tunnel_fill6(&outer->ip, config->addr6, hop->daddr, tunnel_proto(inner, gue), inner->tos,
+		     hash, hop->bytes - sizeof(outer->ip));
 	if (gue)
 		tunnel_fill_udp(&outer->udp, config, hash, inner->bytes);
 	return true;

@@ -11,12 +11,14 @@
  *   protect.bpf.h  who may come                 tunnel.bpf.h    encapsulation, and its end
  *   icmp_in.bpf.h  pings and errors             reset.bpf.h     flows whose backend has gone
  *   judge.bpf.h    what a packet comes to       todo.bpf.h      what is left to do then
+ *   short.bpf.h    what nearly every packet takes instead of all of it
  */
 #include "announce.bpf.h"
 #include "fragment.bpf.h"
 #include "icmp_in.bpf.h"
 #include "judge.bpf.h"
 #include "reset.bpf.h"
+#include "short.bpf.h"
 
 /* ---- IPv4 ------------------------------------------------------------------------------------- */
 
@@ -36,10 +38,10 @@ static __always_inline int send4(struct xdp_md *ctx, struct pkt *pkt, const stru
 	return XDP_PASS;
 }
 
-/* @flags: enum pick_flag. */
+/* @epoch: frontends_epoch(), from before the frontend was looked up; @flags: enum pick_flag. */
 static __always_inline int forward4(struct xdp_md *ctx, struct pkt *pkt, const struct iphdr *ip,
 				    const struct frontend *frontend,
-				    const struct node_config *config, __u32 flags)
+				    const struct node_config *config, __u32 epoch, __u32 flags)
 {
 	struct flow4_key key = {
 		.saddr = ip->saddr,
@@ -49,7 +51,7 @@ static __always_inline int forward4(struct xdp_md *ctx, struct pkt *pkt, const s
 		.proto = pkt->proto,
 	};
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	struct flow *flow = NULL, fresh = {};
+	struct flow *flow = NULL, fresh = { .frontends_epoch = epoch };
 	struct backend *backend = NULL;
 	__u32 backend_id = 0;
 	enum sluice_drop reason;
@@ -75,6 +77,7 @@ static __always_inline int forward4(struct xdp_md *ctx, struct pkt *pkt, const s
 			fresh = *flow;
 			flow4_write(&key, &fresh, now_ns);
 		}
+		flow->frontends_epoch = epoch;
 		way = backend_way(backend, config, NODE_F_SNAT4);
 	} else {
 		if (repicked && pkt->proto == IPPROTO_TCP)
@@ -135,9 +138,11 @@ __noinline int ingress4(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 	struct frontend *frontend;
 	enum parse_result result;
 	bool to_node;
+	__u32 epoch;
 
 	if (!ip || !config)
 		return pass_not_ours();
+	epoch = frontends_epoch(config);
 	key.addr = ip->daddr;
 	result = pkt_parse4(&pkt, ip, pkt.data_end - (void *)ip, &reason);
 	to_node = config->addr4 && ip->daddr == config->addr4;
@@ -169,7 +174,7 @@ __noinline int ingress4(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 		if (frontend && config->flags & NODE_F_DENYLIST4 && source4_is_denied(ip->saddr))
 			return drop_packet(ctx, DROP_DENIED);
 		if (frontend && frontend->kind == FRONTEND_L4)
-			return forward4(ctx, &pkt, ip, frontend, config, flags);
+			return forward4(ctx, &pkt, ip, frontend, config, epoch, flags);
 		if (frontend)
 			return pass_http(&pkt, frontend);
 		key.port = 0;
@@ -196,7 +201,7 @@ static __always_inline int send6(struct xdp_md *ctx, struct pkt *pkt, const stru
 
 static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const struct ipv6hdr *ip,
 				    const struct frontend *frontend,
-				    const struct node_config *config, __u32 flags)
+				    const struct node_config *config, __u32 epoch, __u32 flags)
 {
 	struct flow6_key key = {
 		.sport = pkt->sport,
@@ -205,8 +210,7 @@ static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const s
 	};
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
 	struct backend *backend = NULL;
-	struct flow fresh = {};
-	struct flow *flow = NULL;
+	struct flow *flow = NULL, fresh = { .frontends_epoch = epoch };
 	__u32 backend_id = 0;
 	enum sluice_drop reason;
 	bool repicked = false;
@@ -231,6 +235,7 @@ static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const s
 			fresh = *flow;
 			flow6_write(&key, &fresh, now_ns);
 		}
+		flow->frontends_epoch = epoch;
 		way = backend_way(backend, config, NODE_F_SNAT6);
 	} else {
 		if (repicked && pkt->proto == IPPROTO_TCP)
@@ -289,9 +294,11 @@ __noinline int ingress6(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 	struct frontend *frontend;
 	enum parse_result result;
 	bool to_node;
+	__u32 epoch;
 
 	if (!ip || !config)
 		return pass_not_ours();
+	epoch = frontends_epoch(config);
 	__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
 	result = pkt_parse6(&pkt, ip, pkt.data_end - (void *)ip, &reason);
 	to_node = config->flags & NODE_F_SNAT6 && addr_equal(key.addr, config->addr6);
@@ -321,7 +328,7 @@ __noinline int ingress6(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 		if (frontend && config->flags & NODE_F_DENYLIST6 && source6_is_denied(&ip->saddr))
 			return drop_packet(ctx, DROP_DENIED);
 		if (frontend && frontend->kind == FRONTEND_L4)
-			return forward6(ctx, &pkt, ip, frontend, config, flags);
+			return forward6(ctx, &pkt, ip, frontend, config, epoch, flags);
 		if (frontend)
 			return pass_http(&pkt, frontend);
 		key.port = 0;
@@ -348,8 +355,15 @@ static __always_inline int ingress(struct xdp_md *ctx, __u32 flags)
 			return pass_not_ours();
 		address[2] = bpf_htonl(0xffff);
 		address[3] = ip->daddr;
-		return filter_has(address) ? ingress4(ctx, pkt.l3_off_bytes, flags)
-					   : pass_not_ours();
+		if (!filter_has(address))
+			return pass_not_ours();
+		if (!flags && likely(pkt.l3_off_bytes == sizeof(struct ethhdr))) {
+			int verdict = short4(ctx);
+
+			if (likely(verdict != LONG_WAY))
+				return verdict;
+		}
+		return ingress4(ctx, pkt.l3_off_bytes, flags);
 	}
 	if (type == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
@@ -370,9 +384,15 @@ static __always_inline int ingress(struct xdp_md *ctx, __u32 flags)
 		}
 		if (!filter_has((const __u32 *)&ip->daddr))
 			return pass_not_ours();
+		if (!flags && likely(pkt.l3_off_bytes == sizeof(struct ethhdr))) {
+			int verdict = short6(ctx);
+
+			if (likely(verdict != LONG_WAY))
+				return verdict;
+		}
 		return ingress6(ctx, pkt.l3_off_bytes, flags);
 	}
-	if (type == bpf_htons(ETH_P_ARP))
+	if (type == bpf_htons(ETH_P_ARP) && announce_is_on())
 		return announce_arp(ctx, pkt.l3_off_bytes);
 	return XDP_PASS;
 }

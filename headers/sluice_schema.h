@@ -327,7 +327,9 @@ struct flow {
 	__u32 frontend_id;
 	__u8 state; /* enum sluice_flow_state */
 	__u8 pad;
-	__be16 source_port; /* towards the backend; 0: the client's own */
+	__be16 source_port;    /* towards the backend; 0: the client's own */
+	__u32 frontends_epoch; /* of node_config, when the frontend was last looked up */
+	__u32 pad2;
 };
 
 /*
@@ -403,7 +405,10 @@ struct node_config {
 	__u16 pad;
 	__u32 new_flows_max; /* entries a CPU makes a second; above it flows go by hash; 0: no limit */
 	__u32 announce;      /* 1: --announce l2; the map announced says for which addresses */
-	__u32 reserved[6];
+	/* Raised after a frontend has changed or gone: until then a flow's frontend need not be looked up
+	 * again. */
+	__u32 frontends_epoch;
+	__u32 reserved[5];
 };
 
 /*
@@ -741,7 +746,7 @@ SLUICE_ASSERT(sizeof(struct upstream) == 24, "upstream");
 SLUICE_ASSERT(sizeof(struct backend) == 64, "backend");
 SLUICE_ASSERT(sizeof(struct flow4_key) == 16, "flow4_key");
 SLUICE_ASSERT(sizeof(struct flow6_key) == 40, "flow6_key");
-SLUICE_ASSERT(sizeof(struct flow) == 24, "flow");
+SLUICE_ASSERT(sizeof(struct flow) == 32, "flow");
 SLUICE_ASSERT(sizeof(struct nat4) == 24, "nat4");
 SLUICE_ASSERT(sizeof(struct nat6) == 48, "nat6");
 SLUICE_ASSERT(sizeof(struct fragment4_key) == 12, "fragment4_key");

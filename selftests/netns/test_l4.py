@@ -226,6 +226,24 @@ class L4Changes(SceneTest):
             return self.cluster.tcp(address, port, timeout=0.3)
         return None
 
+    def test_an_open_flow_ends_with_its_frontend(self):
+        """Address and pods are still those of other frontends."""
+        other = balancer("other", EXTERNAL_IP, [("more", 7001, "TCP")])
+        self.cluster.save("service.json",
+                          [balancer("echo", VIP, externalIPs=[EXTERNAL_IP]), other])
+        with self.cluster.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+
+            def answers():
+                with contextlib.suppress(OSError):
+                    return self.cluster.udp(EXTERNAL_IP, timeout=0.3, sock=sock)
+                return None
+
+            for _ in range(3):
+                wait_until(answers, "the second address answers")
+            self.cluster.save("service.json", [balancer("echo", VIP), other])
+            wait_until(lambda: not answers(), "the flow ends")
+            self.assertRegex(self.cluster.udp(VIP), "^pod-[abc]")
+
     def test_a_port_is_added_and_removed(self):
         self.cluster.save("service.json", balancer("echo", VIP, PORTS + [("more", 7001, "TCP")]))
         self.cluster.save("slice.json", endpoint_slice(

@@ -76,6 +76,14 @@ static uint32_t client_sends(int v6, uint16_t sport, uint8_t tcp_flags)
 	return run(&packet);
 }
 
+/* Packets enough that the flow has an entry which needs no second look. */
+static void settle(int v6, uint16_t sport)
+{
+	client_sends(v6, sport, PACKET_SYN);
+	client_sends(v6, sport, PACKET_ACK);
+	assert_int_equal(client_sends(v6, sport, PACKET_ACK), XDP_PASS);
+}
+
 /* ---- who may come ------------------------------------------------------------------------------- */
 
 static void denylist_put(int v6, const char *network, uint32_t bits, bool in)
@@ -105,12 +113,37 @@ static void protect__a_denied_source_is_dropped_also_in_a_flow_that_is_known(voi
 		uint32_t bits = v6 ? 48 : 24;
 
 		begin(v6, (struct frontend){});
-		assert_int_equal(client_sends(v6, PORT_CLIENT, PACKET_SYN), XDP_PASS);
+		settle(v6, PORT_CLIENT);
 		denylist_put(v6, network, bits, true);
 		assert_int_equal(client_sends(v6, PORT_CLIENT, PACKET_ACK), XDP_DROP);
 		assert_int_equal(fixture_drop(&opened, DROP_DENIED), 1);
 		denylist_put(v6, network, bits, false);
 		assert_int_equal(client_sends(v6, PORT_CLIENT, PACKET_ACK), XDP_PASS);
+	}
+}
+
+/* The epoch is what tells a flow that is known that its frontend is no more what it was. */
+static void flow__a_known_one_sees_that_its_frontend_has_changed(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct node_config config = { .frontends_epoch = 0 };
+		uint32_t base = v6 ? UPSTREAM_V6 : 0, key = 0;
+		struct frontend other = { .frontend_id = 9 + base,
+					  .upstream_id = UPSTREAM_EMPTY + base,
+					  .kind = FRONTEND_L4 };
+
+		begin(v6, (struct frontend){});
+		settle(v6, PORT_CLIENT);
+		fixture_frontend_set(&opened, v6, PORT_L4, other);
+		assert_int_equal(client_sends(v6, PORT_CLIENT, PACKET_ACK), XDP_PASS);
+		assert_int_equal(fixture_drops(&opened), 0);
+		config.frontends_epoch = 1;
+		map_set("node_config", &key, &config);
+		client_sends(v6, PORT_CLIENT, PACKET_ACK);
+		assert_int_equal(fixture_drop(&opened, DROP_BACKEND_GONE), 1);
+		begin(v6, (struct frontend){});
+		settle(v6, PORT_CLIENT);
 	}
 }
 
@@ -412,6 +445,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(protect__a_denied_source_is_dropped_also_in_a_flow_that_is_known),
+		cmocka_unit_test(flow__a_known_one_sees_that_its_frontend_has_changed),
 		cmocka_unit_test(protect__only_sources_in_the_ranges_begin_a_flow),
 		cmocka_unit_test(protect__a_source_begins_no_more_flows_than_its_rate),
 		cmocka_unit_test(flow__above_the_limit_packets_go_by_hash_and_are_counted),

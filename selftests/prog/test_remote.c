@@ -201,14 +201,30 @@ static void begin(int v6, uint8_t flags, const char *node)
 	pod_set(v6, flags, node);
 }
 
+/* TCP flags of packets of which the last one finds an entry that needs no second look. */
+static const uint8_t settling[] = { PACKET_SYN, PACKET_ACK, PACKET_ACK };
+
+static void settle(int v6)
+{
+	for (size_t i = 0; i < sizeof(settling); i++) {
+		struct packet_spec spec = from_client(v6, IPPROTO_TCP);
+		struct packet packet;
+
+		spec.tcp_flags = settling[i];
+		packet_build(&spec, &packet);
+		assert_int_equal(run(&packet), XDP_REDIRECT);
+	}
+}
+
 /* ---- source NAT ------------------------------------------------------------------------------- */
 
-static uint16_t snat_there(int v6, uint8_t proto)
+static uint16_t snat_there(int v6, uint8_t proto, uint8_t tcp_flags)
 {
 	struct packet_spec spec = from_client(v6, proto);
 	struct packet packet, wanted;
 	uint16_t port;
 
+	spec.tcp_flags = tcp_flags;
 	packet_build(&spec, &packet);
 	assert_int_equal(run(&packet), XDP_REDIRECT);
 	port = read16(packet.bytes + packet.l4_off);
@@ -257,8 +273,10 @@ static void snat__a_packet_and_its_reply_get_other_ends(void **state)
 			uint16_t port;
 
 			begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
-			port = snat_there(v6, protos[i]);
-			assert_int_equal(snat_there(v6, protos[i]), port);
+			port = snat_there(v6, protos[i], PACKET_SYN);
+			for (size_t j = 0; j < sizeof(settling); j++)
+				assert_int_equal(snat_there(v6, protos[i], settling[j]), port);
+			assert_int_equal(fixture_stat(&opened, STAT_PACKETS_SNAT), 4);
 			snat_back(v6, protos[i], port);
 			assert_int_equal(fixture_drops(&opened), 0);
 		}
@@ -296,7 +314,7 @@ static void snat__tc_ingress_undoes_what_xdp_does_not_see(void **state)
 		struct packet packet, wanted;
 
 		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
-		spec.dport = snat_there(v6, IPPROTO_TCP);
+		spec.dport = snat_there(v6, IPPROTO_TCP, PACKET_SYN);
 		packet_build(&spec, &packet);
 		assert_int_equal(
 			fixture_run(bpf_program__fd(opened.skel->progs.tc_ingress), &packet),
@@ -411,6 +429,23 @@ static void assert_outer(const struct packet *packet, const struct tunnel_row *r
 	assert_int_equal(read16(udp + 6), 0);
 }
 
+/* One packet of the client into the tunnel. */
+static void dsr_there(const struct tunnel_row *row, uint8_t tcp_flags, struct packet *packet)
+{
+	struct packet_spec spec = from_client(row->v6, IPPROTO_TCP);
+	struct packet wanted;
+
+	spec.tcp_flags = tcp_flags;
+	packet_build(&spec, packet);
+	assert_int_equal(run(packet), XDP_REDIRECT);
+	spec.ttl = 63;
+	packet_build(&spec, &wanted);
+	assert_int_equal(packet->length, wanted.length + row->more_bytes);
+	assert_memory_equal(packet->bytes + 14 + row->more_bytes, wanted.bytes + 14,
+			    wanted.length - 14);
+	assert_outer(packet, row);
+}
+
 static void dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node(void **state)
 {
 	(void)state;
@@ -421,14 +456,11 @@ static void dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node(void **stat
 
 		print_message("%s\n", row->name);
 		begin(row->v6, row->flags, ROLE(row->outer_v6, REMOTE_NODE_IP));
-		packet_build(&spec, &packet);
-		assert_int_equal(run(&packet), XDP_REDIRECT);
+		for (size_t j = 0; j < sizeof(settling); j++)
+			dsr_there(row, settling[j], &packet);
+		assert_int_equal(fixture_stat(&opened, STAT_PACKETS_DSR), sizeof(settling));
 		spec.ttl = 63;
-		packet_build(&spec, &wanted);
-		assert_int_equal(packet.length, wanted.length + row->more_bytes);
-		assert_memory_equal(packet.bytes + 14 + row->more_bytes, wanted.bytes + 14,
-				    wanted.length - 14);
-		assert_outer(&packet, row);
+		spec.tcp_flags = PACKET_ACK;
 
 		/* The same programs as those of the other node. */
 		fixture_reset(&opened);
@@ -459,7 +491,9 @@ static void icmp__a_packet_whose_hops_run_out_is_answered(void **state)
 			size_t head = v6 ? 48 : 28;
 
 			begin(v6, dsr ? BACKEND_F_DSR : 0, ROLE(v6, REMOTE_NODE_IP));
+			settle(v6);
 			spec.ttl = 1;
+			spec.tcp_flags = PACKET_ACK;
 			packet_build(&spec, &packet);
 			sent = packet;
 			assert_int_equal(run(&packet), XDP_TX);
@@ -482,6 +516,8 @@ static void icmp__a_packet_that_does_not_fit_a_tunnel_is_answered_with_what_fits
 		const uint8_t *ip = packet.bytes + 14;
 
 		begin(v6, BACKEND_F_DSR, ROLE(v6, REMOTE_NODE_IP));
+		settle(v6);
+		spec.tcp_flags = PACKET_ACK;
 		spec.frag = v6 ? 0 : 0x4000;
 		spec.payload_bytes = v6 ? 1440 : 1460;
 		packet_build(&spec, &packet);
@@ -604,7 +640,7 @@ static void icmp__with_source_nat_errors_are_translated_both_ways(void **state)
 		uint16_t port;
 
 		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
-		port = snat_there(v6, IPPROTO_TCP);
+		port = snat_there(v6, IPPROTO_TCP, PACKET_SYN);
 
 		spec = tcp_spec(ROLE(v6, FRONTEND_IP), PORT_L4, ROLE(v6, CLIENT_IP), PORT_CLIENT);
 		packet = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, FRONTEND_IP), &spec);

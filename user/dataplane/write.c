@@ -240,6 +240,14 @@ static int frontend_key(struct dataplane *dp, const struct table_frontend *front
 	return dp->maps[MAP_FRONTENDS6];
 }
 
+/* Flows have to look their frontend up again. */
+static void frontends_epoch_raise(struct dataplane *dp)
+{
+	struct node_config *config = mapped_array_at(&dp->node_config, 0);
+
+	store(config->frontends_epoch, config->frontends_epoch + 1);
+}
+
 int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 {
 	struct frontend value = {
@@ -273,6 +281,8 @@ int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 			addresses_remove(&dp->addresses, &dp->filter, &frontend->addr);
 		return err;
 	}
+	if (!is_new && memcmp(&old, &value, sizeof(value)) != 0)
+		frontends_epoch_raise(dp);
 	return ranges_trim(&dp->ranges, dp->maps, frontend->id, frontend->ranges,
 			   frontend->ranges_count);
 }
@@ -287,6 +297,7 @@ int frontend_remove(struct dataplane *dp, const struct table_frontend *frontend)
 		return -errno;
 	if (bpf_map_delete_elem(fd, &key))
 		return errno == ENOENT ? 0 : -errno;
+	frontends_epoch_raise(dp);
 	addresses_remove(&dp->addresses, &dp->filter, &frontend->addr);
 	return ranges_trim(&dp->ranges, dp->maps, old.frontend_id, NULL, 0);
 }
