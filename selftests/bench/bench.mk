@@ -31,8 +31,11 @@ $(B)/bench/packet_cost: selftests/bench/packet_cost.c selftests/prog/fixture.c s
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lbpf -lelf -lz
 
+# What a script runs, and no bench by itself.
+bench_tools := $(B)/bench/tunnel_load
+
 bench: deps ## what it costs: medians, in build/bench/ too (root; an idle machine)
-	$Q $(MAKE) --no-print-directory all $(bench_bins)
+	$Q $(MAKE) --no-print-directory all $(bench_bins) $(bench_tools)
 	$Q selftests/bench/run.sh $(bench_bins) $(bench_scripts)
 
 -include $(wildcard $(B)/bench/*.d)

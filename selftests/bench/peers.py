@@ -15,10 +15,12 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-from cluster import HTTP_PORT, NODE_IP, Cluster, app, ingress, path, rule  # noqa: E402
+from cluster import (HTTP_PORT, NODE_IP, Cluster, app, endpoint_slice, ingress,  # noqa: E402
+                     path, rule, service)
 from netns import run, wait_until  # noqa: E402
 
 HOST = "bench.test"
+TUNNEL_PORT = 9300  # where a bench may start a backend of tunnels, in one pod
 PROXY_CPU, LOAD_CPU = os.environ.get("PROXY_CPU", "1"), os.environ.get("LOAD_CPU", "0")
 PORTS = {"sluice": (80, 443), "nginx": (8001, 8441), "haproxy": (8002, 8442)}
 NOISY_SPREAD = 0.25  # of the rounds of one candidate: above, a difference of 10 % says nothing
@@ -53,17 +55,16 @@ http {{
         ssl_protocols TLSv1.2 TLSv1.3;
         ssl_session_cache shared:s:10m;
         http2_max_requests 100000000;
-        location / {{
-            proxy_pass http://pods;
-            proxy_http_version 1.1;
-            proxy_set_header Connection $connection_upgrade;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Real-IP $remote_addr;
-            proxy_set_header X-Request-ID $request_id;
-        }}
+        proxy_http_version 1.1;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Host $http_host;
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Request-ID $request_id;
+        location / {{ proxy_pass http://pods; }}
+        location /tunnel/ {{ proxy_pass http://{tunnel}; }}
     }}
 }}
 """
@@ -87,10 +88,13 @@ frontend in
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Real-IP %[src]
     http-request set-header X-Request-ID %[uuid]
+    use_backend tunnel if {{ path_beg /tunnel/ }}
     default_backend pods
 backend pods
     balance roundrobin
 {servers}
+backend tunnel
+    server t {tunnel}
 """
 
 
@@ -126,10 +130,12 @@ class Candidates:
         if "sluice" in self.names:
             cluster.save("bench.json", [
                 self._secret(),
-                ingress("bench", rule(HOST, path("/", "web")),
+                ingress("bench", rule(HOST, path("/", "web"), path("/tunnel", "tunnel")),
                         tls=[{"hosts": [HOST], "secretName": "bench"}],
                         annotations={"sluice.dev/ssl-redirect": "false"}),
-                *app("web", *cluster.pods.values())])
+                *app("web", *cluster.pods.values()),
+                service("tunnel"), endpoint_slice("tunnel", [self.tunnel_pod().ip],
+                                                  [(None, TUNNEL_PORT, "TCP")])])
             cluster.start("--proxy-workers", "1", *sluice_flags)
             self.pids["sluice"] = cluster.workers()
         for name in self.names:
@@ -138,6 +144,9 @@ class Candidates:
         for pod in cluster.pods.values():
             for pid in pod.host.pids():
                 run(["taskset", "-a", "-p", "-c", LOAD_CPU, pid])
+
+    def tunnel_pod(self):
+        return self.cluster.pods["pod-a"]
 
     def _certificate(self):
         folder = self.cluster.folder
@@ -158,7 +167,8 @@ class Candidates:
         cluster = self.cluster
         plain, tls = PORTS[name]
         conf = cluster.folder / f"peer-{name}.conf"
-        conf.write_text(text.format(folder=cluster.folder, plain=plain, tls=tls, servers=servers))
+        conf.write_text(text.format(folder=cluster.folder, plain=plain, tls=tls, servers=servers,
+                                    tunnel=f"{self.tunnel_pod().ip}:{TUNNEL_PORT}"))
         before = set(cluster.node.pids())
         process = cluster.node.start(name, [*argv, conf])
 
