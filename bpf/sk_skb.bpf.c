@@ -9,7 +9,9 @@
 #include "maps.bpf.h"
 #include "splice_head.bpf.h"
 
-#define STRETCH_GAP_NS 20000000ull /* quiet this long: what was a stretch of bulk is over */
+/* A tunnel's bytes are bulk once they outrun 1 byte in 32 ns (31 MB/s) by .length_max. Messages to
+ * and fro stay below, however fast; a stream that fills a link does not. */
+#define BULK_NS_SHIFT 5
 
 /* What the verdict is made from. */
 struct verdict {
@@ -125,16 +127,15 @@ static __always_inline __u32 judge_response(struct __sk_buff *skb, struct verdic
 	return reason;
 }
 
-/* A long stretch without a gap is bulk. Return: 0; SPLICE_WHY_BULK. */
-static __always_inline __u32 judge_stretch(struct verdict *v, __u64 before_ns, __u64 now_ns)
+/* A bucket that leaks. Return: 0; SPLICE_WHY_BULK. */
+static __always_inline __u32 judge_rate(struct verdict *v, __u64 before_ns, __u64 now_ns)
 {
 	struct splice_slot *slot = v->slot;
+	__u64 leaked = (now_ns - before_ns) >> BULK_NS_SHIFT;
 
 	if (!slot->length_max)
 		return 0;
-	if (now_ns - before_ns > STRETCH_GAP_NS)
-		slot->left = 0;
-	slot->left += v->bytes;
+	slot->left = (slot->left > leaked ? slot->left - leaked : 0) + v->bytes;
 	return slot->left > slot->length_max ? SPLICE_WHY_BULK : 0;
 }
 
@@ -173,6 +174,7 @@ static __always_inline int redirect(struct __sk_buff *skb, void *map, struct ver
 
 static __always_inline int respond(struct __sk_buff *skb, struct verdict *v)
 {
+	bool begins = (__u32)(v->slot->state >> 32) != v->arm;
 	__u32 reason = judge_response(skb, v);
 	int verdict;
 
@@ -194,7 +196,7 @@ static __always_inline int respond(struct __sk_buff *skb, struct verdict *v)
 		set_state(v, SPLICE_STAGE_BEGUN, 0);
 		return verdict;
 	}
-	v->slot->done_ns = bpf_ktime_get_ns();
+	v->slot->done_ns = begins ? v->slot->head_ns : bpf_ktime_get_ns();
 	set_state(v, SPLICE_STAGE_DONE, 0);
 	if (v->slot->wake)
 		tell(v->slot, v->slot_number);
@@ -204,7 +206,7 @@ static __always_inline int respond(struct __sk_buff *skb, struct verdict *v)
 static __always_inline int tunnel(struct __sk_buff *skb, struct verdict *v, __u64 before_ns,
 				  __u64 now_ns)
 {
-	__u32 reason = judge_stretch(v, before_ns, now_ns);
+	__u32 reason = judge_rate(v, before_ns, now_ns);
 
 	if (!reason)
 		reason = judge_peer(&socks, v);

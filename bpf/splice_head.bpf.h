@@ -6,7 +6,8 @@
  * order, Server, and a "Connection: keep-alive" that is true. A fuzzer holds it to that, in user
  * space: nothing here calls the kernel. All else is refused: it goes up, where it is judged in full.
  *
- * A step is one call of bpf_loop(): up to eight bytes of a value, or up to sixteen of a name.
+ * A step is one call of bpf_loop(): up to 32 bytes of a name or of a value, eight at a time, since
+ * this is paid for each response. Names are of letters, digits and '-', as all known ones are.
  */
 #ifndef SLUICE_SPLICE_HEAD_BPF_H
 #define SLUICE_SPLICE_HEAD_BPF_H
@@ -19,8 +20,8 @@
 #include "sluice_schema.h"
 
 #define HEAD_MASK       (SLUICE_SPLICE_HEAD_MAX - 1)
-#define HEAD_STEPS_MAX  1024u
-#define HEAD_NAME_STEP  16
+#define HEAD_STEPS_MAX  256u /* two for each field, and one for each 32 bytes */
+#define HEAD_STEP_WORDS 4
 #define HEAD_STATUS_END 12  /* of "HTTP/1.1 200" */
 #define HEAD_DIGITS_MAX 18u /* of a length: no overflow of 63 bits */
 
@@ -29,9 +30,7 @@ enum head_phase { HEAD_NAME, HEAD_VALUE, HEAD_WHOLE, HEAD_REFUSED };
 enum head_field { HEAD_FIELD_OTHER, HEAD_FIELD_LENGTH, HEAD_FIELD_CONNECTION, HEAD_FIELD_DATE };
 
 struct head_scan {
-	__u8 *data;  /* SLUICE_SPLICE_HEAD_MAX + 64 bytes, of which .bytes are of the message */
-	__u64 front; /* first eight bytes of a name, and the last eight, in small letters */
-	__u64 tail;
+	__u8 *data; /* SLUICE_SPLICE_HEAD_MAX + 64 bytes, of which .bytes are of the message */
 	__u64 length_bytes;
 	__u32 bytes;
 	__u32 at;
@@ -46,29 +45,14 @@ struct head_scan {
 	bool date_said;
 };
 
-/* Small letter of a token character (RFC 9110 5.6.2), 0 for any other. */
-static const __u8 head_token[256] = {
-	['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
-	['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`',   ['|'] = '|',
-	['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',   ['5'] = '5',
-	['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',   ['C'] = 'c',
-	['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',   ['J'] = 'j',
-	['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',   ['Q'] = 'q',
-	['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',   ['X'] = 'x',
-	['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',   ['e'] = 'e',
-	['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',   ['l'] = 'l',
-	['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',   ['s'] = 's',
-	['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
-};
-
-/* clang-format off: letters in their order */
+/* clang-format off: letters in their order; the first is the lowest byte, as it is loaded */
 #define HEAD_PACK(a, b, c, d, e, f, g, h)                                            \
-	((__u64)(a) << 56 | (__u64)(b) << 48 | (__u64)(c) << 40 | (__u64)(d) << 32 | \
-	 (__u64)(e) << 24 | (__u64)(f) << 16 | (__u64)(g) << 8 | (__u64)(h))
-#define NAME_DATE        HEAD_PACK(0, 0, 0, 0, 'd', 'a', 't', 'e')
-#define NAME_TE          HEAD_PACK(0, 0, 0, 0, 0, 0, 't', 'e')
-#define NAME_UPGRADE     HEAD_PACK(0, 'u', 'p', 'g', 'r', 'a', 'd', 'e')
-#define NAME_TRAILER     HEAD_PACK(0, 't', 'r', 'a', 'i', 'l', 'e', 'r')
+	((__u64)(h) << 56 | (__u64)(g) << 48 | (__u64)(f) << 40 | (__u64)(e) << 32 | \
+	 (__u64)(d) << 24 | (__u64)(c) << 16 | (__u64)(b) << 8 | (__u64)(a))
+#define NAME_DATE        HEAD_PACK('d', 'a', 't', 'e', 0, 0, 0, 0)
+#define NAME_TE          HEAD_PACK('t', 'e', 0, 0, 0, 0, 0, 0)
+#define NAME_UPGRADE     HEAD_PACK('u', 'p', 'g', 'r', 'a', 'd', 'e', 0)
+#define NAME_TRAILER     HEAD_PACK('t', 'r', 'a', 'i', 'l', 'e', 'r', 0)
 #define FRONT_CONTENT    HEAD_PACK('c', 'o', 'n', 't', 'e', 'n', 't', '-')
 #define TAIL_LENGTH      HEAD_PACK('t', '-', 'l', 'e', 'n', 'g', 't', 'h')
 #define FRONT_CONNECTION HEAD_PACK('c', 'o', 'n', 'n', 'e', 'c', 't', 'i')
@@ -90,31 +74,65 @@ static inline __u32 head_refuse(struct head_scan *scan, __u32 reason)
 	return 1;
 }
 
-/* What the name in .front and .tail means. Return: false: a field that must not be passed on. */
+/* Eight bytes from @at on, in the order of memory; there is room to read behind the message. */
+static inline __u64 head_word(const struct head_scan *scan, __u32 at)
+{
+	__u64 word;
+
+	__builtin_memcpy(&word, &scan->data[at & HEAD_MASK], sizeof(word));
+	return word;
+}
+
+/* Which byte of a word has its mark (0x80), the first of them. */
+static inline __u32 head_first_mark(__u64 marks)
+{
+	return ((marks & -marks) >> 7) * 0x0001020304050607ULL >> 56;
+}
+
+#define HEAD_EACH(byte) ((byte)*0x0101010101010101ULL)
+#define HEAD_MARKS      HEAD_EACH(0x80)
+
+/* Marks the bytes of a word that are in no name: neither letter, digit nor '-'. Exact: no sum below
+ * carries into the next byte. */
+static inline __u64 head_no_name(__u64 word)
+{
+	__u64 low = word & ~HEAD_MARKS, small = low | HEAD_EACH(0x20);
+	__u64 letter = (small + HEAD_EACH(0x80 - 'a')) & ~(small + HEAD_EACH(0x7f - 'z'));
+	__u64 digit = (low + HEAD_EACH(0x80 - '0')) & ~(low + HEAD_EACH(0x7f - '9'));
+	__u64 dash = ~((low ^ HEAD_EACH('-')) + HEAD_EACH(0x7f));
+
+	return (~(letter | digit | dash) | word) & HEAD_MARKS;
+}
+
+/* What a name of @bytes at .name_at means. Return: false: a field that must not be passed on. */
 static inline bool head_name_known(struct head_scan *scan, __u32 bytes)
 {
+	__u64 front = head_word(scan, scan->name_at) | HEAD_EACH(0x20);
+	__u64 tail = head_word(scan, scan->name_at + bytes - 8) | HEAD_EACH(0x20);
+
 	scan->field = HEAD_FIELD_OTHER;
 	switch (bytes) {
 	case 2:
-		return scan->tail != NAME_TE;
+		return (front & 0xffff) != NAME_TE;
 	case 4:
-		if (scan->tail == NAME_DATE)
+		if ((front & 0xffffffff) == NAME_DATE)
 			scan->field = HEAD_FIELD_DATE;
 		return true;
 	case 7:
-		return scan->tail != NAME_UPGRADE && scan->tail != NAME_TRAILER;
+		front &= ~0ULL >> 8;
+		return front != NAME_UPGRADE && front != NAME_TRAILER;
 	case 10:
-		if (scan->front == FRONT_CONNECTION && scan->tail == TAIL_CONNECTION)
+		if (front == FRONT_CONNECTION && tail == TAIL_CONNECTION)
 			scan->field = HEAD_FIELD_CONNECTION;
-		return scan->tail != TAIL_KEEP_ALIVE;
+		return tail != TAIL_KEEP_ALIVE;
 	case 14:
-		if (scan->front == FRONT_CONTENT && scan->tail == TAIL_LENGTH)
+		if (front == FRONT_CONTENT && tail == TAIL_LENGTH)
 			scan->field = HEAD_FIELD_LENGTH;
-		return scan->tail != TAIL_SETTINGS;
+		return tail != TAIL_SETTINGS;
 	case 16: /* Proxy-Connection */
-		return scan->tail != TAIL_CONNECTION;
+		return tail != TAIL_CONNECTION;
 	case 17: /* Transfer-Encoding */
-		return scan->tail != TAIL_ENCODING;
+		return tail != TAIL_ENCODING;
 	default:
 		return true;
 	}
@@ -123,31 +141,30 @@ static inline bool head_name_known(struct head_scan *scan, __u32 bytes)
 static inline __u32 head_step_name(struct head_scan *scan)
 {
 	__u32 at = scan->at;
+	__u64 marks = 0;
+	__u32 bytes;
 
-	for (int i = 0; i < HEAD_NAME_STEP; i++) {
-		__u8 byte = head_byte(scan, at);
-		__u32 bytes = at - scan->name_at;
-		__u8 small = head_token[byte];
-
-		if (at >= scan->bytes)
-			return head_refuse(scan, SPLICE_WHY_HEAD);
-		if (byte == ':' && bytes) {
-			if (!head_name_known(scan, bytes))
-				return head_refuse(scan, bytes == 17 ? SPLICE_WHY_FRAMING
-								     : SPLICE_WHY_FIELD);
-			scan->at = at + 1;
-			scan->value_at = at + 1;
-			scan->phase = HEAD_VALUE;
-			return 0;
-		}
-		if (!small)
-			return head_refuse(scan, SPLICE_WHY_HEAD);
-		scan->tail = scan->tail << 8 | small;
-		if (bytes == 7)
-			scan->front = scan->tail;
-		at++;
+	for (int i = 0; i < HEAD_STEP_WORDS; i++) {
+		marks = head_no_name(head_word(scan, at));
+		if (marks)
+			break;
+		at += 8;
 	}
+	if (marks)
+		at += head_first_mark(marks);
+	if (at >= scan->bytes)
+		return head_refuse(scan, SPLICE_WHY_HEAD);
 	scan->at = at;
+	if (!marks)
+		return 0;
+	bytes = at - scan->name_at;
+	if (head_byte(scan, at) != ':' || !bytes)
+		return head_refuse(scan, SPLICE_WHY_HEAD);
+	if (!head_name_known(scan, bytes))
+		return head_refuse(scan, bytes == 17 ? SPLICE_WHY_FRAMING : SPLICE_WHY_FIELD);
+	scan->at = at + 1;
+	scan->value_at = at + 1;
+	scan->phase = HEAD_VALUE;
 	return 0;
 }
 
@@ -173,12 +190,12 @@ static inline bool head_read_length(struct head_scan *scan, __u32 at, __u32 end)
 
 static inline bool head_is_keep_alive(struct head_scan *scan, __u32 at, __u32 end)
 {
-	__u64 tail = 0;
+	__u64 tail;
 
 	if (end - at != 10)
 		return false;
-	for (__u32 i = 2; i < 10; i++)
-		tail = tail << 8 | (head_byte(scan, at + i) | 0x20);
+	tail = head_word(scan, at + 2) | HEAD_EACH(0x20);
+	/* '-' is 0x0d with a bit less: a control character was refused before. */
 	return (head_byte(scan, at) | 0x20) == 'k' && (head_byte(scan, at + 1) | 0x20) == 'e' &&
 	       tail == TAIL_KEEP_ALIVE && head_byte(scan, at + 4) == '-';
 }
@@ -220,8 +237,6 @@ static inline __u32 head_begin_line(struct head_scan *scan, __u32 at)
 		return head_refuse(scan, SPLICE_WHY_HEAD);
 	scan->at = at;
 	scan->name_at = at;
-	scan->tail = 0;
-	scan->front = 0;
 	scan->phase = HEAD_NAME;
 	return 0;
 }
@@ -229,41 +244,30 @@ static inline __u32 head_begin_line(struct head_scan *scan, __u32 at)
 /* Marks in a word the bytes below 0x20 and 0x7f; the lowest mark is exact, those above may not be. */
 static inline __u64 head_controls(__u64 word)
 {
-	__u64 delete = word ^ 0x7f7f7f7f7f7f7f7fULL;
-	__u64 low = (word - 0x2020202020202020ULL) & ~word;
+	__u64 delete = word ^ HEAD_EACH(0x7f);
+	__u64 low = (word - HEAD_EACH(0x20)) & ~word;
 
-	return (low | ((delete - 0x0101010101010101ULL) & ~delete)) & 0x8080808080808080ULL;
-}
-
-static inline __u32 head_lowest_byte(__u64 marks)
-{
-	__u32 index = 0;
-
-	if (!(marks & 0xffffffff)) {
-		index += 4;
-		marks >>= 32;
-	}
-	if (!(marks & 0xffff)) {
-		index += 2;
-		marks >>= 16;
-	}
-	return index + !(marks & 0xff);
+	return (low | ((delete - HEAD_EACH(1)) & ~delete)) & HEAD_MARKS;
 }
 
 static inline __u32 head_step_value(struct head_scan *scan)
 {
-	__u64 word, marks;
 	__u32 at = scan->at;
+	__u64 marks = 0;
 
+	for (int i = 0; i < HEAD_STEP_WORDS; i++) {
+		marks = head_controls(head_word(scan, at));
+		if (marks)
+			break;
+		at += 8;
+	}
+	if (marks)
+		at += head_first_mark(marks);
 	if (at >= scan->bytes)
 		return head_refuse(scan, SPLICE_WHY_HEAD);
-	__builtin_memcpy(&word, &scan->data[at & HEAD_MASK], sizeof(word));
-	marks = head_controls(word);
-	if (!marks) {
-		scan->at = at + sizeof(word);
+	scan->at = at;
+	if (!marks)
 		return 0;
-	}
-	at += head_lowest_byte(marks);
 	if (at + 2 > scan->bytes || head_byte(scan, at) != '\r' || head_byte(scan, at + 1) != '\n')
 		return head_refuse(scan, SPLICE_WHY_HEAD);
 	if (!head_value_fits(scan, at))

@@ -530,7 +530,8 @@ enum sluice_splice_stage {
 	X(16, WINDOW, "window", "the receiver lags: TCP's own window takes over")                  \
 	X(17, PEER, "peer", "the receiver is gone")                                                \
 	X(18, HELD, "held", "the worker held older bytes")                                         \
-	X(19, BULK, "bulk", "a long stretch of bytes, which the relay moves faster")
+	X(19, BULK, "bulk", "a stream that fills a link, which the relay moves faster")            \
+	X(20, CALM, "calm", "so few exchanges at once that the relay is faster")
 
 enum sluice_splice_reason {
 #define X(number, name, metric, text) SPLICE_WHY_##name = number,
@@ -548,7 +549,7 @@ struct splice_slot {
 			    * terms; wraps */
 	__u64 taken;        /* bytes that went up and were handed on (or used) by the worker */
 	__u32 window_bytes; /* most that may be handed to the peer and not acknowledged */
-	__u32 length_max;   /* RESPONSE: longest body; TUNNEL: longest stretch, 0: any */
+	__u32 length_max; /* RESPONSE: longest body; TUNNEL: depth of the bucket of bulk, 0: none */
 	__u32 owner_pid;
 	__u32 worker; /* its ring in splice_rings */
 	__u32 told;   /* an event waits: the program sets it, the worker clears it */
@@ -556,7 +557,7 @@ struct splice_slot {
 
 	__u64 seen;       /* bytes that the program saw since the socket was enrolled */
 	__u64 moved;      /* of those, handed to the peer by the program */
-	__u64 left;       /* of the response that is begun; TUNNEL: length of the stretch so far */
+	__u64 left;       /* of the response that is begun; TUNNEL: what is in the bucket */
 	__u64 state;      /* sluice_splice_state(): arm number, stage, reason, status */
 	__u64 head_ns;    /* CLOCK_MONOTONIC when the head came */
 	__u64 done_ns;    /* when the response was done */

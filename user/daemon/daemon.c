@@ -295,7 +295,7 @@ static int start_splice(struct daemon *d)
 	d->state->splice = !err;
 	snprintf(d->state->splice_reason, sizeof(d->state->splice_reason), "%s", err ? error : "");
 	if (!err)
-		return options_forward(&d->options, always ? "--splice=on" : "--splice=tunnels");
+		return options_forward(&d->options, always ? "--splice=on" : "--splice=auto");
 	if (always) {
 		log_error("--splice on: %s", error);
 		return err;

@@ -117,7 +117,8 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	SETTING("proxy-binary", "FILE", text, proxy_binary,
 		"the helper [sluice-proxy beside sluiced]"),
 	SETTING("splice", "auto|on|off", splice, splice,
-		"let the kernel move tunnels if it passes a test; responses too; nothing [auto]"),
+		"let the kernel move tunnels, and responses where it is faster, if it passes a "
+		"test; all it can; nothing [auto]"),
 	NUMBER("drain-timeout", "TIME", duration, drain_timeout_ms, 0, DAY_MS,
 	       "how long a replaced or ended helper, and L4 flows of a terminating pod, may "
 	       "finish [30s]"),

@@ -89,7 +89,7 @@ static const struct option_row rows[] = {
 	  "streams of one conn that may be reset in a second (150); then it is ended" },
 	{ "https-port", KIND_PORT, 0, 1, 65535, "PORT",
 	  "TLS is spoken with conns to this port; may be repeated" },
-	{ "splice", KIND_SPLICE, AT(splice), 0, 0, "off|tunnels|on",
+	{ "splice", KIND_SPLICE, AT(splice), 0, 0, "off|auto|on",
 	  "let the kernel move tunnels, or responses too; needs descriptors 10 to 13 (off)" },
 	{ "access-log", KIND_ACCESS_LOG, AT(access_log), 0, 0, "off|text|json", "to stdout (off)" },
 	{ "log-format", KIND_LOG_FORMAT, AT(log_format), 0, 0, "text|json",
@@ -185,7 +185,7 @@ static int add_proxy_peers(struct settings *settings, const char *text)
 
 static int set_splice(const char *text, enum splice_use *out)
 {
-	static const char *const names[] = { "off", "tunnels", "on" };
+	static const char *const names[] = { "off", "auto", "on" };
 
 	for (unsigned int i = 0; i < 3; i++) {
 		if (strcmp(text, names[i]) == 0) {

@@ -15,7 +15,7 @@
 #define SETTINGS_TRUSTED_MAX     32
 #define SETTINGS_HTTPS_PORTS_MAX 8
 
-enum splice_use { SPLICE_USE_NONE, SPLICE_USE_TUNNELS, SPLICE_USE_ALL };
+enum splice_use { SPLICE_USE_NONE, SPLICE_USE_AUTO, SPLICE_USE_ALL };
 enum access_log_form { ACCESS_LOG_OFF, ACCESS_LOG_TEXT, ACCESS_LOG_JSON };
 
 struct inet_range {

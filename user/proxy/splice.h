@@ -58,8 +58,23 @@ struct splice_ring {
 	size_t bytes;
 };
 
+/* What is known of the lengths of a route's responses. */
+struct splice_hint {
+	uint8_t relay_next; /* so many are not tried: one before them was too long */
+	uint8_t relay_more; /* how many it will be the next time */
+};
+
+#define SPLICE_HINTS      256u /* by a hash of the route */
+#define SPLICE_BATCH_ONE  16u  /* splice.batch counts in 16ths */
+#define SPLICE_BATCH_BUSY (5 * SPLICE_BATCH_ONE)
+#define SPLICE_PAUSE_MS   5u
+#define SPLICE_BATCH_CALM (3 * SPLICE_BATCH_ONE)
+
 struct splice {
 	bool on;
+	bool busy;      /* much happens at once: responses are worth it, splice_response.c */
+	uint32_t batch; /* events at a turn of the loop, a sliding mean */
+	uint64_t turn_ms;
 	struct mapped_array slots; /* owned */
 	struct splice_ring ring;
 	struct splice_end **ends;         /* owned array by slot number, of borrowed ends */
@@ -68,7 +83,20 @@ struct splice {
 	struct exchange *oldest, *newest; /* responses under way, not looked at again yet */
 	struct timer tick;
 	size_t ends_count;
+	struct splice_hint hints[SPLICE_HINTS];
 };
+
+/* At each turn of the loop, with the number of its events. A spliced response is an event less, so
+ * there is a gap between becoming busy and ceasing to be. What was before a pause does not count. */
+static inline void splice_note_batch(struct splice *splice, uint32_t events, uint64_t now_ms)
+{
+	if (now_ms - splice->turn_ms >= SPLICE_PAUSE_MS)
+		splice->batch = events * SPLICE_BATCH_ONE;
+	else
+		splice->batch += events - splice->batch / SPLICE_BATCH_ONE;
+	splice->turn_ms = now_ms;
+	splice->busy = splice->batch >= (splice->busy ? SPLICE_BATCH_CALM : SPLICE_BATCH_BUSY);
+}
 
 /**
  * splice_start - get ready, if --splice=on was given

@@ -12,12 +12,54 @@
 #include "proxy/exchange.h"
 
 #define TICK_MS 10u
-/* Longer bodies are relayed: where the kernel's way through a worker thread and one queue costs more
- * than copying does; measured, docs/performance.md. */
-#define LENGTH_MAX (256u * 1024)
-#define REAP_LOOKS 16u
+/* Longer bodies are relayed by --splice auto, since copying them costs no more than the kernel's way
+ * through a thread and a queue of its own; docs/performance.md has the figures. */
+#define LENGTH_MAX_AUTO (8u * 1024)
+#define LENGTH_MAX      (256u * 1024)
+#define RELAY_NEXT_MIN  8u
+#define RELAY_NEXT_MAX  128u
+#define REAP_LOOKS      16u
 
 /* ---- what is eligible --------------------------------------------------------------------------- */
+
+/* Routes share hints, and a new table has other routes: a wrong hint costs a little time, no more. */
+static struct splice_hint *hint_of(const struct exchange *x)
+{
+	uint64_t hash =
+		(uint64_t)(uintptr_t)x->route * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
+
+	return &x->worker->splice.hints[hash >> 56];
+}
+
+/*
+ * Return: SPLICE_WHY_NONE if the kernel is likely to be faster with the response; else why not.
+ * It has to wake a thread of its own for it, which pays when that has several to move at once, as
+ * the worker then has several requests; and the shorter a response, the more.
+ */
+static enum sluice_splice_reason why_slower(const struct exchange *x)
+{
+	struct splice_hint *hint = hint_of(x);
+
+	if (!x->worker->splice.busy)
+		return SPLICE_WHY_CALM;
+	if (!hint->relay_next)
+		return SPLICE_WHY_NONE;
+	hint->relay_next--;
+	return SPLICE_WHY_LENGTH;
+}
+
+static void note_length(const struct exchange *x, bool too_long)
+{
+	struct splice_hint *hint = hint_of(x);
+
+	if (!too_long)
+		hint->relay_more = 0;
+	else if (!hint->relay_more)
+		hint->relay_more = RELAY_NEXT_MIN;
+	else if (hint->relay_more < RELAY_NEXT_MAX)
+		hint->relay_more *= 2;
+	hint->relay_next = hint->relay_more;
+}
 
 /* Return: SPLICE_WHY_NONE if the response to @x may be left to the kernel; else why not. */
 static enum sluice_splice_reason why_not(const struct exchange *x)
@@ -25,7 +67,7 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 	const struct upstream_conn *u = x->upstream;
 	struct exchange_added added;
 
-	if (!x->worker->splice.on || x->worker->settings->splice != SPLICE_USE_ALL)
+	if (!x->worker->splice.on)
 		return SPLICE_WHY_OFF;
 	if (x->peer->tls || u->stream.tls)
 		return SPLICE_WHY_TLS;
@@ -44,7 +86,7 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 		return SPLICE_WHY_CLOSE;
 	if (!x->peer->served || !u->reused)
 		return SPLICE_WHY_FIRST; /* connections of one exchange do not pay for being enrolled */
-	return SPLICE_WHY_NONE;
+	return x->worker->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : why_slower(x);
 }
 
 static void count(struct exchange *x, enum sluice_splice_reason reason)
@@ -149,7 +191,8 @@ void splice_response_arm(struct exchange *x)
 		count(x, reason);
 		return;
 	}
-	splice_arm(source, sink, SPLICE_RESPONSE, LENGTH_MAX);
+	splice_arm(source, sink, SPLICE_RESPONSE,
+		   x->worker->settings->splice == SPLICE_USE_ALL ? LENGTH_MAX : LENGTH_MAX_AUTO);
 	x->splicing = true;
 	x->splice_looked = false;
 	queue(x);
@@ -187,6 +230,7 @@ static enum splice_look take_done(struct exchange *x)
 	take_in(x, moved, false);
 	x->ended_us = source->slot->done_ns / 1000;
 	x->worker->stats->spliced_exchanges++;
+	note_length(x, false);
 	x->response_reusable = splice_is_quiet(source);
 	return SPLICE_LOOK_DONE;
 }
@@ -201,6 +245,8 @@ static enum splice_look take_over(struct exchange *x, enum sluice_splice_reason 
 	splice_disarm(source);
 	over(x);
 	count(x, reason);
+	if (reason == SPLICE_WHY_LENGTH)
+		note_length(x, true);
 	x->upstream->stream.readable = true;
 	if (!moved)
 		return SPLICE_LOOK_UP;

@@ -8,9 +8,9 @@
 #include "proxy/exchange.h"
 
 #define QUIET_MS 50u
-/* A stretch without a gap that is longer is bulk: one stream of it is faster through the relay,
- * docs/performance.md. */
-#define STRETCH_MAX (1024u * 1024)
+/* Bytes by which a direction may outrun the rate of sk_skb.bpf.c before it is bulk, which is faster
+ * through the relay. */
+#define BULK_BYTES (1024u * 1024)
 
 /* Return: SPLICE_WHY_NONE if the tunnel of @x may be left to the kernel; else why not. */
 static enum sluice_splice_reason why_not(struct exchange *x)
@@ -70,7 +70,7 @@ static void open_if_quiet(struct exchange *x, struct direction *d)
 		return;
 	}
 	source->tunnel_begun = true;
-	splice_arm(source, d->to->splice, SPLICE_TUNNEL, STRETCH_MAX);
+	splice_arm(source, d->to->splice, SPLICE_TUNNEL, BULK_BYTES);
 }
 
 static bool enrol(struct exchange *x, struct stream *client)
