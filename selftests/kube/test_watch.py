@@ -100,6 +100,21 @@ class Watching(unittest.TestCase):
                 self.double.remove("ingresses", "shop", "late")
                 self.double.clear_log()
 
+    def test_pages_where_the_streaming_list_is_taken_for_a_watch(self):
+        for bookmark_s in (60, 0.2):  # nothing comes after the objects, or what ends no list
+            with self.subTest(bookmark_s):
+                self.double.settings(streaming="ignored", bookmark_s=bookmark_s)
+                self.double.put(ingress("a"))
+                watch = self.watch()
+                watch.expect("synced", 15)
+                self.assertIn("shop/a", "".join(watch.have()))
+                self.assertTrue(self.double.log(verb="list", resource="ingresses"))
+                self.double.put(ingress("late"))
+                watch.expect("put Ingress shop/late")
+                watch.close()
+                self.double.remove("ingresses", "shop", "late")
+                self.double.clear_log()
+
     def test_page_token_that_expires_is_answered_with_one_whole_list(self):
         self.double.settings(streaming="refused")
         for number in range(900):

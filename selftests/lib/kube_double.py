@@ -296,7 +296,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 items, version = store.select(resource, namespace, matches)
             for item in items:
                 self.send_event("ADDED", item)
-            if bookmarks:
+            if bookmarks and double.streaming != "ignored":
                 self.bookmark(resource, version, end=True)
         elif version < store.compacted:
             self.send_event("ERROR", ApiError(410, "Expired", f"too old resource version: {version}"
@@ -512,7 +512,7 @@ class Double:
         self.tokens = {ADMIN_TOKEN: "admin"}
         self.rules = {"admin": None, "admin-cert": None}  # user -> RBAC rules; None: everything
         self.faults, self.requests, self.connections = [], [], set()
-        self.streaming = "on"  # "refused" (422) or "internal-error" (an ERROR event)
+        self.streaming = "on"  # "refused" (422), "internal-error" (an ERROR event), "ignored"
         self.bookmark_s = 60.0
         self.watch_limit_s = 1800.0
         self.generation = 0

@@ -28,7 +28,7 @@ run_one() {
 	if [ "$1" = runner ]; then
 		TEST_FILE_TIMEOUT_S=900 selftests/lib/run_tests.py -v selftests/vm/test_run.py
 	else
-		selftests/vm/run --time-limit 1200 "$1" -- selftests/vm/suite "${words[@]}"
+		selftests/vm/run --time-limit 2400 "$1" -- selftests/vm/suite "${words[@]}"
 	fi >"$logs/$1.out" 2>&1
 	echo $? >"$logs/$1.status"
 }

@@ -36,7 +36,7 @@ class GuestScene(unittest.TestCase):
     """A scene of its own for each test."""
 
     def setUp(self):
-        self.cluster = Cluster()
+        self.cluster = Cluster(pods=("pod-a",))
         self.addCleanup(self.cluster.close)
         for name, content in manifests(self.cluster).items():
             self.cluster.save(name, content)

@@ -35,7 +35,6 @@ struct reflector {
 	struct intake intake;
 	struct split_lines lines;
 	struct split_list list;
-
 	enum step step;    /* that runs, or comes when the wait is over */
 	char *version;     /* owned; where a watch goes on; NULL: a list must come first */
 	char *page_token;  /* owned; where the list goes on */
@@ -139,8 +138,11 @@ static int take_bookmark(struct reflector *reflector, const cJSON *object)
 		cJSON_GetObjectItemCaseSensitive(annotations, INITIAL_EVENTS_END));
 	int err;
 
-	if (reflector->step != STEP_STREAM || !end || strcmp(end, "true") != 0)
-		return reflector->step == STEP_WATCH ? take_version(reflector, object) : 0;
+	if (reflector->step == STEP_WATCH)
+		return take_version(reflector, object);
+	/* One that comes before the end of the list: the server took no notice that we asked for it. */
+	if (!end || strcmp(end, "true") != 0)
+		return -EPROTO;
 	err = list_end(reflector);
 	if (!err)
 		err = take_version(reflector, object);
@@ -409,8 +411,9 @@ static void send_next(void *ctx)
 	call.body = pages ? on_page_body : on_stream_body;
 	call.done = on_done;
 	call.ctx = reflector;
-	if (reflector->step == STEP_WATCH)
-		call.idle_limit_ms = reflector->idle_limit_ms;
+	if (!pages)
+		call.idle_limit_ms = reflector->step == STEP_WATCH ? reflector->idle_limit_ms
+								   : REFLECTOR_LIST_LIMIT_MS;
 	if (reflector->step == STEP_STREAM || (pages && !reflector->page_token))
 		intake_list_begin(&reflector->intake);
 	split_lines_reset(&reflector->lines);

@@ -34,6 +34,8 @@ struct reflector_options {
 
 /* Bookmarks come about once a minute (59.7 s and 60.0 s were seen): two of them may be lost. */
 #define REFLECTOR_IDLE_LIMIT_MS 130000u
+/* Of a streaming list: who does not know them may send what there is, and then wait for changes. */
+#define REFLECTOR_LIST_LIMIT_MS 3000u
 
 /* To the source that owns the reflectors. */
 struct reflector_events {
