@@ -183,6 +183,23 @@ static __always_inline int nat4_claim(const struct flow4_key *reply, const struc
 	return 0;
 }
 
+/*
+ * A SYN mostly finds no entry; all else mostly the one that is to be changed, by pointer: an update
+ * would evict another one.
+ */
+static __always_inline long flow4_store(const struct flow4_key *key, const struct flow *entry)
+{
+	struct flow *known;
+
+	if (entry->state == FLOW_NEW && !bpf_map_update_elem(&flows4, key, entry, BPF_NOEXIST))
+		return 0;
+	known = bpf_map_lookup_elem(&flows4, key);
+	if (!known)
+		return bpf_map_update_elem(&flows4, key, entry, BPF_ANY);
+	*known = *entry;
+	return 0;
+}
+
 /**
  * flow4_write - write a flow and its reverse entry, or neither
  * @flow: .source_port is chosen here, if it can be the one that it has
@@ -194,7 +211,7 @@ __noinline int flow4_write(const struct flow4_key *key, struct flow *flow, __u64
 	const struct backend *backend;
 	struct flow4_key forward, reply = {};
 	struct nat4 nat = {};
-	struct flow entry, *known;
+	struct flow entry;
 	enum flow_way way;
 	__u32 hash;
 	int err = 0;
@@ -237,12 +254,7 @@ __noinline int flow4_write(const struct flow4_key *key, struct flow *flow, __u64
 	if (way == WAY_SNAT || (way == WAY_LOCAL && reply.dport != forward.sport))
 		entry.source_port = reply.dport;
 	flow->source_port = entry.source_port;
-	known = bpf_map_lookup_elem(&flows4, &forward);
-	if (known) {
-		*known = entry; /* by pointer: an update would evict another one */
-		return 0;
-	}
-	err = bpf_map_update_elem(&flows4, &forward, &entry, BPF_ANY);
+	err = flow4_store(&forward, &entry);
 	if (err && way != WAY_DSR)
 		bpf_map_delete_elem(&nat4, &reply);
 	return err;
@@ -281,23 +293,39 @@ static __always_inline void affinity4_note(const struct flow4_key *key,
 		bpf_map_update_elem(&affinity4, &source, &now, BPF_ANY);
 }
 
+/* The entry of a flow that begins, but for its epoch and its source port. */
+static __always_inline void flow_set(struct flow *flow, __u32 backend_id,
+				     const struct backend *backend, __u32 frontend_id, __u8 state,
+				     __u64 now_ns)
+{
+	flow->backend_id = backend_id;
+	flow->backend_generation = backend->generation;
+	flow->frontend_id = frontend_id;
+	flow->last_seen_ns = now_ns;
+	flow->state = state;
+}
+
 /* Fills @flow with the backend that a packet gets which has no current entry. */
 static __always_inline enum sluice_drop flow_fill(int id, __u32 frontend_id, __u8 state,
 						  __u64 now_ns, struct flow *flow)
 {
 	const struct backend *backend;
+	__u32 backend_id = id;
 
 	if (id <= 0)
 		return id ? -id : DROP_BAD_RING;
-	flow->backend_id = id;
-	backend = bpf_map_lookup_elem(&backends, &flow->backend_id);
+	backend = bpf_map_lookup_elem(&backends, &backend_id);
 	if (!backend)
 		return DROP_BAD_RING;
-	flow->backend_generation = backend->generation;
-	flow->frontend_id = frontend_id;
-	flow->last_seen_ns = now_ns;
-	flow->state = state;
+	flow_set(flow, backend_id, backend, frontend_id, state, now_ns);
 	return DROP_NONE;
+}
+
+/* Whether anybody may begin any number of flows here, each by its own hash. */
+static __always_inline bool frontend_is_plain(const struct frontend *frontend)
+{
+	return !(frontend->flags & (FRONTEND_F_SOURCE_RANGES | FRONTEND_F_AFFINITY)) &&
+	       !frontend->rate_per_s;
 }
 
 static __always_inline bool is_new_flow(__u8 proto, __u32 tcp_flags)
@@ -334,151 +362,28 @@ __noinline int flow4_begin(const struct flow4_key *key, const struct frontend *f
 	return reason;
 }
 
-/* ---- IPv6: the same, with longer addresses ---------------------------------------------------- */
-
-static __always_inline int nat6_claim(const struct flow6_key *reply, const struct nat6 *nat,
-				      __u64 now_ns)
+/* The same, without a call for most frontends (for IPv6 the stack has no room for it). @flags: enum pick_flag; @backend: out. */
+static __always_inline enum sluice_drop flow4_new(const struct flow4_key *key,
+						  const struct frontend *frontend, __u32 flags,
+						  __u32 tcp_flags, __u64 now_ns, struct flow *flow,
+						  struct backend **backend)
 {
-	struct flow6_key other = { .proto = reply->proto };
-	struct nat6 *known;
-	long err;
-
-	err = bpf_map_update_elem(&nat6, reply, nat, BPF_NOEXIST);
-	if (!err)
-		return 0;
-	known = bpf_map_lookup_elem(&nat6, reply);
-	if (!known)
-		return err;
-	__builtin_memcpy(other.saddr, known->client_addr, sizeof(other.saddr));
-	__builtin_memcpy(other.daddr, known->frontend_addr, sizeof(other.daddr));
-	other.sport = known->client_port;
-	other.dport = known->frontend_port;
-	if ((!addr_equal(other.saddr, nat->client_addr) ||
-	     !addr_equal(other.daddr, nat->frontend_addr) || other.sport != nat->client_port ||
-	     other.dport != nat->frontend_port) &&
-	    !flow_is_over(bpf_map_lookup_elem(&flows6, &other), known->backend_id, other.sport,
-			  reply->dport, reply->proto, now_ns))
-		return -EEXIST;
-	*known = *nat;
-	return 0;
-}
-
-/* As flow4_write(). */
-__noinline int flow6_write(const struct flow6_key *key, struct flow *flow, __u64 now_ns)
-{
-	const struct node_config *config = node();
-	const struct backend *backend;
-	struct flow6_key reply = {};
-	struct nat6 nat = {};
-	struct flow entry, *known;
-	enum flow_way way;
-	__u32 hash;
-	int err = 0;
-
-	if (!key || !flow || !config)
-		return -EINVAL;
-	entry = *flow;
-	backend = bpf_map_lookup_elem(&backends, &entry.backend_id);
-	if (!backend)
-		return -EINVAL;
-	way = backend_way(backend, config, NODE_F_SNAT6);
-	__builtin_memcpy(nat.frontend_addr, key->daddr, sizeof(nat.frontend_addr));
-	__builtin_memcpy(nat.client_addr, key->saddr, sizeof(nat.client_addr));
-	nat.frontend_port = key->dport;
-	nat.client_port = key->sport;
-	nat.frontend_id = entry.frontend_id;
-	nat.backend_id = entry.backend_id;
-	nat.backend_generation = entry.backend_generation;
-	__builtin_memcpy(reply.saddr, backend->addr, sizeof(reply.saddr));
-	if (way == WAY_SNAT)
-		__builtin_memcpy(reply.daddr, config->addr6, sizeof(reply.daddr));
-	else
-		__builtin_memcpy(reply.daddr, key->saddr, sizeof(reply.daddr));
-	reply.sport = backend->port;
-	reply.dport = key->sport;
-	reply.proto = key->proto;
-	hash = hash_flow6(key);
-	for (int i = LOOP_START; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
-		reply.dport = flow_try_port(config, &entry, way, nat.client_port, hash, i);
-		if (!reply.dport)
-			return -EADDRNOTAVAIL;
-		err = nat6_claim(&reply, &nat, now_ns);
-		if (!err)
-			break;
-		if (way == WAY_LOCAL && i == 0)
-			count_stat(STAT_FLOWS_COLLIDED);
-		entry.source_port = 0;
-	}
-	if (err)
-		return -EADDRNOTAVAIL;
-	if (way == WAY_SNAT || (way == WAY_LOCAL && reply.dport != nat.client_port))
-		entry.source_port = reply.dport;
-	flow->source_port = entry.source_port;
-	/* The memory of an argument is no key before Linux 6.2, and the stack has no room for a
-	 * third one: if this fails, the reverse entry of the flow ages away. */
-	reply = *key;
-	known = bpf_map_lookup_elem(&flows6, &reply);
-	if (known) {
-		*known = entry;
-		return 0;
-	}
-	return bpf_map_update_elem(&flows6, &reply, &entry, BPF_ANY);
-}
-
-static __always_inline int backend_of6(const struct flow6_key *key, const struct frontend *frontend,
-				       __u32 flags, __u64 now_ns)
-{
-	struct source6_key source = { .upstream_id = frontend->upstream_id };
-	__u32 id;
-
-	if (!(frontend->flags & FRONTEND_F_AFFINITY))
-		return backend_pick(frontend->upstream_id, hash_flow6(key), flags);
-	__builtin_memcpy(source.addr, key->saddr, sizeof(source.addr));
-	id = affinity_backend(bpf_map_lookup_elem(&affinity6, &source), frontend, now_ns);
-	return id ? id : backend_pick(frontend->upstream_id, hash_source6(key->saddr), flags);
-}
-
-static __always_inline void affinity6_note(const struct flow6_key *key,
-					   const struct frontend *frontend, const struct flow *flow)
-{
-	struct source6_key source = { .upstream_id = frontend->upstream_id };
-	struct affinity now = {
-		.last_new_flow_ns = flow->last_seen_ns,
-		.backend_id = flow->backend_id,
-		.backend_generation = flow->backend_generation,
-	};
-	struct affinity *known;
-
-	__builtin_memcpy(source.addr, key->saddr, sizeof(source.addr));
-	known = bpf_map_lookup_elem(&affinity6, &source);
-	if (known)
-		*known = now;
-	else
-		bpf_map_update_elem(&affinity6, &source, &now, BPF_ANY);
-}
-
-/* As flow4_begin(). */
-__noinline int flow6_begin(const struct flow6_key *key, const struct frontend *frontend,
-			   __u32 flags, __u64 now_ns, struct flow *flow)
-{
-	struct flow fresh = {};
+	__u32 id = 0;
 	int reason;
 
-	if (!key || !frontend || !flow)
-		return DROP_BAD_RING;
-	fresh.frontends_epoch = flow->frontends_epoch;
-	if (frontend->flags & FRONTEND_F_SOURCE_RANGES &&
-	    !source6_is_in_range(frontend->ranges_id, key->saddr))
-		return DROP_SOURCE_RANGE;
-	if (frontend->rate_per_s && is_new_flow(key->proto, flags) &&
-	    !rate6_allows(key->saddr, frontend, now_ns))
-		return DROP_RATE_LIMIT;
-	reason = flow_fill(backend_of6(key, frontend, flags >> 8, now_ns), frontend->frontend_id,
-			   flow_next_state(key->proto, flags, FLOW_NEW), now_ns, &fresh);
-	if (!reason && frontend->flags & FRONTEND_F_AFFINITY)
-		affinity6_note(key, frontend, &fresh);
-	*flow = fresh;
-	return reason;
+	if (likely(frontend_is_plain(frontend) && !flags))
+		id = backend_pick_first(frontend->upstream_id, hash_flow4(key), backend);
+	if (likely(id)) {
+		flow_set(flow, id, *backend, frontend->frontend_id,
+			 flow_next_state(key->proto, tcp_flags, FLOW_NEW), now_ns);
+		return DROP_NONE;
+	}
+	reason = flow4_begin(key, frontend, flags << 8 | tcp_flags, now_ns, flow);
+	if (reason)
+		return reason;
+	id = flow->backend_id;
+	*backend = bpf_map_lookup_elem(&backends, &id);
+	return *backend ? DROP_NONE : DROP_BAD_RING;
 }
 
 #endif /* SLUICE_FLOW_BPF_H */

@@ -5,7 +5,7 @@
 #ifndef SLUICE_ICMP_BPF_H
 #define SLUICE_ICMP_BPF_H
 
-#include "flow.bpf.h"
+#include "flow6.bpf.h"
 #include "icmp_parts.bpf.h"
 #include "send.bpf.h"
 

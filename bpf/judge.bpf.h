@@ -5,11 +5,8 @@
 #ifndef SLUICE_JUDGE_BPF_H
 #define SLUICE_JUDGE_BPF_H
 
-#include "flow.bpf.h"
+#include "flow6.bpf.h"
 #include "event.bpf.h"
-
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
 
 static __always_inline int pass_not_ours(void)
 {

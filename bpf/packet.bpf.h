@@ -14,6 +14,9 @@
 #include "sluice_drops.h"
 #include "sluice_schema.h"
 
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
 #define ETH_P_IP     0x0800
 #define ETH_P_ARP    0x0806
 #define ETH_P_IPV6   0x86DD

@@ -82,13 +82,10 @@ static __always_inline int forward4(struct xdp_md *ctx, struct pkt *pkt, const s
 	} else {
 		if (repicked && pkt->proto == IPPROTO_TCP)
 			return todo_later(TODO_RESET4, pkt->l3_off_bytes, 0, 0, 0);
-		reason = flow4_begin(&key, frontend, flags << 8 | pkt->tcp_flags, now_ns, &fresh);
+		reason = flow4_new(&key, frontend, flags, pkt->tcp_flags, now_ns, &fresh, &backend);
 		if (reason)
 			return drop_packet(ctx, reason);
 		backend_id = fresh.backend_id;
-		backend = bpf_map_lookup_elem(&backends, &backend_id);
-		if (!backend)
-			return drop_packet(ctx, DROP_BAD_RING);
 		way = backend_way(backend, config, NODE_F_SNAT4);
 		err = flow_limit_allows(config, now_ns) ? flow4_write(&key, &fresh, now_ns)
 							: -ENOSPC;

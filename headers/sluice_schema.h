@@ -289,7 +289,7 @@ struct backend {
 
 /*
  * A ring is an ARRAY of __u32 with BPF_F_INNER_MAP: [0] is the number of slots n (prime), [1..n]
- * are backend ids. Lookup: ring[1 + hash % ring[0]].
+ * are backend ids. Lookup by a hash of 32 bits: ring[1 + (hash * ring[0] >> 32)].
  */
 #define SLUICE_RING_SLOTS_MIN 251u
 #define SLUICE_RING_SLOTS_MAX 65537u

@@ -156,7 +156,9 @@ static struct packet plan_set(const struct bench_case *c, int v6, uint8_t tcp_fl
 	plan->packet_bytes = (uint32_t)packet.length;
 	plan->is_v6 = (uint32_t)v6;
 	plan->flows_mask = c->flows - 1;
-	plan->next_flow = 0;
+	/* New ones go on where they stopped: a source that was here before is not new. */
+	if (c->flows != FLOWS_NEW)
+		plan->next_flow = 0;
 	return packet;
 }
 
