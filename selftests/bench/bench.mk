@@ -34,6 +34,21 @@ $(B)/bench/packet_cost: selftests/bench/packet_cost.c selftests/prog/fixture.c s
 # What a script runs, and no bench by itself.
 bench_tools := $(B)/bench/tunnel_load
 
+# Frames for packet_rate_bench.py.
+$(B)/bench/flood.o: selftests/bench/flood.bpf.c selftests/bench/flood.h
+	$(say) BPF $@
+	$Q mkdir -p $(@D)
+	$Q $(CLANG) $(BPF_CFLAGS) -Iselftests/bench -c -o $@ $<
+
+$(B)/gen/flood.skel.h: $(B)/bench/flood.o
+	$(say) SKEL $@
+	$Q $(BPFTOOL) gen skeleton $< name flood >$@
+
+$(B)/bench/flood: selftests/bench/flood.c $(B)/gen/flood.skel.h
+	$(say) BENCH $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lbpf -lelf -lz
+
 bench: deps ## what it costs: medians, in build/bench/ too (root; an idle machine)
 	$Q $(MAKE) --no-print-directory all $(bench_bins) $(bench_tools)
 	$Q selftests/bench/run.sh $(bench_bins) $(bench_scripts)
