@@ -125,6 +125,8 @@ static void yaml__structure(void **state)
 		  "\xef\xbb\xbf"
 		  "a: 1\n",
 		  "{\"a\":1}" },
+		{ "tags that say what a node is", "!!map\na: !!str 80\nb: !!seq [!!str true, x]\n",
+		  "{\"a\":\"80\",\"b\":[\"true\",\"x\"]}" },
 		{ "line ends of others", "a: 1\r\nb: x\r\n", "{\"a\":1,\"b\":\"x\"}" },
 	};
 
@@ -148,6 +150,8 @@ static void yaml__faults_name_line_and_reason(void **state)
 		{ "twice in flow", "x: {a: 1, a: 2}\n", 1, "key 'a' stands twice in a map" },
 		{ "tag", "a: 1\nb: !!binary YQ==\n", 2,
 		  "tags such as 'tag:yaml.org,2002:binary' are not supported" },
+		{ "tag of another type", "a: !!str {}\n", 1,
+		  "tags such as 'tag:yaml.org,2002:str' are not supported" },
 		{ "own tag", "b: !Ref x\n", 1, "tags such as '!Ref' are not supported" },
 		{ "tag on a map", "b: !x {}\n", 1, "tags such as '!x' are not supported" },
 		{ "unknown alias", "a: *x\n", 1, "alias '*x' has no anchor before it" },

@@ -161,7 +161,8 @@ static int compose_scalar(struct composer *c, const yaml_event_t *event, cJSON *
 
 	if (err)
 		return err;
-	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
+	/* The one tag that may be here, !!str, says that it is a string. */
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !event->data.scalar.tag)
 		*out = scalar_resolve(text);
 	else
 		*out = cJSON_CreateString(text);
@@ -384,6 +385,7 @@ static int compose_node(struct composer *c, const yaml_event_t *event, unsigned 
 {
 	unsigned int outer_deepest = c->deepest;
 	const yaml_char_t *name, *tag;
+	const char *ordinary; /* the tag that says no more than what the node is */
 	struct anchor *anchor = NULL;
 	size_t nodes_before = c->nodes;
 	int err;
@@ -393,14 +395,17 @@ static int compose_node(struct composer *c, const yaml_event_t *event, unsigned 
 	if (event->type == YAML_SCALAR_EVENT) {
 		name = event->data.scalar.anchor;
 		tag = event->data.scalar.tag;
+		ordinary = YAML_STR_TAG;
 	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
 		name = event->data.sequence_start.anchor;
 		tag = event->data.sequence_start.tag;
+		ordinary = YAML_SEQ_TAG;
 	} else {
 		name = event->data.mapping_start.anchor;
 		tag = event->data.mapping_start.tag;
+		ordinary = YAML_MAP_TAG;
 	}
-	if (tag)
+	if (tag && strcmp((const char *)tag, ordinary) != 0)
 		return fault(c, &event->start_mark, "tags such as '%.64s' are not supported",
 			     (const char *)tag);
 	if (name) {
