@@ -666,7 +666,10 @@ struct worker_stats {
 	__u64 backend_ejections;     /* times a backend was put aside for its failures */
 	__u64 health_checks;         /* active checks of backends that came to an end */
 	__u64 health_check_failures; /* of these, those that failed */
-	__u64 reserved[8];
+	__u64 http2_conns_open;      /* gauge: client connections that speak HTTP/2 */
+	__u64 http2_conns;           /* begun */
+	__u64 http2_streams;         /* begun by clients */
+	__u64 reserved[5];
 	__u64 request_faults[FAULT_MAX];  /* by enum sluice_fault: requests refused */
 	__u64 response_faults[FAULT_MAX]; /* responses of backends that were not passed on */
 	__u64 spliced_exchanges;          /* responses that the kernel moved from head to end */

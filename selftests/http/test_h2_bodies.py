@@ -84,7 +84,7 @@ class Answers(H2Test):
                 ("chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhello"),
                 ("last chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                  b"5\r\nhello\r\n"),
-                ("bad chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n")]:
+                ("bad chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nxyz\r\n")]:
             with self.subTest(name):
                 client = self.answer(answer, close=True)
                 self.resets(client, 1, INTERNAL_ERROR)
@@ -92,6 +92,11 @@ class Answers(H2Test):
                 self.stage.recorder.answer, self.stage.recorder.close = (
                     b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", False)
                 self.serves(client, 3)
+
+    def test_a_body_that_begins_with_a_fault_is_502(self):
+        client = self.answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", close=True)
+        self.assertEqual((client.status(1), len(client.heads[1])), (502, 1))
+        self.assertIn(1, client.ended)
 
     def test_nonsense_of_a_backend_is_502(self):
         client = self.answer(b"nonsense\r\n\r\n", close=True)

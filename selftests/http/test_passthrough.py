@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS passed through by server name: the backend ends it, whatever way the ClientHello comes."""
 
+import json
 import shutil
 import socket
 import ssl
 import tempfile
 import threading
+import time
 import unittest
 
 from harness import Backend, Worker, echo, exchange, get, ingress, service
@@ -205,6 +207,36 @@ class Passthrough(unittest.TestCase):
                 conn.sendall(data)
                 conn.shutdown(socket.SHUT_WR)
                 self.assert_closed(conn, maybe=b"\x15")  # an alert
+
+    def test_the_access_log_has_a_line_of_each(self):
+        worker = Worker(service("raw", [self.raw]) + service("down", [], down=[("127.0.0.1", 1)])
+                        + [ingress("raw", {"/": "raw"}, host="raw.test", annotations=PASS),
+                           ingress("down", {"/": "down"}, host="down.test", annotations=PASS)],
+                        "--access-log=json", https=True)
+        self.addCleanup(worker.close)
+        for name in ("raw.test", "down.test"):
+            with socket.create_connection(("127.0.0.1", worker.https), timeout=10) as conn:
+                try:
+                    conn.sendall(client_hello(name))
+                    conn.shutdown(socket.SHUT_WR)
+                    while conn.recv(65536):
+                        pass
+                except OSError:
+                    pass  # closed: there is no backend
+        for _ in range(200):
+            worker.stats()
+            if len(worker.lines) == 2:
+                break
+            time.sleep(0.05)
+        lines = [json.loads(line) for line in worker.lines]
+        self.assertEqual([(line["method"], line["target"], line["host"], line["version"], line["upstream"])
+                          for line in lines],
+                         [("CONNECT", name, name, "TLS", f"default/{name[:-5]}:80")
+                          for name in ("raw.test", "down.test")])
+        self.assertEqual(lines[0]["status"], 200)
+        self.assertGreater(lines[0]["bytes"], 200)  # what it was told, said back
+        self.assertIn(lines[1]["status"], (502, 503, 504))
+        self.assertIn("why", lines[1])
 
     def test_a_hello_that_ends_early_is_closed(self):
         conn = self.connect()

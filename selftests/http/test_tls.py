@@ -30,7 +30,8 @@ class Stage:
                          tls=[{"hosts": [host], "secretName": name}])
                  for name, host in HOSTS.items()]
         rules.append(ingress("hsts", {"/": "s"}, host="hsts.test",
-                             annotations={"sluice.dev/hsts": "1000"}))
+                             annotations={"sluice.dev/hsts": "1000",
+                                          "sluice.dev/proxy-body-size": "8"}))
         rules.append(ingress("broken", {"/": "s"}, host="broken.test",
                              tls=[{"hosts": ["broken.test"], "secretName": "broken"}]))
         broken = {**self.certificates["a"].secret("broken")}
@@ -128,6 +129,10 @@ class Tls(unittest.TestCase):
             self.assertIn(b"\r\nStrict-Transport-Security: max-age=1000\r\n", head)
             head = exchange(conn, get(host="a.test"))[1]
             self.assertNotIn(b"Strict-Transport-Security", head)
+        with tls_connect(self.port, "hsts.test") as conn:  # an answer of our own (RFC 6797 7.1)
+            status, head = exchange(conn, get(host="hsts.test", method="PUT", extra="Content-Length: 9\r\n"))[:2]
+            self.assertEqual(status, 413)
+            self.assertIn(b"\r\nStrict-Transport-Security: max-age=1000\r\n", head)
         with worker.connect() as conn:
             status, head = exchange(conn, get(host="hsts.test"))[:2]
             self.assertEqual(status, 200)

@@ -473,6 +473,9 @@ static void print_stats(const struct worker_stats *s)
 	STAT(health_checks);
 	STAT(health_check_failures);
 	STAT(snapshot_generation);
+	STAT(http2_conns_open);
+	STAT(http2_conns);
+	STAT(http2_streams);
 	STAT(tls_handshakes);
 	STAT(tls_resumptions);
 	STAT(tls_errors);

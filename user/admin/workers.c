@@ -17,6 +17,7 @@ static void add(struct worker_stats *sum, const struct worker_stats *worker, boo
 	if (!alive) {
 		sum->conns_open -= worker->conns_open;
 		sum->upstream_conns_open -= worker->upstream_conns_open;
+		sum->http2_conns_open -= worker->http2_conns_open;
 	}
 }
 

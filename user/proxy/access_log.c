@@ -32,7 +32,7 @@ enum record_text {
 
 struct access_record {
 	const char *why; /* borrowed literal; NULL */
-	char version[4]; /* "1.1" */
+	char version[9]; /* "HTTP/1.1" */
 	uint16_t bytes[TEXT_COUNT];
 	char text[]; /* TEXT_COUNT pieces of at most TEXT_MAX_BYTES, one behind the other */
 };
@@ -76,9 +76,23 @@ struct access_record *access_record_new(const struct http1_request *request)
 		at += record->bytes[i];
 	}
 	if (request->flags & HTTP1_REQUEST_F_HTTP2)
-		memcpy(record->version, "2.0", 4);
+		memcpy(record->version, "HTTP/2.0", 9);
 	else
-		memcpy(record->version, request->version_minor ? "1.1" : "1.0", 4);
+		memcpy(record->version, request->version_minor ? "HTTP/1.1" : "HTTP/1.0", 9);
+	return record;
+}
+
+struct access_record *access_record_new_passed(struct http_slice name)
+{
+	const struct http1_request like = {
+		.method = HTTP_SLICE("CONNECT"),
+		.target = name,
+		.authority = name,
+	};
+	struct access_record *record = access_record_new(&like);
+
+	if (record)
+		memcpy(record->version, "TLS", 4);
 	return record;
 }
 
@@ -176,7 +190,7 @@ static void add_text_begin(struct line *line, const struct exchange *x, const ch
 	add_quoted(line, text_of(x->record, TEXT_METHOD), false);
 	add(line, " ");
 	add_quoted(line, target, false);
-	add(line, " HTTP/%s\" %u %llu \"", x->record->version, x->status,
+	add(line, " %s\" %u %llu \"", x->record->version, x->status,
 	    (unsigned long long)x->down.moved_bytes);
 	add_quoted(line, text_of(x->record, TEXT_REFERER), false);
 	add(line, "\" \"");
@@ -195,8 +209,8 @@ static void add_json_begin(struct line *line, const struct exchange *x, const ch
 	add(line, "{\"time\":\"%s\",\"client\":\"%s\"", when, client);
 	add_pair(line, "method", text_of(x->record, TEXT_METHOD), true);
 	add_pair(line, "target", text_of(x->record, TEXT_TARGET), true);
-	add(line, ",\"version\":\"HTTP/%s\",\"status\":%u,\"bytes\":%llu", x->record->version,
-	    x->status, (unsigned long long)x->down.moved_bytes);
+	add(line, ",\"version\":\"%s\",\"status\":%u,\"bytes\":%llu", x->record->version, x->status,
+	    (unsigned long long)x->down.moved_bytes);
 	add_pair(line, "referer", text_of(x->record, TEXT_REFERER), true);
 	add_pair(line, "user_agent", text_of(x->record, TEXT_AGENT), true);
 }

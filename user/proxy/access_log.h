@@ -4,6 +4,8 @@
  *
  * text: client - - [time] "method target version" status bytes "referer" "user-agent" then
  *       key=value: host, upstream, time_us, upstream_us, id, and why if it went wrong
+ *       A TLS connection that was passed through is a CONNECT of its server name, version TLS;
+ *       status 200 if it was handed over
  * json: the same as one object a line
  *
  * Lines gather in memory and are written when some have come together or a second has passed, and
@@ -32,6 +34,9 @@ struct access_record;
 
 /* Return: NULL if there is no memory: the line is then lost. */
 struct access_record *access_record_new(const struct http1_request *request);
+/* Of a TLS connection that is passed through: method "CONNECT", version "TLS". */
+struct access_record *access_record_new_passed(struct http_slice name);
+
 void access_record_free(struct access_record *record); /* takes NULL */
 void access_record_request_id(struct access_record *record, struct http_slice id);
 

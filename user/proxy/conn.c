@@ -203,20 +203,9 @@ struct exchange *conn_begin_exchange(struct conn *conn)
 	return x;
 }
 
-/* Which limit the request breaks by coming now. */
-static enum http1_fault_reason limit_reached(const struct conn *conn)
-{
-	uint32_t most = conn->worker->settings->buffers_max;
-
-	if (conn->over_limit)
-		return conn->over_limit;
-	return most && conn->worker->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
-							       : HTTP1_FAULT_NONE;
-}
-
 static void take_request(struct conn *conn, bool refused)
 {
-	struct http1_fault over = { .reason = limit_reached(conn) };
+	struct http1_fault over = { .reason = conn_limit_reached(conn) };
 	struct exchange *x = conn->exchange;
 	uint8_t framing = x->request.framing;
 	uint64_t length_bytes = x->request.content_length_bytes;

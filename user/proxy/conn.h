@@ -82,6 +82,9 @@ void conn_handshake(struct conn *conn);
 /* Reads the head of a request. */
 void conn_read(struct conn *conn);
 
+/* Which limit a request breaks by coming now. Return: HTTP1_FAULT_NONE: none. */
+enum http1_fault_reason conn_limit_reached(const struct conn *conn);
+
 /* Return: the exchange of this conn, to be told what is asked; NULL: no memory. */
 struct exchange *conn_begin_exchange(struct conn *conn);
 

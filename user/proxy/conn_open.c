@@ -75,18 +75,28 @@ static int read_proxy_header(struct conn *conn)
 	return 0;
 }
 
+enum http1_fault_reason conn_limit_reached(const struct conn *conn)
+{
+	uint32_t most = conn->worker->settings->buffers_max;
+
+	if (conn->over_limit)
+		return conn->over_limit;
+	return most && conn->worker->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
+							       : HTTP1_FAULT_NONE;
+}
+
 /* ---- the ClientHello ----------------------------------------------------------------------------- */
 
 /*
  * Whether the connection is for a backend as it is. Return: 0 and *out; -ENOENT: it is ours, also
  * if the library will refuse it; -EAGAIN; -errno.
  */
-static int find_passthrough(struct conn *conn, const struct snapshot_tls **out)
+static int find_passthrough(struct conn *conn, struct client_hello *hello,
+			    const struct snapshot_tls **out)
 {
 	struct worker *worker = conn->worker;
 	struct buffer *buffer = buffer_get(&worker->buffers);
 	const struct snapshot_tls *found;
-	struct client_hello hello;
 	int err = -ENOMEM;
 	ssize_t got;
 
@@ -94,7 +104,7 @@ static int find_passthrough(struct conn *conn, const struct snapshot_tls **out)
 		return -ENOMEM;
 	got = look(conn, buffer->data, buffer->size);
 	if (got > 0)
-		err = client_hello_parse(buffer->data, (size_t)got, &hello);
+		err = client_hello_parse(buffer->data, (size_t)got, hello);
 	else
 		err = got ? (int)got : -ECONNRESET;
 	if (err == -EBADMSG || (err == -EAGAIN && got == (ssize_t)buffer->size))
@@ -104,14 +114,15 @@ static int find_passthrough(struct conn *conn, const struct snapshot_tls **out)
 		err = -ECONNRESET;
 	if (err)
 		return err;
-	found = routing_tls_of(worker->routing, hello.server_name, hello.server_name_bytes);
+	found = routing_tls_of(worker->routing, hello->server_name, hello->server_name_bytes);
 	if (!found || !(found->flags & SNAPSHOT_TLS_F_PASSTHROUGH))
 		return -ENOENT;
 	*out = found;
 	return 0;
 }
 
-static void pass_through(struct conn *conn, const struct snapshot_tls *settings)
+static void pass_through(struct conn *conn, const struct client_hello *hello,
+			 const struct snapshot_tls *settings)
 {
 	/* Above a limit there is nobody to be told so. */
 	struct exchange *x =
@@ -131,7 +142,9 @@ static void pass_through(struct conn *conn, const struct snapshot_tls *settings)
 	}
 	conn->writer.shut_when_done = true;
 	conn->worker->stats->tls_passthroughs++;
-	exchange_pass_through(x, settings);
+	exchange_pass_through(
+		x, settings,
+		(struct http_slice){ hello->server_name, (uint32_t)hello->server_name_bytes });
 	exchange_run(x);
 }
 
@@ -150,14 +163,15 @@ static void accept_tls(struct conn *conn)
 static void read_hello(struct conn *conn)
 {
 	const struct snapshot_tls *settings;
+	struct client_hello hello;
 	int err = -ENOENT;
 
 	if (routing_passes_through(conn->worker->routing))
-		err = find_passthrough(conn, &settings);
+		err = find_passthrough(conn, &hello, &settings);
 	if (err == -EAGAIN)
 		return;
 	if (!err)
-		pass_through(conn, settings);
+		pass_through(conn, &hello, settings);
 	else if (err == -ENOENT)
 		accept_tls(conn);
 	else

@@ -241,6 +241,7 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 		return;
 	}
 	full.date = worker_date(x->worker);
+	full.hsts_max_age_s = x->peer->tls && x->route ? x->route->hsts_max_age_s : 0;
 	full.head_only = x->method_id == HTTP_METHOD_HEAD;
 	/* Who waits for a 100 may or may not send the body now: the next request is not to be found. */
 	full.keep_alive = reply->keep_alive && !x->worker->draining &&
@@ -263,6 +264,8 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 	if (status == 408 || status == 504)
 		x->worker->stats->timeouts++;
 	if (x->tunnel_route || (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD)) {
+		if (x->tunnel_route)
+			x->status = (uint16_t)status;
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}

@@ -161,9 +161,11 @@ void exchange_begin(struct exchange *exchange);
 /**
  * exchange_pass_through - no request comes: the client's bytes go to a backend as they are
  * @settings: borrowed until it returns, of the routing table in force
+ * @name: for the access log
  * In place of exchange_begin(); then exchange_run(). Without a backend the exchange is aborted.
  */
-void exchange_pass_through(struct exchange *exchange, const struct snapshot_tls *settings);
+void exchange_pass_through(struct exchange *exchange, const struct snapshot_tls *settings,
+			   struct http_slice name);
 
 /* Drives what can go on. The exchange may have ended when this returns. */
 void exchange_run(struct exchange *exchange);

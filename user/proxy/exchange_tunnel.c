@@ -10,12 +10,15 @@
 
 #include "proxy/exchange.h"
 
-void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settings)
+void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settings,
+			   struct http_slice name)
 {
 	struct worker *worker = x->worker;
 	struct route *route = calloc(1, sizeof(*route));
 
 	x->started_us = worker->now_us;
+	if (worker->log.form != ACCESS_LOG_OFF)
+		x->record = access_record_new_passed(name);
 	if (!route) {
 		x->phase = EXCHANGE_ABORTED;
 		return;
@@ -50,5 +53,7 @@ void exchange_begin_tunnel(struct exchange *x)
 	x->up = (struct relay){ 0 };
 	x->request_done = false;
 	x->phase = EXCHANGE_TUNNEL;
+	if (x->tunnel_route)
+		x->status = 200; /* for the access log: it was handed over */
 	splice_tunnel_begin(x);
 }

@@ -83,6 +83,11 @@ int http1_reply_build(const struct http1_reply *reply, char *out, size_t size)
 		http1_output_number(&o, reply->retry_after_s);
 		HTTP1_OUTPUT(&o, "\r\n");
 	}
+	if (reply->hsts_max_age_s) {
+		HTTP1_OUTPUT(&o, "Strict-Transport-Security: max-age=");
+		http1_output_number(&o, reply->hsts_max_age_s);
+		HTTP1_OUTPUT(&o, "\r\n");
+	}
 	HTTP1_OUTPUT(&o, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
 	http1_output_number(&o, body_bytes);
 	if (!reply->keep_alive)

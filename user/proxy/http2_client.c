@@ -241,6 +241,18 @@ static void leave(struct http2_client *client)
 	http2_session_flush(&client->session);
 }
 
+/* A head has begun a stream. */
+static void count_stream(struct http2_client *client)
+{
+	struct worker *worker = client->session.worker;
+	uint32_t most = worker->settings->requests_conn_max;
+
+	worker->stats->http2_streams++;
+	client->conn->requests++;
+	if (most && client->conn->requests >= most && !client->leaving)
+		leave(client);
+}
+
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
 	struct http2_client *client = user;
@@ -261,6 +273,8 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 		arm(client);
 		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
 			note_closed(client, frame->hd.stream_id);
+		if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+			count_stream(client);
 		http2_request_head(client, frame);
 		return 0;
 	case NGHTTP2_RST_STREAM:
@@ -361,6 +375,8 @@ int http2_client_begin(struct conn *conn)
 	client->conn = conn;
 	conn->http2 = client;
 	link_client(worker, client);
+	worker->stats->http2_conns++;
+	worker->stats->http2_conns_open++;
 	client->head_since_ms = worker->now_ms; /* of the preface and the first head */
 	arm(client);
 	if (worker->draining)
@@ -391,6 +407,7 @@ void http2_client_end(struct http2_client *client)
 			http2_stream_free(s);
 	}
 	unlink_client(worker, client);
+	worker->stats->http2_conns_open--;
 	http2_head_drop(&client->head);
 	http2_session_end(&client->session);
 	client->conn->http2 = NULL;

@@ -279,7 +279,7 @@ static void start(struct exchange *x, struct http2_stream *s)
 	s->takes_trailers = x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS;
 	s->length_bytes = x->request.content_length_bytes;
 	if (err == 0)
-		fault.reason = client_of(s)->conn->over_limit;
+		fault.reason = conn_limit_reached(client_of(s)->conn);
 	if (err == 0 && !fault.reason && misdirected(x, s))
 		fault = (struct http1_fault){ HTTP1_FAULT_MISDIRECTED, x->request.authority };
 	if (err == 0 && !fault.reason)

@@ -137,6 +137,7 @@ static int open_stats(struct worker *worker)
 	stats->snapshot_generation = 0;
 	stats->conns_open = 0;
 	stats->upstream_conns_open = 0;
+	stats->http2_conns_open = 0;
 	worker->stats = stats;
 	return 0;
 }
