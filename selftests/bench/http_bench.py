@@ -8,11 +8,14 @@ and CASES=text (the cases whose name has it) change the usual run; JSON=FILE kee
 
 import json
 import os
+import pathlib
 import re
+import resource
+import ssl
 import statistics
 import sys
 
-from peers import HOST, NOISY_SPREAD, PORTS, Candidates, milliseconds, number, rounds, spread
+from peers import HOST, NODE_IP, NOISY_SPREAD, PORTS, Candidates, milliseconds, number, rounds, spread
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
@@ -59,11 +62,11 @@ def paced(candidates, name, per_s, conns):
             "p99_ms": delays[int(len(delays) * 0.99)] / 1000}
 
 
-def bulk(candidates, name, streams):
+def bulk(candidates, name, streams, tls=False):
     """Downloads of 256 MB side by side: the rate of all together."""
     before = candidates.cpu_s(name)
-    curl = (f"curl -s -f -o /dev/null -H 'Host: {HOST}' -w '%{{size_download}} %{{time_total}}\\n' "
-            f"{candidates.url(name, '/files/bulk')}")
+    curl = (f"curl -s -k -f -o /dev/null --http1.1 -H 'Host: {HOST}' -w '%{{size_download}} %{{time_total}}\\n' "
+            f"{candidates.url(name, '/files/bulk', tls)}")
     text = candidates.load("sh", "-c", f"for i in $(seq {streams}); do {curl} & done; wait",
                            timeout=300)
     lines = [line.split() for line in text.splitlines()]
@@ -77,12 +80,11 @@ def bulk(candidates, name, streams):
 def handshakes(candidates, name, reuse):
     """Full or resumed TLS 1.3 handshakes one after the other, each with a small answer."""
     before = candidates.cpu_s(name)
-    host, port = candidates.url(name, tls=True)[len("https://"):].rstrip("/"), PORTS[name][1]
-    text = candidates.load("openssl", "s_time", "-connect", host if ":" in host else f"{host}:{port}",
-                           "-time", SECONDS, "-reuse" if reuse else "-new", "-tls1_3", "-www", "/",
+    address = f"{NODE_IP}:{PORTS[name][1]}"
+    text = candidates.load("openssl", "s_time", "-connect", address, "-time", SECONDS,
+                           "-reuse" if reuse else "-new", "-tls1_3", "-www", "/",
                            timeout=SECONDS + 60)
     done = [int(found) for found in re.findall(r"(\d+) connections in \d+ real seconds", text)]
-    letters = text.count("r") + text.count("*")
     return {"per_s": done[-1] / SECONDS, "cpu_us": (candidates.cpu_s(name) - before) * 1e6 / done[-1]}
 
 
@@ -102,6 +104,9 @@ CASES = [
      lambda c, n: h2load(c, n, 8, 32)),
     ("1 download of 256 MB", "MB/s", 1.0, 3, lambda c, n: bulk(c, n, 1)),
     ("16 downloads of 256 MB", "MB/s", 1.0, 3, lambda c, n: bulk(c, n, 16)),
+    ("1 download of 256 MB over TLS", "MB/s", 1.0, 3, lambda c, n: bulk(c, n, 1, True)),
+    ("full TLS 1.3 handshakes, one by one", "/s", 1.0, None, lambda c, n: handshakes(c, n, False)),
+    ("resumed TLS 1.3 handshakes, one by one", "/s", 1.0, None, lambda c, n: handshakes(c, n, True)),
 ]
 
 
@@ -133,6 +138,52 @@ def tell_paced(candidates):
     return {"p99_ms": p99, "rounds": results}
 
 
+def resident_kb(candidates, name):
+    total = 0
+    for pid in candidates.pids[name]:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        total += int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+    return total
+
+
+def idle(candidates, name, count, tls):
+    """KB of user space that each of so many connections costs, between two requests."""
+    request = f"GET /files/1024 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    port = PORTS[name][1 if tls else 0]
+    before, held = resident_kb(candidates, name), []
+    try:
+        for _ in range(count):
+            conn = candidates.cluster.client.connect(NODE_IP, port, timeout=30)
+            if tls:
+                conn = context.wrap_socket(conn, server_hostname=HOST)
+            held.append(conn)
+            conn.sendall(request)
+            if not conn.recv(65536).startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"{name}: connection {len(held)} was not served")
+        return (resident_kb(candidates, name) - before) / count
+    finally:
+        for conn in held:
+            conn.close()
+
+
+def tell_idle(candidates):
+    """Memory beside the peers, whose connections are limited, then 50,000 at Sluice."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (120000, 120000))
+    candidates.cluster.client.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+    kept = {}
+    for count, tls, goal in ((4000, False, 2), (1000, True, 16)):
+        sizes = {name: idle(candidates, name, count, tls) for name in candidates.names}
+        kept[f"{count}{' TLS' if tls else ''}"] = sizes
+        print(f"  {count} idle connections{' over TLS' if tls else ''}: "
+              + "  ".join(f"{name} {size:.2f}" for name, size in sizes.items())
+              + f" KB each (goal {goal} KB)", flush=True)
+    size = idle(candidates, "sluice", 50000, False)
+    print(f"  50000 idle connections: sluice {size:.2f} KB each (goal 2 KB)", flush=True)
+    return kept | {"50000": size}
+
+
 def main():
     wanted = os.environ.get("CASES", "")
     kept = {}
@@ -144,6 +195,8 @@ def main():
                 kept[name] = tell(name, unit, goal, results)
         if wanted in "p99 at equal load":
             kept["p99"] = tell_paced(candidates)
+        if wanted in "idle connections":
+            kept["idle"] = tell_idle(candidates)
     if os.environ.get("JSON"):
         with open(os.environ["JSON"], "w", encoding="utf-8") as file:
             json.dump(kept, file, indent=1)

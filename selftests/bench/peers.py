@@ -237,5 +237,5 @@ def number(text, pattern):
 
 def milliseconds(text):
     """'1.23ms', '450us', '1.2s' as wrk and h2load print them."""
-    value, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()
-    return float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+    value, unit = re.fullmatch(r"(-?nan|[\d.]+)(us|ms|s|m|h)", text).groups()
+    return float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000, "h": 3600000}[unit]

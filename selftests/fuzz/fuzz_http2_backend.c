@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Frames of a backend that was asked for something over HTTP/2: the first octet says in pieces of
+ * what size they come, and what was asked. Heads and bodies are taken as an exchange would; in the
+ * end nothing of the connection is left. Each head is one that HTTP/1.1's parser understands.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "proxy/exchange.h"
+#include "proxy/http2_backend.h"
+#include "proxy/http2_stream.h"
+
+#define INPUT_MAX   60000
+#define TURNS_MAX   100000
+#define ASKED_HEAD  0x80 /* flags in the first octet */
+#define ASKED_BODY  0x40
+#define PIECE_MASK  0x3f
+#define PIECE_BYTES 16u
+
+static struct settings settings;
+static struct worker worker;
+static int listener;
+static struct backend_view backend;
+
+static void must(int condition)
+{
+	if (!condition)
+		abort();
+}
+
+/* A listener on the loopback device stands for the backend. */
+static void listen_there(void)
+{
+	struct sockaddr_storage name;
+	socklen_t bytes = sizeof(name);
+
+	backend.id = 0;
+	backend.addr = inet_addr_from_v4(0x0100007f);
+	bytes = inet_addr_sockaddr(&backend.addr, 0, &name);
+	listener = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(listener >= 0 && bind(listener, (struct sockaddr *)&name, bytes) == 0);
+	must(listen(listener, 16) == 0);
+	must(getsockname(listener, (struct sockaddr *)&name, &bytes) == 0);
+	must(name.ss_family == AF_INET || name.ss_family == AF_INET6);
+	/* Both families have the port at the same place. */
+	memcpy(&backend.port_be, (char *)&name + sizeof(sa_family_t), sizeof(backend.port_be));
+}
+
+static void set_up(void)
+{
+	char *args[] = { (char *)(uintptr_t) "fuzz", NULL };
+
+	log_setup("fuzz", LOG_TEXT, LOG_ERROR);
+	must(settings_parse(1, args, &settings) == 0);
+	worker.settings = &settings;
+	worker.epoll = epoll_create1(0);
+	worker.stats = calloc(1, sizeof(*worker.stats));
+	worker.tasks.prev = worker.tasks.next = &worker.tasks;
+	worker.now_ms = 1000;
+	worker.now_us = 1000000;
+	worker.maps.backends_max = 1;
+	buffer_pool_init(&worker.buffers, 16896, 0);
+	buffer_pool_init(&worker.response_heads, exchange_response_head_bytes, 0);
+	buffer_pool_init(&worker.http2_frames, HTTP2_FRAMES_BYTES, 0);
+	slab_init(&worker.exchanges, exchange_bytes(settings.fields_max));
+	slab_init(&worker.upstream_conns, sizeof(struct upstream_conn));
+	slab_init(&worker.http2_streams, sizeof(struct http2_stream));
+	slab_init(&worker.http2_backends_slab, http2_backend_bytes);
+	slab_init(&worker.http2_calls, http2_call_bytes);
+	must(worker.epoll >= 0 && worker.stats);
+	listen_there();
+}
+
+/* Everything that may go on without more input; what is sent to @backend_fd is dropped. */
+static void run(int backend_fd)
+{
+	struct epoll_event events[4];
+	char dust[65536];
+
+	for (int turn = 0; turn < TURNS_MAX; turn++) {
+		int count = epoll_wait(worker.epoll, events, 4, 0);
+		ssize_t got;
+
+		for (int i = 0; i < count; i++)
+			stream_events(events[i].data.ptr, events[i].events);
+		while (worker.tasks.next != &worker.tasks) {
+			struct task *task = worker.tasks.next;
+
+			task_cancel(task);
+			task->fn(task);
+		}
+		slab_settle(&worker.upstream_conns);
+		slab_settle(&worker.http2_streams);
+		slab_settle(&worker.http2_backends_slab);
+		slab_settle(&worker.http2_calls);
+		got = backend_fd >= 0 ? recv(backend_fd, dust, sizeof(dust), MSG_DONTWAIT) : -1;
+		if (count <= 0 && got <= 0)
+			return;
+	}
+}
+
+/* The head of a request as an exchange forwards it. */
+static struct exchange *ask(bool head)
+{
+	static const char text[] = " / HTTP/1.1\r\nHost: a.test\r\nX-A: b\r\n\r\n";
+	struct exchange *x = exchange_new(&worker);
+	struct buffer *buffer = buffer_get(&worker.buffers);
+	const char *method = head ? "HEAD" : "POST";
+
+	must(x && buffer);
+	memcpy(buffer->data, method, 4);
+	memcpy(buffer->data + 4, text, sizeof(text) - 1);
+	buffer->end = 4 + sizeof(text) - 1;
+	must(http1_writer_begin(&x->request_writer, NULL, &worker.buffers, buffer,
+				HTTP1_FRAMING_NONE) == 0);
+	x->request_writer.keep_head = true;
+	x->request.flags = HTTP1_REQUEST_F_TE_TRAILERS;
+	x->running = true; /* it is driven from here */
+	return x;
+}
+
+/* Takes the heads that are there. Return: true: the final one was taken. */
+static bool take_heads(struct upstream_conn *u, unsigned int asked)
+{
+	static struct http_field items[HTTP1_RESPONSE_FIELDS_MAX];
+	struct http1_reader *reader = &u->reader;
+
+	while (http1_reader_fill(reader, HTTP1_RESPONSE_HEAD_BYTES_MAX + 1) > 0) {
+		while (http1_reader_bytes(reader)) {
+			struct http1_response response;
+			int err;
+
+			http1_response_begin(&response, items, HTTP1_RESPONSE_FIELDS_MAX);
+			err = http1_response_parse(&response, buffer_head(reader->buffer),
+						   http1_reader_bytes(reader),
+						   HTTP1_RESPONSE_HEAD_BYTES_MAX, asked);
+			if (err == -EAGAIN)
+				break;
+			if (err || !(response.flags & HTTP1_RESPONSE_F_INTERIM))
+				return !err;
+			http1_reader_drop(reader, response.head_bytes);
+		}
+	}
+	return false;
+}
+
+static void take_body(struct source *source)
+{
+	struct payload payload;
+
+	while (source->ops->peek(source, &payload) == 0) {
+		for (uint32_t i = 0; payload.trailers && i < payload.trailers->count; i++)
+			must(http_field_allowed_in_trailer(&payload.trailers->items[i]));
+		source->ops->consume(source, payload.bytes);
+		if (payload.last)
+			return;
+	}
+}
+
+static void feed(int fd, struct exchange *x, const uint8_t *data, size_t size)
+{
+	bool head = data[0] & ASKED_HEAD;
+	size_t piece = data[0] & PIECE_MASK ? (data[0] & PIECE_MASK) * PIECE_BYTES : size;
+	struct payload none = { .last = true };
+	bool final = false;
+	size_t at = 1;
+
+	run(fd);
+	if (upstream_open(x->upstream) == 0)
+		x->request_sink->ops->flush(x->request_sink);
+	if (!(data[0] & ASKED_BODY))
+		x->request_sink->ops->write(x->request_sink, &none);
+	while (at < size) {
+		size_t bytes = size - at < piece ? size - at : piece;
+		ssize_t sent;
+
+		run(fd);
+		sent = send(fd, data + at, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent <= 0)
+			break; /* it was closed, as it may be */
+		at += (size_t)sent;
+		run(fd);
+		if (!final)
+			final = take_heads(x->upstream, head ? HTTP1_ASKED_HEAD : 0);
+		if (final)
+			take_body(x->upstream->source);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct upstream_way way = { .http2 = true };
+	struct upstream_conn *u;
+	struct exchange *x;
+	int fd;
+
+	if (size < 2 || size > INPUT_MAX)
+		return 0;
+	if (!worker.stats)
+		set_up();
+	must(http2_backends_init(&worker) == 0);
+	must(http2_backend_get(&worker, &backend, &way, false, &u) == 0);
+	fd = accept(listener, NULL, NULL);
+	must(fd >= 0);
+	x = ask(data[0] & ASKED_HEAD);
+	x->upstream = u;
+	u->exchange = x;
+	u->ops->begin(x);
+	feed(fd, x, data, size);
+	close(fd);
+	run(-1);
+	x->upstream = NULL;
+	u->ops->let_go(u, false);
+	exchange_discard(x);
+	slab_settle(&worker.exchanges);
+	http2_backends_free(&worker);
+	run(-1);
+	worker_timer_drop(&worker, &worker.http2_backends.sweep);
+	must(worker.stats->upstream_conns_open == 0 && worker.upstream_conns.used_count == 0);
+	must(worker.http2_streams.used_count == 0 && worker.http2_calls.used_count == 0);
+	must(worker.buffers.used_count == 0 && worker.http2_frames.used_count == 0);
+	return 0;
+}
