@@ -137,6 +137,28 @@ out:
 }
 
 /*
+ * Does the host let nobody extend programs? Then no dispatcher can run, and to find that out from
+ * libxdp costs a second load of our program, most of a second of the verifier's. What is loaded here
+ * is no extension of anything: a kernel that allows them finds fault with it, not with its kind.
+ */
+static bool extensions_are_refused(const struct attach_context *context)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .attach_prog_fd = (__u32)context->xdp_prog,
+		    .attach_btf_id = 1);
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_EXT, NULL, "GPL", insns,
+			       sizeof(insns) / sizeof(insns[0]), &options);
+
+	if (fd < 0)
+		return errno == EPERM;
+	close(fd);
+	return false;
+}
+
+/*
  * Through the dispatcher that we bring, else that of libxdp (one of another version refuses ours),
  * else alone: an interface without others beside us is better than none.
  */
@@ -145,8 +167,10 @@ static int attach_in_mode(const struct attach_context *context, const struct int
 {
 	uint32_t mode = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
 	struct dispatcher_offer offer;
-	int err;
+	int err = -EPERM;
 
+	if (extensions_are_refused(context))
+		goto alone;
 	dispatcher_offer(&offer);
 	err = attach_by_libxdp(context, interface->ifindex, generic);
 	dispatcher_withdraw(&offer);
@@ -154,6 +178,7 @@ static int attach_in_mode(const struct attach_context *context, const struct int
 		err = attach_by_libxdp(context, interface->ifindex, generic);
 	if (!err || err == -EBUSY || err == -EEXIST)
 		return err;
+alone:
 	log_info("dataplane: interface %s: libxdp's dispatcher: %s; attached without it",
 		 interface->name, strerror(-err));
 	return bpf_xdp_attach((int)interface->ifindex, context->xdp_prog,
