@@ -66,9 +66,9 @@ struct splice_hint {
 
 #define SPLICE_HINTS      256u /* by a hash of the route */
 #define SPLICE_BATCH_ONE  16u  /* splice.batch counts in 16ths */
-#define SPLICE_BATCH_BUSY (5 * SPLICE_BATCH_ONE)
+#define SPLICE_BATCH_BUSY (8 * SPLICE_BATCH_ONE)
 #define SPLICE_PAUSE_MS   5u
-#define SPLICE_BATCH_CALM (3 * SPLICE_BATCH_ONE)
+#define SPLICE_BATCH_CALM (4 * SPLICE_BATCH_ONE)
 
 struct splice {
 	bool on;

@@ -286,7 +286,8 @@ int worker_run(struct worker *worker)
 		if (count < 0 && errno != EINTR)
 			return -errno;
 		read_clock(worker);
-		splice_note_batch(&worker->splice, count > 0 ? (uint32_t)count : 0, worker->now_ms);
+		if (count >= 0)
+			splice_note_batch(&worker->splice, (uint32_t)count, worker->now_ms);
 		for (int i = 0; i < count; i++)
 			dispatch(&events[i]);
 		timers_run(&worker->timers, worker->now_ms);
