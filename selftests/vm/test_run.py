@@ -11,7 +11,7 @@ VERSION = "6.1"
 
 def run(*words, limit=150):
     return subprocess.run([ROOT / "selftests/vm/run", "--memory", "1024", "--time-limit", str(limit),
-                           VERSION, *words], text=True, capture_output=True, timeout=limit + 120,
+                           VERSION, *words], text=True, capture_output=True, timeout=limit + 600,
                           check=False)
 
 
