@@ -37,7 +37,11 @@ static const struct {
 	size_t members_max;
 	uint32_t slots;
 } sizes[] = {
-	{ 1, SLUICE_RING_SLOTS_MIN },        { 20, 2039 }, { 80, 8191 }, { 120, 16381 },
+	{ 1, SLUICE_RING_SLOTS_MIN },
+	{ 20, 2039 },
+	{ 80, 8191 },
+	{ 120, 16381 },
+	{ 240, 32749 },
 	{ SIZE_MAX, SLUICE_RING_SLOTS_MAX },
 };
 
@@ -126,10 +130,20 @@ static int fill_by_turns(uint32_t *slots, uint32_t slots_count, const struct mag
 #define LOG_STEPS    256u
 #define LOG_ONE      (UINT64_C(1) << 24) /* 1.0 of a logarithm */
 #define NO_SLOT      UINT32_MAX
-#define COST_NONE    0u                  /* below that of any choice: nothing is excluded */
-#define COST_LONGEST UINT64_MAX          /* above that of any choice */
-#define MEMBER_BITS  10u                 /* MATCHED_MEMBERS_MAX fits */
-#define MEMBER_NONE  (UINT64_C(1) << 53) /* above any cost without weights */
+#define COST_NONE    0u         /* below that of any choice: nothing is excluded */
+#define COST_LONGEST UINT64_MAX /* above that of any choice */
+
+/* lowbias32 (Wellons, 2018). */
+#define SCORE_FACTOR_1 0x21f0aaadu
+#define SCORE_FACTOR_2 0x735a2d97u
+
+#define LANES 8
+typedef uint32_t lanes __attribute__((vector_size(LANES * sizeof(uint32_t))));
+
+struct held_slot {
+	uint64_t cost;
+	uint32_t slot;
+};
 
 struct matching {
 	uint32_t slots_count;
@@ -143,6 +157,7 @@ struct matching {
 	uint32_t *next;   /* by slot */
 	uint32_t *waiting;
 	uint32_t waiting_count;
+	struct held_slot *sorted; /* room for all slots */
 	uint64_t *costs; /* by slot: of the choice that it has, and when refused, of that one */
 	uint64_t logs[LOG_STEPS + 1];
 };
@@ -157,6 +172,7 @@ static void matching_free(struct matching *m)
 	free(m->next);
 	free(m->waiting);
 	free(m->costs);
+	free(m->sorted);
 }
 
 /* log2(1 + i / LOG_STEPS) in units of LOG_ONE, bit by bit: squaring doubles a logarithm. */
@@ -197,8 +213,8 @@ static uint32_t score_of(uint32_t seed, uint32_t slot_hash)
 {
 	uint32_t x = seed ^ slot_hash;
 
-	x = (x ^ x >> 16) * 0x21f0aaadu; /* lowbias32 (Wellons, 2018) */
-	x = (x ^ x >> 15) * 0x735a2d97u;
+	x = (x ^ x >> 16) * SCORE_FACTOR_1;
+	x = (x ^ x >> 15) * SCORE_FACTOR_2;
 	return x ^ x >> 15;
 }
 
@@ -221,19 +237,84 @@ static size_t choose_by_weight(const struct matching *m, uint32_t slot_hash, uin
 	return chosen;
 }
 
-/* The same where all weights are alike, without branches: nearly all of the time goes here. */
+/*
+ * The member of the greatest score for a slot that is not above @top; of two alike the first one. Eight
+ * at a time: nearly all of the time goes here. @best: out, 0: there is none, and no member is named.
+ */
+static inline __attribute__((always_inline)) size_t
+greatest_by(const struct matching *m, uint32_t slot_hash, uint32_t top, uint32_t *best)
+{
+	uint32_t scores[MATCHED_MEMBERS_MAX];
+	lanes x, greatest = {}, is_more;
+	size_t i = 0;
+
+	for (; i + LANES <= m->count; i += LANES) {
+		memcpy(&x, &m->seeds[i], sizeof(x));
+		x ^= slot_hash;
+		x = (x ^ x >> 16) * SCORE_FACTOR_1;
+		x = (x ^ x >> 15) * SCORE_FACTOR_2;
+		x ^= x >> 15;
+		x &= (lanes)(x <= top);
+		memcpy(&scores[i], &x, sizeof(x));
+		is_more = (lanes)(x > greatest);
+		greatest = (x & is_more) | (greatest & ~is_more);
+	}
+	*best = 0;
+	for (; i < m->count; i++) {
+		uint32_t score = score_of(m->seeds[i], slot_hash);
+
+		scores[i] = score <= top ? score : 0;
+		*best = scores[i] > *best ? scores[i] : *best;
+	}
+	for (i = 0; i < LANES; i++)
+		*best = greatest[i] > *best ? greatest[i] : *best;
+	for (i = 0; i + LANES <= m->count; i += LANES) {
+		uint64_t found[LANES / 2];
+
+		memcpy(&x, &scores[i], sizeof(x));
+		x = (lanes)(x == *best);
+		memcpy(found, &x, sizeof(x));
+		if (found[0] | found[1] | found[2] | found[3])
+			break;
+	}
+	while (i < m->count && scores[i] != *best)
+		i++;
+	return i;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static size_t
+greatest_avx2(const struct matching *m, uint32_t slot_hash, uint32_t top, uint32_t *best)
+{
+	return greatest_by(m, slot_hash, top, best);
+}
+#endif
+
+static size_t greatest_of(const struct matching *m, uint32_t slot_hash, uint32_t top,
+			  uint32_t *best)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2"))
+		return greatest_avx2(m, slot_hash, top, best);
+#endif
+	return greatest_by(m, slot_hash, top, best);
+}
+
+/* The same where all weights are alike: its cost is then 2^32 - score. */
 static size_t choose(const struct matching *m, uint32_t slot_hash, uint64_t above, uint64_t *least)
 {
-	uint64_t best = UINT64_MAX;
+	uint32_t best;
+	size_t chosen;
 
-	for (size_t i = 0; i < m->count; i++) {
-		uint64_t cost = (uint64_t)(UINT32_MAX - score_of(m->seeds[i], slot_hash)) + 1;
-		uint64_t key = (cost > above ? cost : MEMBER_NONE) << MEMBER_BITS | i;
-
-		best = key < best ? key : best;
-	}
-	*least = best >> MEMBER_BITS;
-	return *least == MEMBER_NONE ? m->count : (size_t)(best & ((1u << MEMBER_BITS) - 1));
+	*least = COST_LONGEST;
+	if (above > UINT32_MAX)
+		return m->count;
+	chosen = greatest_of(m, slot_hash, (uint32_t)(UINT32_MAX - above), &best);
+	/* A score of 0 counts as one that has refused: one in 2^32 is. */
+	if (!best)
+		return m->count;
+	*least = (uint64_t)UINT32_MAX - best + 1;
+	return chosen;
 }
 
 /* Goes to the member that it minds least among those that have not refused it. */
@@ -254,19 +335,32 @@ static void propose(struct matching *m, uint32_t slot)
 	m->held[chosen]++;
 }
 
-/* Sends away the slot that minds the member most; of two alike the higher one. */
-static void refuse_one(struct matching *m, size_t member)
+/* Slots that mind their member most come first; of two alike the higher one. */
+static int held_compare(const void *a, const void *b)
 {
-	uint32_t *at = &m->first[member], *worst = at, slot;
+	const struct held_slot *x = a, *y = b;
 
-	for (; *at != NO_SLOT; at = &m->next[*at])
-		if (m->costs[*at] > m->costs[*worst] ||
-		    (m->costs[*at] == m->costs[*worst] && *at > *worst))
-			worst = at;
-	slot = *worst;
-	*worst = m->next[slot];
-	m->held[member]--;
-	m->waiting[m->waiting_count++] = slot;
+	if (x->cost != y->cost)
+		return x->cost < y->cost ? 1 : -1;
+	return x->slot < y->slot ? 1 : -1;
+}
+
+/* Sends away as many slots as the member has too many. */
+static void refuse(struct matching *m, size_t member)
+{
+	uint32_t count = 0, slot, too_many = m->held[member] - m->limits[member];
+
+	for (slot = m->first[member]; slot != NO_SLOT; slot = m->next[slot])
+		m->sorted[count++] = (struct held_slot){ m->costs[slot], slot };
+	qsort(m->sorted, count, sizeof(*m->sorted), held_compare);
+	for (uint32_t i = 0; i < too_many; i++)
+		m->waiting[m->waiting_count++] = m->sorted[i].slot;
+	m->first[member] = NO_SLOT;
+	for (uint32_t i = too_many; i < count; i++) {
+		m->next[m->sorted[i].slot] = m->first[member];
+		m->first[member] = m->sorted[i].slot;
+	}
+	m->held[member] = m->limits[member];
 }
 
 static int matching_init(struct matching *m, uint32_t slots_count,
@@ -283,8 +377,9 @@ static int matching_init(struct matching *m, uint32_t slots_count,
 	m->next = calloc(slots_count, sizeof(*m->next));
 	m->waiting = calloc(slots_count, sizeof(*m->waiting));
 	m->costs = calloc(slots_count, sizeof(*m->costs));
+	m->sorted = calloc(slots_count, sizeof(*m->sorted));
 	if (!m->seeds || !m->weights || !m->limits || !m->held || !m->first || !m->next ||
-	    !m->waiting || !m->costs)
+	    !m->waiting || !m->costs || !m->sorted)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		m->seeds[i] = (uint32_t)hash_of(&members[i], SEED_SCORE);
@@ -323,8 +418,8 @@ static int fill_by_choice(uint32_t *slots, uint32_t slots_count,
 		for (uint32_t i = 0; i < proposing; i++)
 			propose(&m, m.waiting[i]);
 		for (size_t i = 0; i < count; i++)
-			while (m.held[i] > m.limits[i])
-				refuse_one(&m, i);
+			if (m.held[i] > m.limits[i])
+				refuse(&m, i);
 	}
 	for (size_t i = 0; !err && i < count; i++)
 		for (uint32_t slot = m.first[i]; slot != NO_SLOT; slot = m.next[slot])
