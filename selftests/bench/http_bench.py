@@ -169,8 +169,11 @@ def idle(candidates, name, count, tls):
 
 
 def tell_idle(candidates):
-    """Memory beside the peers, whose connections are limited, then 50,000 at Sluice."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (120000, 120000))
+    """Memory beside the peers, whose connections are limited, then 50,000 at Sluice, or as many as
+    the system lets a process open."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    most = min(50000, most - 2000)
     candidates.cluster.client.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
     kept = {}
     for count, tls, goal in ((4000, False, 2), (1000, True, 16)):
@@ -179,9 +182,9 @@ def tell_idle(candidates):
         print(f"  {count} idle connections{' over TLS' if tls else ''}: "
               + "  ".join(f"{name} {size:.2f}" for name, size in sizes.items())
               + f" KB each (goal {goal} KB)", flush=True)
-    size = idle(candidates, "sluice", 50000, False)
-    print(f"  50000 idle connections: sluice {size:.2f} KB each (goal 2 KB)", flush=True)
-    return kept | {"50000": size}
+    size = idle(candidates, "sluice", most, False)
+    print(f"  {most} idle connections: sluice {size:.2f} KB each (goal 2 KB)", flush=True)
+    return kept | {"most": (most, size)}
 
 
 def main():

@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lib"))
 
-from demo_tls import show_tls  # noqa: E402
+from demo_tls import show_tls, show_websocket  # noqa: E402
 from cluster import CLIENT_IP, CLIENT_IP6, NODE_IP, NODE_IP6, VIP, VIP6, Cluster  # noqa: E402
 from netns import BUILD, ROOT, wait_until  # noqa: E402
 from two_nodes import VIPS, TwoNodes  # noqa: E402
@@ -269,7 +269,7 @@ def main():
             demo.figures.append(f"sluiced was ready {(time.monotonic() - begun) * 1000:.0f} ms "
                                 "after its start")
             demo.verdict(True, f"ready: {demo.figures[-1]}")
-            for step in (show_http, show_balancing, show_tls, show_l4, show_changes,
+            for step in (show_http, show_balancing, show_tls, show_websocket, show_l4, show_changes,
                          show_inside, show_other_node):
                 step(demo)
         except (RuntimeError, TimeoutError, OSError) as error:
