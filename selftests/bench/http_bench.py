@@ -20,6 +20,7 @@ from peers import HOST, NODE_IP, NOISY_SPREAD, PORTS, Candidates, milliseconds, 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
 BULK_BYTES = 1 << 28
+WARM_CONNS = 100
 
 
 def wrk(candidates, name, conns, request_path="/", tls=False, close=False):
@@ -146,15 +147,18 @@ def resident_kb(candidates, name):
     return total
 
 
-def idle(candidates, name, count, tls):
-    """KB of user space that each of so many connections costs, between two requests."""
+def idle(candidates, name, count, tls, warm=WARM_CONNS):
+    """KB of user space that each of so many connections costs, between two requests, when the first
+    have brought in what all share, or what is there from before is taken."""
     request = f"GET /files/1024 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     port = PORTS[name][1 if tls else 0]
-    before, held = resident_kb(candidates, name), []
+    before, held = 0, []
     try:
-        for _ in range(count):
+        for number_made in range(warm + count):
+            if number_made == warm:
+                before = resident_kb(candidates, name)
             conn = candidates.cluster.client.connect(NODE_IP, port, timeout=30)
             if tls:
                 conn = context.wrap_socket(conn, server_hostname=HOST)
@@ -176,13 +180,13 @@ def tell_idle(candidates):
     most = min(50000, most - 2000)
     candidates.cluster.client.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
     kept = {}
-    for count, tls, goal in ((4000, False, 2), (1000, True, 16)):
+    for count, tls, goal in ((4000, False, 2), (500, True, 16)):
         sizes = {name: idle(candidates, name, count, tls) for name in candidates.names}
         kept[f"{count}{' TLS' if tls else ''}"] = sizes
         print(f"  {count} idle connections{' over TLS' if tls else ''}: "
               + "  ".join(f"{name} {size:.2f}" for name, size in sizes.items())
               + f" KB each (goal {goal} KB)", flush=True)
-    size = idle(candidates, "sluice", most, False)
+    size = idle(candidates, "sluice", most - 10000, False, warm=10000)
     print(f"  {most} idle connections: sluice {size:.2f} KB each (goal 2 KB)", flush=True)
     return kept | {"most": (most, size)}
 
