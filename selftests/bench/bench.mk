@@ -32,7 +32,7 @@ $(B)/bench/packet_cost: selftests/bench/packet_cost.c selftests/prog/fixture.c s
 	$Q $(CC) $(CPPFLAGS) -Iselftests $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -lbpf -lelf -lz
 
 # What a script runs, and no bench by itself.
-bench_tools := $(B)/bench/tunnel_load
+bench_tools := $(B)/bench/tunnel_load $(B)/bench/flood
 
 # Frames for packet_rate_bench.py.
 $(B)/bench/flood.o: selftests/bench/flood.bpf.c selftests/bench/flood.h

@@ -34,7 +34,7 @@ def wrk(candidates, name, conns, request_path="/", tls=False, close=False):
         raise RuntimeError(f"{name}: {errors[0]}")
     done = number(text, r"(\d+) requests in")
     return {"per_s": number(text, r"Requests/sec:\s+([\d.]+)"),
-            "p99_ms": milliseconds(re.search(r"99%\s+(\S+)", text)[1]),
+            "p99_ms": milliseconds(re.search(r"^\s+99%\s+(\S+)", text, re.M)[1]),
             "cpu_us": (candidates.cpu_s(name) - before) * 1e6 / done}
 
 

@@ -65,15 +65,15 @@ struct splice_hint {
 };
 
 #define SPLICE_HINTS      256u /* by a hash of the route */
-#define SPLICE_BATCH_ONE  16u  /* splice.batch counts in 16ths */
-#define SPLICE_BATCH_BUSY (8 * SPLICE_BATCH_ONE)
+#define SPLICE_BATCH_ONE  256  /* splice.batch counts in parts of an event */
+#define SPLICE_BATCH_BUSY (5 * SPLICE_BATCH_ONE / 2)
+#define SPLICE_BATCH_CALM (5 * SPLICE_BATCH_ONE / 4)
 #define SPLICE_PAUSE_MS   5u
-#define SPLICE_BATCH_CALM (4 * SPLICE_BATCH_ONE)
 
 struct splice {
 	bool on;
-	bool busy;      /* much happens at once: responses are worth it, splice_response.c */
-	uint32_t batch; /* events at a turn of the loop, a sliding mean */
+	bool busy;     /* much happens at once: responses are worth it, splice_response.c */
+	int32_t batch; /* events at a turn of the loop, a sliding mean */
 	uint64_t turn_ms;
 	struct mapped_array slots; /* owned */
 	struct splice_ring ring;
@@ -91,9 +91,9 @@ struct splice {
 static inline void splice_note_batch(struct splice *splice, uint32_t events, uint64_t now_ms)
 {
 	if (now_ms - splice->turn_ms >= SPLICE_PAUSE_MS)
-		splice->batch = events * SPLICE_BATCH_ONE;
+		splice->batch = (int32_t)events * SPLICE_BATCH_ONE;
 	else
-		splice->batch += events - splice->batch / SPLICE_BATCH_ONE;
+		splice->batch += ((int32_t)events * SPLICE_BATCH_ONE - splice->batch) / 16;
 	splice->turn_ms = now_ms;
 	splice->busy = splice->batch >= (splice->busy ? SPLICE_BATCH_CALM : SPLICE_BATCH_BUSY);
 }
