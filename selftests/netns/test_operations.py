@@ -250,6 +250,7 @@ class Lifecycle(unittest.TestCase):
 
     def test_a_crash_leaves_its_stack_in_the_log(self):
         os.kill(self.cluster.workers()[0], signal.SIGSEGV)
+        wait_until(lambda: "was killed by signal 11" in self.cluster.sluiced.log(), "its end")
         self.cluster.sluiced.stop(signal.SIGABRT)
         log = self.cluster.sluiced.log()
         for line in (r"sluice-proxy \(build \S+\) dies of SIGSEGV; its stack:\n\S+\(",
