@@ -9,6 +9,7 @@ side by side; what a killed process left behind is removed by the next Lab on th
 import atexit
 import contextlib
 import ctypes
+import json
 import os
 import pathlib
 import shutil
@@ -129,6 +130,11 @@ class Host:
             _setns(outer)
             os.close(inner)
             os.close(outer)
+
+    def dropped(self, device):
+        """Packets that this device gave up, coming in and going out."""
+        stats, = json.loads(self.run("ip", "-j", "-s", "link", "show", "dev", device).stdout)
+        return sum(stats["stats64"][way]["dropped"] for way in ("rx", "tx"))
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, proto=0):
         with self.entered():

@@ -86,14 +86,19 @@ class EveryMode(NodesTest):
         self.addCleanup(self.lab.route_to, first)
 
         def tunnelled():
-            """Packets that went into the tunnel; those that came out."""
+            """Packets that went into the tunnel; those that came out; those that a device between
+            the two dropped, as a busy machine's do when their queues are full."""
             return (second.metrics()["sluice_packets_dsr_total"],
-                    first.metrics()["sluice_packets_decapsulated_total"])
+                    first.metrics()["sluice_packets_decapsulated_total"],
+                    sum(host.dropped(device) for host, device in (
+                        (second.host, "eth0"), (self.lab.router, second.port),
+                        (self.lab.router, first.port), (first.host, "eth0"))))
 
         def all_arrived(before, mode):
-            sent, arrived = (now - then for now, then in zip(tunnelled(), before, strict=True))
-            # The devices of a busy machine may drop some; a tunnel that is wrong loses flows.
-            return 0.97 * sent <= arrived <= sent and (sent > 0) == (mode != "snat")
+            """None is lost that no device owns up to."""
+            into, out, dropped = (at_the_end - then for at_the_end, then
+                                  in zip(tunnelled(), before, strict=True))
+            return out <= into <= out + dropped and (into > 0) == (mode != "snat")
 
         for seed, mode in enumerate(("snat", "ipip", "gue")):
             with self.subTest(mode):
@@ -103,7 +108,7 @@ class EveryMode(NodesTest):
                 before = tunnelled()
                 with self.lab.connect(MORE_VIP, timeout=30) as sock:
                     self.assertTrue(exchange(sock, TRANSFER_BYTES, seed * 10))
-                wait_until(lambda: all_arrived(before, mode), "what was sent arrives", 5)
+                wait_until(lambda: all_arrived(before, mode), "no packet is lost", 5)
         self.assertGreater(second.metrics()["sluice_packets_by_stack_total"], 0)
 
     def test_fragments_follow_their_first(self):
@@ -389,15 +394,17 @@ class Protection(NodesTest):
 
             def flows(*words):
                 text = node.ctl("flows", *words, "-o", "json").stdout
-                return {flow["client_port"] for flow in json.loads(text)["flows"]}
+                return [flow["client_port"] for flow in json.loads(text)["flows"]]
 
-            # A flow of before, to another frontend, may have had the same port.
-            self.assertEqual(flows("--client", f"{CLIENT_IP}:{mine}"), {mine})
+            # Another flow of before, to another frontend, may have had the same port.
+            self.assertEqual(set(flows("--client", f"{CLIENT_IP}:{mine}")), {mine})
+            self.assertEqual(flows("--client", f"{CLIENT_IP}:{mine}",
+                                   "--frontend", f"{VIPS['local']}:{TCP_PORT}"), [mine])
             self.assertIn(mine, flows("--frontend", f"{VIPS['local']}:{TCP_PORT}",
                                       "--protocol", "tcp", "--state", "established",
                                       "--backend", f"{lab.pods[0].ip}:{POD_TCP_PORT}"))
-            self.assertEqual(flows("--client", f":{mine}", "--protocol", "udp"), set())
-            self.assertEqual(flows("--client", f":{mine}", "--frontend", "198.51.100.9"), set())
+            self.assertEqual(flows("--client", f":{mine}", "--protocol", "udp"), [])
+            self.assertEqual(flows("--client", f":{mine}", "--frontend", "198.51.100.9"), [])
 
     def test_top_shows_rates(self):
         lab, node = self.lab, self.lab.nodes[0]
