@@ -531,7 +531,7 @@ enum sluice_splice_stage {
 	X(17, PEER, "peer", "the receiver is gone")                                                \
 	X(18, HELD, "held", "the worker held older bytes")                                         \
 	X(19, BULK, "bulk", "a stream that fills a link, which the relay moves faster")            \
-	X(20, CALM, "calm", "so few exchanges at once that the relay is faster")
+	X(20, CALM, "calm", "so few exchanges at once that the kernel is not faster")
 
 enum sluice_splice_reason {
 #define X(number, name, metric, text) SPLICE_WHY_##name = number,

@@ -17,8 +17,9 @@
 #include "proxy/http2_client.h"
 #include "proxy/http2_stream.h"
 
+#include "fuzz/turns.h"
+
 #define INPUT_MAX 60000
-#define TURNS_MAX 100000
 #define HELLO     NGHTTP2_CLIENT_MAGIC "\0\0\0\4\0\0\0\0\0"
 
 static struct settings settings;
@@ -53,32 +54,12 @@ static void set_up(void)
 	must(worker.epoll >= 0 && worker.stats);
 }
 
-/* Everything that may go on without more input. */
 static void run(int client)
 {
-	struct epoll_event events[4];
-	char dust[65536];
+	struct slab *const slabs[] = { &worker.conns, &worker.exchanges, &worker.http2_clients,
+				       &worker.http2_streams };
 
-	for (int turn = 0; turn < TURNS_MAX; turn++) {
-		int count = epoll_wait(worker.epoll, events, 4, 0);
-		ssize_t got;
-
-		for (int i = 0; i < count; i++)
-			stream_events(events[i].data.ptr, events[i].events);
-		while (worker.tasks.next != &worker.tasks) {
-			struct task *task = worker.tasks.next;
-
-			task_cancel(task);
-			task->fn(task);
-		}
-		slab_settle(&worker.conns);
-		slab_settle(&worker.exchanges);
-		slab_settle(&worker.http2_clients);
-		slab_settle(&worker.http2_streams);
-		got = client >= 0 ? recv(client, dust, sizeof(dust), MSG_DONTWAIT) : -1;
-		if (count <= 0 && got <= 0)
-			return;
-	}
+	run_turns(&worker, client, slabs, sizeof(slabs) / sizeof(slabs[0]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -17,8 +17,9 @@
 #include "proxy/http2_backend.h"
 #include "proxy/http2_stream.h"
 
+#include "fuzz/turns.h"
+
 #define INPUT_MAX   60000
-#define TURNS_MAX   100000
 #define ASKED_HEAD  0x80 /* flags in the first octet */
 #define ASKED_BODY  0x40
 #define PIECE_MASK  0x3f
@@ -78,32 +79,12 @@ static void set_up(void)
 	listen_there();
 }
 
-/* Everything that may go on without more input; what is sent to @backend_fd is dropped. */
 static void run(int backend_fd)
 {
-	struct epoll_event events[4];
-	char dust[65536];
+	struct slab *const slabs[] = { &worker.upstream_conns, &worker.http2_streams,
+				       &worker.http2_backends_slab, &worker.http2_calls };
 
-	for (int turn = 0; turn < TURNS_MAX; turn++) {
-		int count = epoll_wait(worker.epoll, events, 4, 0);
-		ssize_t got;
-
-		for (int i = 0; i < count; i++)
-			stream_events(events[i].data.ptr, events[i].events);
-		while (worker.tasks.next != &worker.tasks) {
-			struct task *task = worker.tasks.next;
-
-			task_cancel(task);
-			task->fn(task);
-		}
-		slab_settle(&worker.upstream_conns);
-		slab_settle(&worker.http2_streams);
-		slab_settle(&worker.http2_backends_slab);
-		slab_settle(&worker.http2_calls);
-		got = backend_fd >= 0 ? recv(backend_fd, dust, sizeof(dust), MSG_DONTWAIT) : -1;
-		if (count <= 0 && got <= 0)
-			return;
-	}
+	run_turns(&worker, backend_fd, slabs, sizeof(slabs) / sizeof(slabs[0]));
 }
 
 /* The head of a request as an exchange forwards it. */

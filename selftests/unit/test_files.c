@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "files/folder.h"
 #include "files/whole.h"
 
 /* ---- what is read ------------------------------------------------------------------------------------------ */
@@ -140,6 +141,31 @@ static void files__editor_that_moves_the_old_one_away_loses_nothing(void **state
 		UNTIL(w, i % 2 ? a_is_81 : a_is_82);
 	}
 	assert_int_not_equal(looked, 0);
+}
+
+/* The same by a clock of the test's own. */
+static void folder__objects_outlive_their_file_by_its_grace(void **state)
+{
+	struct world *w = *state;
+	struct folder folder;
+
+	save(w, "a.yaml", SERVICE("a", "81"));
+	assert_int_equal(folder_init(&folder, w->dir, &w->model), 0);
+	assert_int_equal(folder_open(&folder), 0);
+	assert_int_equal(folder_scan(&folder, true, 1000), 0);
+	delete (w, "a.yaml");
+	assert_int_equal(folder_refresh(&folder, "a.yaml", true, 2000), 0);
+	assert_int_equal(folder_follow_up(&folder, 2000 + FILES_GRACE_MS - 1, FILES_GRACE_MS), 1);
+	assert_int_equal(port_of(w, "a"), 81);
+	save(w, "a.yaml", SERVICE("a", "82"));
+	assert_int_equal(folder_refresh(&folder, "a.yaml", true, 2000 + FILES_GRACE_MS), 0);
+	assert_int_equal(folder_follow_up(&folder, 9000, FILES_GRACE_MS), 0);
+	assert_int_equal(port_of(w, "a"), 82);
+	delete (w, "a.yaml");
+	assert_int_equal(folder_refresh(&folder, "a.yaml", true, 10000), 0);
+	assert_int_equal(folder_follow_up(&folder, 10000 + FILES_GRACE_MS, FILES_GRACE_MS), 0);
+	assert_int_equal(port_of(w, "a"), 0);
+	folder_free(&folder);
 }
 
 static void files__same_content_again_is_no_change(void **state)
@@ -387,6 +413,7 @@ int main(void)
 		TEST(files__half_written_file_does_not_count_at_the_start_either),
 		TEST(files__rename_into_place_takes_effect),
 		TEST(files__editor_that_moves_the_old_one_away_loses_nothing),
+		TEST(folder__objects_outlive_their_file_by_its_grace),
 		TEST(files__same_content_again_is_no_change),
 		TEST(files__deleted_file_takes_its_objects_with_it),
 		TEST(files__object_left_out_of_a_save_is_gone),

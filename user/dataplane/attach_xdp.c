@@ -179,7 +179,7 @@ static int attach_in_mode(const struct attach_context *context, const struct int
 	if (!err || err == -EBUSY || err == -EEXIST)
 		return err;
 alone:
-	log_info("dataplane: interface %s: libxdp's dispatcher: %s; attached without it",
+	log_info("dataplane: interface %s: libxdp's dispatcher: %s; attaching without it",
 		 interface->name, strerror(-err));
 	return bpf_xdp_attach((int)interface->ifindex, context->xdp_prog,
 			      XDP_FLAGS_UPDATE_IF_NOEXIST | mode, NULL);

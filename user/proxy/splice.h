@@ -99,7 +99,7 @@ static inline void splice_note_batch(struct splice *splice, uint32_t events, uin
 }
 
 /**
- * splice_start - get ready, if --splice=on was given
+ * splice_start - get ready, unless it was told not to splice
  * Return: 0, also if the descriptors are no maps (then splice stays off, with a log line); -errno.
  */
 int splice_start(struct worker *worker);

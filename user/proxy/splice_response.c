@@ -33,8 +33,9 @@ static struct splice_hint *hint_of(const struct exchange *x)
 
 /*
  * Return: SPLICE_WHY_NONE if the kernel is likely to be faster with the response; else why not.
- * It has to wake a thread of its own for it, which pays when that has several to move at once, as
- * the worker then has several requests; and the shorter a response, the more.
+ * It wakes a thread of its own for it, which pays when that has several to move at once, as the
+ * worker then has several requests; with one at a time neither way is clearly faster
+ * (docs/performance.md), and the relay is the simpler one.
  */
 static enum sluice_splice_reason why_slower(const struct exchange *x)
 {
