@@ -36,9 +36,9 @@ objs_of = $(patsubst user/%.c,$O/%.o,$(filter-out $(mains),$(call srcs_of,$1)))
 archive = $O/lib$1.a
 
 dispatcher := $(B)/bpf/xdp_dispatcher.bpf.o
-bpf_srcs := $(filter-out bpf/xdp_dispatcher.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
+bpf_srcs := $(filter-out bpf/xdp_dispatcher.bpf.c bpf/tc_l4.bpf.c,$(sort $(wildcard bpf/*.bpf.c)))
 bpf_objs := $(bpf_srcs:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
-skeleton := $(B)/gen/sluice.skel.h $(B)/gen/dispatcher.skel.h
+skeleton := $(B)/gen/sluice.skel.h $(B)/gen/sluice_tc.skel.h $(B)/gen/dispatcher.skel.h
 
 BUILD_ID := $(VERSION)-$(shell cat user/*/*.[ch] headers/*.h 2>/dev/null | sha256sum | cut -c1-12)
 
@@ -108,7 +108,13 @@ $(B)/bpf/sluice.o: $(bpf_objs)
 	$(say) BPFLINK $@
 	$Q $(BPFTOOL) gen object $@ $^
 
+# Of its own: it is loaded only where it is needed, and its functions have the names of those of XDP.
+$(B)/bpf/sluice_tc.o: $(B)/bpf/maps.bpf.o $(B)/bpf/tc_l4.bpf.o
+	$(say) BPFLINK $@
+	$Q $(BPFTOOL) gen object $@ $^
+
 $(B)/gen/sluice.skel.h: $(B)/bpf/sluice.o
+$(B)/gen/sluice_tc.skel.h: $(B)/bpf/sluice_tc.o
 $(B)/gen/dispatcher.skel.h: $(dispatcher)
 $(skeleton): $(B)/gen/%.skel.h:
 	$(say) SKEL $@

@@ -83,7 +83,7 @@ __noinline int announce_arp(struct xdp_md *ctx, __u32 l3_off_bytes)
 {
 	struct pkt here = pkt_of(ctx, l3_off_bytes), *pkt = &here;
 	struct arp4 *arp = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*arp));
-	struct announce_key key = { .ifindex = ctx->ingress_ifindex };
+	struct announce_key key = { .ifindex = frame_ifindex(ctx) };
 	struct ethhdr *eth = pkt_at(pkt, 0, sizeof(*eth));
 	const struct announcement *held;
 	__be32 v4_prefix = bpf_htonl(0xffff), target, sender;
@@ -115,7 +115,7 @@ __noinline int announce_arp(struct xdp_md *ctx, __u32 l3_off_bytes)
 	__builtin_memcpy(arp->sender_mac, held->mac, 6);
 	arp->sender = target;
 	count_stat(STAT_ANNOUNCE_REPLIES);
-	return XDP_TX;
+	return frame_answer(ctx);
 }
 
 static __always_inline __u16 nd_fold(__s64 sum)
@@ -167,7 +167,7 @@ static __always_inline int announce_advertise(struct xdp_md *ctx, struct pkt *pk
 		to.in6_u.u6_addr32[1] = to.in6_u.u6_addr32[2] = 0;
 		to.in6_u.u6_addr32[3] = bpf_htonl(1);
 	}
-	if (bpf_xdp_adjust_tail(ctx, grow_bytes))
+	if (frame_resize(ctx, grow_bytes))
 		return XDP_ABORTED;
 	pkt->data = (void *)(long)ctx->data;
 	pkt->data_end = (void *)(long)ctx->data_end;
@@ -199,7 +199,7 @@ static __always_inline int announce_advertise(struct xdp_md *ctx, struct pkt *pk
 	advert->checksum = nd_fold(bpf_csum_diff(NULL, 0, (__be32 *)advert, sizeof(*advert),
 						 nd_pseudo_sum(target, &to, sizeof(*advert))));
 	count_stat(STAT_ANNOUNCE_REPLIES);
-	return XDP_TX;
+	return frame_answer(ctx);
 }
 
 /*
@@ -212,7 +212,7 @@ __noinline int announce_nd(struct xdp_md *ctx, __u32 l3_off_bytes)
 	struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	struct nd_solicit *ask =
 		pkt_at(pkt, pkt->l3_off_bytes + sizeof(*ip), sizeof(struct nd_solicit));
-	struct announce_key key = { .ifindex = ctx->ingress_ifindex };
+	struct announce_key key = { .ifindex = frame_ifindex(ctx) };
 	const struct announcement *held;
 	struct in6_addr target, asker;
 	__u32 bytes;

@@ -36,7 +36,7 @@ static __always_inline void event_fill(struct drop_event *event, __u32 reason, _
 	__builtin_memset(event->head, 0, sizeof(event->head));
 }
 
-/* The record of a packet that XDP drops. */
+/* The record of a packet that is dropped. */
 __noinline int event_record(struct xdp_md *ctx, __u32 reason)
 {
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
@@ -51,14 +51,13 @@ __noinline int event_record(struct xdp_md *ctx, __u32 reason)
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event)
 		return 0;
-	event_fill(event, reason, now_ns, ctx->ingress_ifindex, (__u32)(ctx->data_end - ctx->data));
+	event_fill(event, reason, now_ns, frame_ifindex(ctx), frame_bytes(ctx));
 	pkt_parse_ethernet(&pkt);
 	event->l3_off_bytes = pkt.l3_off_bytes;
 	if (event->head_bytes == EVENT_HEAD_BYTES)
-		bpf_xdp_load_bytes(ctx, 0, event->head, EVENT_HEAD_BYTES);
+		frame_load(ctx, 0, event->head, EVENT_HEAD_BYTES);
 	else if (event->head_bytes >= sizeof(struct ethhdr) + sizeof(struct iphdr))
-		bpf_xdp_load_bytes(ctx, 0, event->head,
-				   sizeof(struct ethhdr) + sizeof(struct iphdr));
+		frame_load(ctx, 0, event->head, sizeof(struct ethhdr) + sizeof(struct iphdr));
 	bpf_ringbuf_submit(event, 0);
 	return 1;
 }

@@ -20,30 +20,6 @@ static __always_inline __sum16 checksum_finish(__u64 sum)
 	return checksum_apply(0xffff, sum);
 }
 
-/* ---- room for a new IP header ------------------------------------------------------------------- */
-
-/* Makes @bytes of room between the frame's own header, which moves, and what it holds. */
-static __always_inline bool frame_grow(struct xdp_md *ctx, __u64 l3_off_bytes, __u32 bytes)
-{
-	__u8 head[sizeof(struct ethhdr) + VLAN_TAGS_MAX * sizeof(struct vlan_hdr)];
-
-	asm volatile("" : "+r"(l3_off_bytes));
-	if (l3_off_bytes < sizeof(struct ethhdr) || l3_off_bytes > sizeof(head))
-		return false;
-	__builtin_memset(head, 0, sizeof(head));
-	return !bpf_xdp_load_bytes(ctx, 0, head, l3_off_bytes) &&
-	       !bpf_xdp_adjust_head(ctx, -(int)bytes) &&
-	       !bpf_xdp_store_bytes(ctx, 0, head, l3_off_bytes);
-}
-
-/* Cuts off what is behind the first @bytes. */
-static __always_inline bool frame_cut(struct xdp_md *ctx, __u32 bytes)
-{
-	int less = (int)(bytes - (__u32)((void *)(long)ctx->data_end - (void *)(long)ctx->data));
-
-	return less >= 0 || !bpf_xdp_adjust_tail(ctx, less);
-}
-
 /* Loads what of the packet at @off_bytes an error quotes. Returns its length, 0 on failure. */
 static __always_inline __u32 quote_load(struct xdp_md *ctx, __u32 off_bytes, __u32 bytes,
 					__u8 quote[ICMP_QUOTE_MAX])
@@ -57,7 +33,27 @@ static __always_inline __u32 quote_load(struct xdp_md *ctx, __u32 off_bytes, __u
 	if (quoted < sizeof(struct iphdr) || quoted > ICMP_QUOTE_MAX)
 		return 0;
 	__builtin_memset(quote, 0, ICMP_QUOTE_MAX);
-	return bpf_xdp_load_bytes(ctx, off_bytes, quote, quoted) ? 0 : quoted;
+	return frame_load(ctx, off_bytes, quote, quoted) ? 0 : quoted;
+}
+
+/*
+ * The sum of what is quoted, as it will be on the wire. A device that is to complete the checksum in
+ * there does so behind us: then all from the transport header on sums up to what is not in it yet.
+ * @ip_bytes: of an IP header without options, the only one that such packets are looked for with
+ */
+static __always_inline __s64 quote_sum(struct xdp_md *ctx, __u32 l3_off_bytes,
+				       const __u8 quote[ICMP_QUOTE_MAX], __u32 ip_bytes, __u8 proto,
+				       __s64 sum)
+{
+	__u32 check_off_bytes =
+		ip_bytes + (proto == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
+						 : __builtin_offsetof(struct udphdr, check));
+
+	if (frame_check_is_partial(ctx, l3_off_bytes + check_off_bytes))
+		return bpf_csum_diff(NULL, 0, (__be32 *)quote, ip_bytes, sum) +
+		       (__u16) ~*(const __u16 *)(proto == IPPROTO_TCP ? quote + ip_bytes + 16
+								      : quote + ip_bytes + 6);
+	return bpf_csum_diff(NULL, 0, (__be32 *)quote, ICMP_QUOTE_MAX, sum);
 }
 
 /* ---- errors of our own ------------------------------------------------------------------------- */
@@ -105,11 +101,11 @@ __noinline int icmp4_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 what, __
 	head.icmp.code = what;
 	head.icmp.rest = bpf_htonl(mtu_bytes);
 	head.icmp.check = checksum_finish(
-		bpf_csum_diff(NULL, 0, (__be32 *)quote, sizeof(quote),
-			      bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), 0)));
-	if (!frame_grow(ctx, l3_off_bytes, sizeof(head)) ||
-	    bpf_xdp_store_bytes(ctx, l3_off_bytes, &head, sizeof(head)) ||
-	    !frame_cut(ctx, l3_off_bytes + sizeof(head) + quoted))
+		quote_sum(ctx, l3_off_bytes, quote, sizeof(head.ip), quote[9],
+			  bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), 0)));
+	if (!frame_cut(ctx, l3_off_bytes + quoted) ||
+	    !frame_grow(ctx, l3_off_bytes, sizeof(head)) ||
+	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)))
 		return XDP_DROP;
 	count_stat(STAT_ICMP_SENT);
 	return send_back(ctx);
@@ -154,11 +150,11 @@ __noinline int icmp6_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 what, __
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 32,
 			    bpf_htons(sizeof(head.icmp) + quoted) + bpf_htons(NEXTHDR_ICMPV6));
 	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), sum);
-	head.icmp.check =
-		checksum_finish(bpf_csum_diff(NULL, 0, (__be32 *)quote, sizeof(quote), sum));
-	if (!frame_grow(ctx, l3_off_bytes, sizeof(head)) ||
-	    bpf_xdp_store_bytes(ctx, l3_off_bytes, &head, sizeof(head)) ||
-	    !frame_cut(ctx, l3_off_bytes + sizeof(head) + quoted))
+	head.icmp.check = checksum_finish(
+		quote_sum(ctx, l3_off_bytes, quote, sizeof(head.ip), quote[6], sum));
+	if (!frame_cut(ctx, l3_off_bytes + quoted) ||
+	    !frame_grow(ctx, l3_off_bytes, sizeof(head)) ||
+	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)))
 		return XDP_DROP;
 	count_stat(STAT_ICMP_SENT);
 	return send_back(ctx);
@@ -168,11 +164,10 @@ __noinline int icmp6_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 what, __
 
 static __always_inline int echo4(struct xdp_md *ctx, struct iphdr *ip, struct icmp_head *icmp)
 {
-	__u32 ifindex = ctx->ingress_ifindex;
 	__be32 addr = ip->saddr;
 	__u64 diff;
 
-	if (!bpf_map_lookup_elem(&tx_ports, &ifindex))
+	if (!can_send_back(ctx))
 		return XDP_PASS; /* the stack answers for the address, which has a local route */
 	diff = checksum_diff16(bpf_htons(ip->ttl << 8), bpf_htons(ICMP_TTL << 8));
 	ip->saddr = ip->daddr;
@@ -188,10 +183,9 @@ static __always_inline int echo4(struct xdp_md *ctx, struct iphdr *ip, struct ic
 
 static __always_inline int echo6(struct xdp_md *ctx, struct ipv6hdr *ip, struct icmp_head *icmp)
 {
-	__u32 ifindex = ctx->ingress_ifindex;
 	struct in6_addr addr = ip->saddr;
 
-	if (!bpf_map_lookup_elem(&tx_ports, &ifindex))
+	if (!can_send_back(ctx))
 		return XDP_PASS;
 	ip->saddr = ip->daddr;
 	ip->daddr = addr;

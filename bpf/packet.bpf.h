@@ -8,9 +8,7 @@
 #ifndef SLUICE_PACKET_BPF_H
 #define SLUICE_PACKET_BPF_H
 
-#include "vmlinux.h"
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include "ctx.bpf.h"
 #include "sluice_drops.h"
 #include "sluice_schema.h"
 
@@ -23,8 +21,7 @@
 #define ETH_P_8021Q  0x8100
 #define ETH_P_8021AD 0x88A8
 
-#define VLAN_TAGS_MAX 2 /* 802.1ad outside, 802.1Q inside */
-#define IPV6_EXT_MAX  6 /* RFC 8200, 4.1 names six before the upper layer */
+#define IPV6_EXT_MAX 6 /* RFC 8200, 4.1 names six before the upper layer */
 
 #define IPV4_FRAGMENT        0x3fff /* more fragments, or an offset */
 #define IPV4_FRAGMENT_OFFSET 0x1fff
@@ -203,7 +200,7 @@ static __always_inline enum parse_result pkt_parse4(struct pkt *pkt, const struc
 {
 	__u32 header_bytes = (*(const __u8 *)ip & 0x0f) * 4;
 
-	pkt->bytes = bpf_ntohs(ip->tot_len);
+	pkt->bytes = frame_l3_bytes(bpf_ntohs(ip->tot_len), 0, frame_bytes);
 	if (header_bytes < sizeof(*ip) || pkt->bytes < header_bytes) {
 		*drop = DROP_BAD_LENGTH;
 		return PARSE_BAD;
@@ -240,7 +237,8 @@ static __always_inline enum parse_result pkt_parse6(struct pkt *pkt, const struc
 {
 	__u32 off_bytes = pkt->l3_off_bytes + sizeof(*ip);
 
-	pkt->bytes = bpf_ntohs(ip->payload_len) + sizeof(*ip);
+	pkt->bytes =
+		frame_l3_bytes(bpf_ntohs(ip->payload_len) + sizeof(*ip), sizeof(*ip), frame_bytes);
 	if (pkt->bytes > frame_bytes) {
 		*drop = DROP_SHORT_L3;
 		return PARSE_BAD;

@@ -33,7 +33,7 @@ static __always_inline int forward4_to(struct xdp_md *ctx, struct pkt *pkt, cons
 		return drop_packet(ctx, -how);
 	if (how == HOP_TOO_BIG)
 		return icmp4_send(ctx, pkt->l3_off_bytes, ICMP_FRAG, hop.mtu_bytes, DROP_TOO_BIG);
-	if (!rewrite_forwarded4(pkt, to))
+	if (!rewrite_forwarded4(ctx, pkt, to))
 		return drop_packet(ctx, DROP_SHORT_L4);
 	return send_to(ctx, &hop, how, pkt->l3_off_bytes);
 }
@@ -56,7 +56,7 @@ static __always_inline int forward6_to(struct xdp_md *ctx, struct pkt *pkt, cons
 		return drop_packet(ctx, -how);
 	if (how == HOP_TOO_BIG)
 		return icmp6_send(ctx, pkt->l3_off_bytes, ICMP6_BIG, hop.mtu_bytes, DROP_TOO_BIG);
-	if (!rewrite_forwarded6(pkt, to))
+	if (!rewrite_forwarded6(ctx, pkt, to))
 		return drop_packet(ctx, DROP_SHORT_L4);
 	return send_to(ctx, &hop, how, pkt->l3_off_bytes);
 }
@@ -72,7 +72,7 @@ static __always_inline bool pkt_again4(struct xdp_md *ctx, __u32 l3_off_bytes, s
 	ip = pkt_at(pkt, l3_off_bytes, sizeof(*ip));
 	if (!ip)
 		return false;
-	result = pkt_parse4(pkt, ip, pkt->data_end - (void *)ip, &reason);
+	result = pkt_parse4(pkt, ip, frame_bytes_from(ctx, pkt, ip), &reason);
 	return result == PARSE_L4 || result == PARSE_LATER;
 }
 
@@ -86,7 +86,7 @@ static __always_inline bool pkt_again6(struct xdp_md *ctx, __u32 l3_off_bytes, s
 	ip = pkt_at(pkt, l3_off_bytes, sizeof(*ip));
 	if (!ip)
 		return false;
-	result = pkt_parse6(pkt, ip, pkt->data_end - (void *)ip, &reason);
+	result = pkt_parse6(pkt, ip, frame_bytes_from(ctx, pkt, ip), &reason);
 	return result == PARSE_L4 || result == PARSE_LATER;
 }
 

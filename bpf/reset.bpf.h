@@ -27,6 +27,21 @@ static __always_inline void reset_fill(struct tcphdr *out, const struct tcphdr *
 	}
 }
 
+/*
+ * Whether @head may go out with its checksum as it is. Where a device is to complete the one of the
+ * packet that is answered, it will do so in the answer, which only has its pseudo header then; that
+ * needs the headers at the same place.
+ */
+static __always_inline bool reset_check(struct xdp_md *ctx, const struct pkt *pkt, __u32 ip_bytes,
+					struct tcphdr *tcp, __u64 pseudo_sum)
+{
+	if (!frame_check_is_partial(ctx,
+				    pkt->l4_off_bytes + __builtin_offsetof(struct tcphdr, check)))
+		return true;
+	tcp->check = ~checksum_finish(pseudo_sum);
+	return pkt->l4_off_bytes - pkt->l3_off_bytes == ip_bytes;
+}
+
 static __always_inline __u32 tcp_payload_bytes(const struct pkt *pkt, const struct tcphdr *tcp)
 {
 	__u32 headers_bytes =
@@ -69,7 +84,10 @@ __noinline int reset4(struct xdp_md *ctx, __u32 l3_off_bytes)
 	head.tcp.check = checksum_finish((__u64)sum + head.ip.saddr + head.ip.daddr);
 	count_drop(DROP_BACKEND_GONE);
 	event_record(ctx, DROP_BACKEND_GONE);
-	if (bpf_xdp_store_bytes(ctx, l3_off_bytes, &head, sizeof(head)) ||
+	if (!reset_check(ctx, &pkt, sizeof(head.ip), &head.tcp,
+			 (__u64)(bpf_htons(sizeof(head.tcp)) + bpf_htons(IPPROTO_TCP)) +
+				 head.ip.saddr + head.ip.daddr) ||
+	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)) ||
 	    !frame_cut(ctx, l3_off_bytes + sizeof(head)))
 		return XDP_DROP;
 	count_stat(STAT_RESETS_SENT);
@@ -85,7 +103,7 @@ __noinline int reset6(struct xdp_md *ctx, __u32 l3_off_bytes)
 	const struct tcphdr *tcp;
 	const struct ipv6hdr *ip;
 	struct pkt pkt;
-	__s64 sum;
+	__s64 pseudo, sum;
 
 	if (!pkt_again6(ctx, l3_off_bytes, &pkt) || pkt.proto != IPPROTO_TCP ||
 	    pkt.fragment == FRAGMENT_LATER || pkt.tcp_flags & TCP_RST)
@@ -101,13 +119,14 @@ __noinline int reset6(struct xdp_md *ctx, __u32 l3_off_bytes)
 	head.ip.hop_limit = ICMP_TTL;
 	head.ip.saddr = ip->daddr;
 	head.ip.daddr = ip->saddr;
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 32,
-			    bpf_htons(sizeof(head.tcp)) + bpf_htons(IPPROTO_TCP));
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.tcp, sizeof(head.tcp), sum);
+	pseudo = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 32,
+			       bpf_htons(sizeof(head.tcp)) + bpf_htons(IPPROTO_TCP));
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.tcp, sizeof(head.tcp), pseudo);
 	head.tcp.check = checksum_finish(sum);
 	count_drop(DROP_BACKEND_GONE);
 	event_record(ctx, DROP_BACKEND_GONE);
-	if (bpf_xdp_store_bytes(ctx, l3_off_bytes, &head, sizeof(head)) ||
+	if (!reset_check(ctx, &pkt, sizeof(head.ip), &head.tcp, pseudo) ||
+	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)) ||
 	    !frame_cut(ctx, l3_off_bytes + sizeof(head)))
 		return XDP_DROP;
 	count_stat(STAT_RESETS_SENT);

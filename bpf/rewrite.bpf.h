@@ -11,6 +11,18 @@
 #include "checksum.bpf.h"
 #include "packet.bpf.h"
 
+struct ends4 {
+	__be32 saddr, daddr;
+	__be16 sport, dport;
+};
+
+struct ends6 {
+	const __u8 *saddr, *daddr; /* borrowed */
+	__be16 sport, dport;
+};
+
+#ifndef SLUICE_TC /* else tc_rewrite.bpf.h */
+
 /* Ports and transport checksum; @diff is that of the addresses in the pseudo header. */
 static __always_inline bool rewrite_ports(struct pkt *pkt, __be16 sport, __be16 dport, __u64 diff)
 {
@@ -70,13 +82,9 @@ static __always_inline bool rewrite_dst6(struct pkt *pkt, __be16 sport, const __
 	return true;
 }
 
-struct ends4 {
-	__be32 saddr, daddr;
-	__be16 sport, dport;
-};
-
 /* Both ends, and one hop less. The caller has seen that a hop is left. */
-static __always_inline bool rewrite_forwarded4(struct pkt *pkt, const struct ends4 *to)
+static __always_inline bool rewrite_forwarded4(struct xdp_md *ctx, struct pkt *pkt,
+					       const struct ends4 *to)
 {
 	struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	__u64 diff;
@@ -95,12 +103,8 @@ static __always_inline bool rewrite_forwarded4(struct pkt *pkt, const struct end
 	return true;
 }
 
-struct ends6 {
-	const __u8 *saddr, *daddr; /* borrowed */
-	__be16 sport, dport;
-};
-
-static __always_inline bool rewrite_forwarded6(struct pkt *pkt, const struct ends6 *to)
+static __always_inline bool rewrite_forwarded6(struct xdp_md *ctx, struct pkt *pkt,
+					       const struct ends6 *to)
 {
 	struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	__u64 diff;
@@ -116,6 +120,8 @@ static __always_inline bool rewrite_forwarded6(struct pkt *pkt, const struct end
 	ip->hop_limit--;
 	return true;
 }
+
+#endif /* SLUICE_TC */
 
 /* One hop less of a packet that is otherwise sent as it is. */
 static __always_inline void rewrite_ttl4(struct iphdr *ip)

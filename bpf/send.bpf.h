@@ -76,6 +76,8 @@ static __always_inline void hop_question(const struct hop *hop, __u32 ifindex,
 	}
 }
 
+#ifndef SLUICE_TC
+
 /* Asks the FIB, and keeps an answer that XDP can use. */
 __noinline int hop_ask(struct xdp_md *ctx, struct hop *hop)
 {
@@ -169,21 +171,102 @@ static __always_inline int send_to(struct xdp_md *ctx, const struct hop *hop, in
 	return bpf_redirect_map(&tx_ports, hop->ifindex, 0);
 }
 
+/* Can XDP send by the device that the packet came in by? */
+static __always_inline bool can_send_back(struct xdp_md *ctx)
+{
+	__u32 ifindex = ctx->ingress_ifindex;
+
+	return bpf_map_lookup_elem(&tx_ports, &ifindex) != NULL;
+}
+
+#else /* SLUICE_TC */
+
+/*
+ * What @bytes, the length of a packet as it is to be sent, come to on the wire: one that is split later
+ * is judged by its parts.
+ */
+static __always_inline __u32 wire_bytes(struct __sk_buff *skb, __u32 bytes)
+{
+	struct pkt pkt = pkt_of(skb, 0);
+	__u32 head_bytes = sizeof(struct iphdr);
+	const struct iphdr *ip;
+	const __u8 *tcp;
+	__u8 proto;
+
+	if (!skb->gso_size)
+		return bytes;
+	pkt_parse_ethernet(&pkt);
+	ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+	if (!ip)
+		return bytes;
+	proto = ip->protocol;
+	if (*(const __u8 *)ip >> 4 == 4) {
+		head_bytes = (*(const __u8 *)ip & 0x0f) * 4;
+	} else {
+		proto = ((const __u8 *)ip)[6]; /* options of IPv6 are not counted */
+		head_bytes = sizeof(struct ipv6hdr);
+	}
+	tcp = pkt_at(&pkt, pkt.l3_off_bytes + head_bytes, sizeof(struct tcphdr));
+	head_bytes += proto == IPPROTO_TCP && tcp ? (tcp[12] >> 4) * 4 : sizeof(struct udphdr);
+	/* What is put around each part is put around the whole as well. */
+	return head_bytes + skb->gso_size + bytes - (skb->len - pkt.l3_off_bytes);
+}
+
+/* The way of a packet. Neighbours are the stack's business, so nothing is kept. */
+__noinline int hop_find(struct __sk_buff *skb, struct hop *hop)
+{
+	struct bpf_fib_lookup fib = {};
+	long code;
+
+	if (!hop)
+		return -DROP_NO_ROUTE;
+	hop_question(hop, skb->ifindex, &fib);
+	fib.tot_len = wire_bytes(skb, hop->bytes);
+	code = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	hop->mtu_bytes = fib.mtu_result;
+	hop->ifindex = fib.ifindex;
+	return code == BPF_FIB_LKUP_RET_NO_NEIGH ? HOP_XDP : hop_judge(code);
+}
+
+static __always_inline int send_by_stack(struct __sk_buff *skb)
+{
+	count_stat(STAT_PACKETS_BY_STACK);
+	return XDP_PASS;
+}
+
+/* HOP_STACK: the route encapsulates, which only the stack can. */
+static __always_inline int send_to(struct __sk_buff *skb, const struct hop *hop, int how,
+				   __u32 l3_off_bytes)
+{
+	if (how != HOP_XDP)
+		return send_by_stack(skb);
+	if (frame_untag(skb, l3_off_bytes) ||
+	    bpf_redirect_neigh(hop->ifindex, NULL, 0, 0) != TC_ACT_REDIRECT)
+		return drop_packet(skb, DROP_NO_TRANSMIT);
+	return XDP_REDIRECT;
+}
+
+static __always_inline bool can_send_back(struct __sk_buff *skb)
+{
+	return true;
+}
+
+#endif /* SLUICE_TC */
+
 /* Sends an answer made of a packet back to where it came from. */
 static __always_inline int send_back(struct xdp_md *ctx)
 {
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u32 ifindex = ctx->ingress_ifindex;
 	__u8 mac[6];
 
-	if (!bpf_map_lookup_elem(&tx_ports, &ifindex))
+	if (!can_send_back(ctx))
 		return send_by_stack(ctx);
 	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
 		return drop_packet(ctx, DROP_NO_TRANSMIT);
 	__builtin_memcpy(mac, eth->h_dest, sizeof(mac));
 	__builtin_memcpy(eth->h_dest, eth->h_source, sizeof(mac));
 	__builtin_memcpy(eth->h_source, mac, sizeof(mac));
-	return XDP_TX;
+	return frame_answer(ctx);
 }
 
 #endif /* SLUICE_SEND_BPF_H */

@@ -114,7 +114,9 @@ static __always_inline long write_addr6(struct __sk_buff *skb, const struct pkt 
 		if (err)
 			return err;
 	}
-	return bpf_skb_store_bytes(skb, pkt->l3_off_bytes + off_bytes, to, 16, 0);
+	/* No checksum of the header makes up for the new address in the sum of all. */
+	return bpf_skb_store_bytes(skb, pkt->l3_off_bytes + off_bytes, to, 16,
+				   BPF_F_RECOMPUTE_CSUM);
 }
 
 static __always_inline long nat_write6(struct __sk_buff *skb, const struct pkt *pkt,

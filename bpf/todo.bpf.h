@@ -22,6 +22,8 @@ enum todo {
 	TODO_TUNNEL = -8,
 	TODO_RESET4 = -9,
 	TODO_RESET6 = -10,
+	TODO_LOCAL4 = -11, /* TC alone: XDP has no call to make for it */
+	TODO_LOCAL6 = -12,
 };
 
 static __always_inline struct cpu_state *todo_state(void)

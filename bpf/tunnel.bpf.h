@@ -221,7 +221,7 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 	else
 		((__u8 *)ip)[7]--; /* the hop limit */
 	/* VLAN tags are left behind: the way out has its own, or none. */
-	if (bpf_xdp_adjust_head(ctx, (int)(l3_off_bytes - sizeof(*eth)) - (int)more_bytes))
+	if (frame_wrap(ctx, l3_off_bytes, more_bytes, outer_v4, gue))
 		return drop_packet(ctx, DROP_NO_TRANSMIT);
 	if (!(outer_v4 ? tunnel_put4(ctx, config, &hop, hash, gue, &inner)
 		       : tunnel_put6(ctx, config, &hop, hash, gue, &inner)))
@@ -282,7 +282,7 @@ __noinline int tunnel_open(struct xdp_md *ctx, __u32 off_bytes)
 		return 0;
 	old = *eth;
 	old.h_proto = type;
-	if (bpf_xdp_adjust_head(ctx, (int)(off_bytes - sizeof(*eth))))
+	if (frame_unwrap(ctx, off_bytes, type))
 		return 0;
 	eth = (void *)(long)ctx->data;
 	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)

@@ -11,14 +11,15 @@
  *   protect.bpf.h  who may come                 tunnel.bpf.h    encapsulation, and its end
  *   icmp_in.bpf.h  pings and errors             reset.bpf.h     flows whose backend has gone
  *   judge.bpf.h    what a packet comes to       todo.bpf.h      what is left to do then
- *   short.bpf.h    what nearly every packet takes instead of all of it
+ *   deliver.bpf.h  up the stack to a pod        short.bpf.h     what nearly every packet takes
+ *   ctx.bpf.h      what is otherwise in TC                      instead of all of it
  */
 #include "announce.bpf.h"
+#include "deliver.bpf.h"
 #include "fragment.bpf.h"
 #include "icmp_in.bpf.h"
 #include "judge.bpf.h"
 #include "reset.bpf.h"
-#include "short.bpf.h"
 
 /* ---- IPv4 ------------------------------------------------------------------------------------- */
 
@@ -26,16 +27,11 @@ static __always_inline int send4(struct xdp_md *ctx, struct pkt *pkt, const stru
 				 const struct backend *backend, __u32 backend_id,
 				 __be16 source_port, enum flow_way way)
 {
-	__be32 addr;
-
 	if (unlikely(way == WAY_SNAT))
 		return todo_later(TODO_SNAT4, pkt->l3_off_bytes, 0, backend_id, source_port);
 	if (unlikely(way == WAY_DSR))
 		return todo_later(TODO_TUNNEL, pkt->l3_off_bytes, 0, backend_id, hash_flow4(key));
-	__builtin_memcpy(&addr, &backend->addr[12], sizeof(addr));
-	if (!rewrite_dst4(pkt, source_port ? source_port : pkt->sport, addr, backend->port))
-		return XDP_ABORTED;
-	return XDP_PASS;
+	return deliver4(pkt, backend, backend_id, source_port);
 }
 
 /* @epoch: frontends_epoch(), from before the frontend was looked up; @flags: enum pick_flag. */
@@ -141,7 +137,7 @@ __noinline int ingress4(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 		return pass_not_ours();
 	epoch = frontends_epoch(config);
 	key.addr = ip->daddr;
-	result = pkt_parse4(&pkt, ip, pkt.data_end - (void *)ip, &reason);
+	result = pkt_parse4(&pkt, ip, frame_bytes_from(ctx, &pkt, ip), &reason);
 	to_node = config->addr4 && ip->daddr == config->addr4;
 	if (result == PARSE_OTHER)
 		return other4(ctx, &pkt, to_node, flags);
@@ -190,10 +186,7 @@ static __always_inline int send6(struct xdp_md *ctx, struct pkt *pkt, const stru
 		return todo_later(TODO_SNAT6, pkt->l3_off_bytes, 0, backend_id, source_port);
 	if (unlikely(way == WAY_DSR))
 		return todo_later(TODO_TUNNEL, pkt->l3_off_bytes, 0, backend_id, hash_flow6(key));
-	if (!rewrite_dst6(pkt, source_port ? source_port : pkt->sport, backend->addr,
-			  backend->port))
-		return XDP_ABORTED;
-	return XDP_PASS;
+	return deliver6(pkt, backend, backend_id, source_port);
 }
 
 static __always_inline int forward6(struct xdp_md *ctx, struct pkt *pkt, const struct ipv6hdr *ip,
@@ -297,7 +290,7 @@ __noinline int ingress6(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 		return pass_not_ours();
 	epoch = frontends_epoch(config);
 	__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
-	result = pkt_parse6(&pkt, ip, pkt.data_end - (void *)ip, &reason);
+	result = pkt_parse6(&pkt, ip, frame_bytes_from(ctx, &pkt, ip), &reason);
 	to_node = config->flags & NODE_F_SNAT6 && addr_equal(key.addr, config->addr6);
 	if (result == PARSE_OTHER)
 		return other6(ctx, &pkt, to_node, flags);
@@ -354,7 +347,7 @@ static __always_inline int ingress(struct xdp_md *ctx, __u32 flags)
 		address[3] = ip->daddr;
 		if (!filter_has(address))
 			return pass_not_ours();
-		if (!flags && likely(pkt.l3_off_bytes == sizeof(struct ethhdr))) {
+		if (HAS_SHORT_WAY && !flags && likely(pkt.l3_off_bytes == sizeof(struct ethhdr))) {
 			int verdict = short4(ctx);
 
 			if (likely(verdict != LONG_WAY))
@@ -381,7 +374,7 @@ static __always_inline int ingress(struct xdp_md *ctx, __u32 flags)
 		}
 		if (!filter_has((const __u32 *)&ip->daddr))
 			return pass_not_ours();
-		if (!flags && likely(pkt.l3_off_bytes == sizeof(struct ethhdr))) {
+		if (HAS_SHORT_WAY && !flags && likely(pkt.l3_off_bytes == sizeof(struct ethhdr))) {
 			int verdict = short6(ctx);
 
 			if (likely(verdict != LONG_WAY))
@@ -425,9 +418,11 @@ static __always_inline int finish(struct xdp_md *ctx, int what)
 	case TODO_RESET6:
 		return reset6(ctx, l3_off_bytes);
 	default:
-		return what;
+		return deliver_finish(ctx, what, l3_off_bytes, backend_id, word);
 	}
 }
+
+#ifndef SLUICE_TC /* else the program is in tc_l4.bpf.c */
 
 SEC("xdp")
 int xdp_ingress(struct xdp_md *ctx)
@@ -440,5 +435,7 @@ int xdp_ingress(struct xdp_md *ctx)
 		verdict = ingress(ctx, PICK_F_LOCAL);
 	return verdict >= 0 ? verdict : finish(ctx, verdict);
 }
+
+#endif /* SLUICE_TC */
 
 char _license[] SEC("license") = "Dual BSD/GPL";
