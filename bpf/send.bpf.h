@@ -225,6 +225,8 @@ __noinline int hop_find(struct __sk_buff *skb, struct hop *hop)
 	code = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	hop->mtu_bytes = fib.mtu_result;
 	hop->ifindex = fib.ifindex;
+	__builtin_memcpy(hop->dmac, fib.dmac, sizeof(hop->dmac));
+	__builtin_memcpy(hop->smac, fib.smac, sizeof(hop->smac));
 	return code == BPF_FIB_LKUP_RET_NO_NEIGH ? HOP_XDP : hop_judge(code);
 }
 

@@ -7,6 +7,9 @@
 #ifndef SLUICE_TC_REWRITE_BPF_H
 #define SLUICE_TC_REWRITE_BPF_H
 
+#ifndef SLUICE_TC
+#define SLUICE_TC
+#endif
 #include "tc_nat.bpf.h"
 
 /* Both ends. */

@@ -229,10 +229,29 @@ static void poison_open(struct fixture *fixture)
 	     "choose the program");
 }
 
+#ifdef FIXTURE_TC
+static void tc_open(struct fixture *fixture)
+{
+	struct bpf_map *map;
+
+	fixture->tc = sluice_tc_bpf__open();
+	must(fixture->tc != NULL, "open the BPF object of TC");
+	bpf_object__for_each_map (map, fixture->tc->obj) {
+		if (!bpf_map__is_internal(map))
+			must(bpf_map__reuse_fd(map, map_of(fixture, bpf_map__name(map))) == 0,
+			     bpf_map__name(map));
+	}
+	must(sluice_tc_bpf__load(fixture->tc) == 0, "load the BPF object of TC");
+}
+#endif
+
 void fixture_open(struct fixture *fixture)
 {
 	fixture->skel = sluice_bpf__open_and_load();
 	must(fixture->skel != NULL, "load the BPF object (root is needed)");
+#ifdef FIXTURE_TC
+	tc_open(fixture);
+#endif
 	poison_open(fixture);
 	fill_family(fixture, 0);
 	fill_family(fixture, 1);
@@ -243,6 +262,10 @@ void fixture_close(struct fixture *fixture)
 {
 	poison__destroy(fixture->poison);
 	fixture->poison = NULL;
+#ifdef FIXTURE_TC
+	sluice_tc_bpf__destroy(fixture->tc);
+	fixture->tc = NULL;
+#endif
 	sluice_bpf__destroy(fixture->skel);
 	fixture->skel = NULL;
 }
@@ -265,6 +288,21 @@ uint32_t fixture_run(int prog_fd, struct packet *packet)
 	return options.retval;
 }
 
+#ifdef FIXTURE_TC
+uint32_t fixture_run_xdp(struct fixture *fixture, struct packet *packet)
+{
+	switch ((int)fixture_run(bpf_program__fd(fixture->tc->progs.tc_l4), packet)) {
+	case -1: /* TC_ACT_UNSPEC */
+		return XDP_PASS;
+	case 2: /* TC_ACT_SHOT */
+		return XDP_DROP;
+	case 7: /* TC_ACT_REDIRECT */
+		return XDP_REDIRECT;
+	default:
+		return XDP_ABORTED;
+	}
+}
+#else
 uint32_t fixture_run_xdp(struct fixture *fixture, struct packet *packet)
 {
 	struct packet poisoned = { .length = POISON_BYTES + packet->length };
@@ -279,6 +317,7 @@ uint32_t fixture_run_xdp(struct fixture *fixture, struct packet *packet)
 	packet->length = poisoned.length;
 	return verdict;
 }
+#endif
 
 static uint64_t counter(struct fixture *fixture, const char *name, uint32_t key)
 {

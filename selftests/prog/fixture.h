@@ -10,6 +10,9 @@
 #include "poison.skel.h"
 #include "prog/packet.h"
 #include "sluice.skel.h"
+#ifdef FIXTURE_TC
+#include "sluice_tc.skel.h"
+#endif
 #include "sluice_drops.h"
 #include "sluice_schema.h"
 
@@ -39,7 +42,23 @@ enum fixture_id {
 struct fixture {
 	struct sluice_bpf *skel; /* owned */
 	struct poison *poison;   /* owned */
+#ifdef FIXTURE_TC
+	struct sluice_tc_bpf *tc; /* owned; its maps are those of .skel */
+#endif
 };
+
+/*
+ * Tests of xdp_ingress are built twice, the second time (FIXTURE_TC) to run tc_l4 in its place, with
+ * its verdicts translated to those of XDP. One thing differs in all of them: TC has one verdict for
+ * what leaves, whether by the device that it came in by or by another.
+ */
+#ifdef FIXTURE_TC
+#define FIXTURE_IS_TC 1
+#define VERDICT_BACK  XDP_REDIRECT
+#else
+#define FIXTURE_IS_TC 0
+#define VERDICT_BACK  XDP_TX
+#endif
 
 /* Loads and fills; aborts the test program with a message when it cannot. */
 void fixture_open(struct fixture *fixture);
@@ -64,7 +83,7 @@ void fixture_filter_set(struct fixture *fixture, const char *addr);
 
 /* Runs a program of TC over @packet, which it may change. Returns its verdict. */
 uint32_t fixture_run(int prog_fd, struct packet *packet);
-/* Runs xdp_ingress over @packet, with rubbish before it in its buffer. */
+/* Runs xdp_ingress over @packet, with rubbish before it in its buffer; or tc_l4. Its verdict. */
 uint32_t fixture_run_xdp(struct fixture *fixture, struct packet *packet);
 uint64_t fixture_stat(struct fixture *fixture, enum sluice_stat stat);
 uint64_t fixture_drop(struct fixture *fixture, enum sluice_drop reason);

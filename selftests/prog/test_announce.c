@@ -146,7 +146,7 @@ static const struct arp_row {
 
 static uint32_t verdict_of(enum outcome outcome)
 {
-	static const uint32_t verdicts[] = { XDP_TX, XDP_PASS, XDP_DROP };
+	static const uint32_t verdicts[] = { VERDICT_BACK, XDP_PASS, XDP_DROP };
 
 	return verdicts[outcome];
 }
@@ -349,7 +349,8 @@ static void announce__packets_cut_short_pass(void **state)
 	set_on(true);
 	hold(FRONTEND_IP6, LOOPBACK_IFINDEX, FOR_EVER);
 	build_question(&nd_rows[0], &whole);
-	for (size_t length = 14; length < whole.length; length++) {
+	/* No test run of TC takes less than the headers of what the frame claims to be. */
+	for (size_t length = FIXTURE_IS_TC ? 54 : 14; length < whole.length; length++) {
 		packet = whole;
 		packet.length = length;
 		assert_int_equal(fixture_run_xdp(&opened, &packet), XDP_PASS);

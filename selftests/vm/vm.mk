@@ -23,11 +23,12 @@ deps-vm: deps ## install what the virtual machines need
 	$Q selftests/lib/deps.sh vm
 
 test-vm: deps-vm ## the selftests on Linux 6.1 and 6.12, in virtual machines (VM_KERNELS, VM_SUITE, VM_SCENARIOS)
-	$Q $(MAKE) --no-print-directory all $(prog_bins) $(vm_bpf) $T/vm/verifier_report
+	$Q $(MAKE) --no-print-directory all $(prog_bins) $(prog_bins_tc) $(vm_bpf) $T/vm/verifier_report
 	$Q selftests/vm/matrix.sh "$(VM_KERNELS)" "$(VM_SUITE)" "$(VM_SCENARIOS)"
 
-verifier-report: $(B)/bpf/sluice.o $T/vm/verifier_report ## what each BPF program costs this kernel's verifier (root)
-	$Q $T/vm/verifier_report $<
+verifier-report: $(B)/bpf/sluice.o $(B)/bpf/sluice_tc.o $T/vm/verifier_report ## what each BPF program costs this kernel's verifier (root)
+	$Q $T/vm/verifier_report $(B)/bpf/sluice.o
+	$Q $T/vm/verifier_report $(B)/bpf/sluice_tc.o
 
 -include $(wildcard $T/vm/*.d)
 
