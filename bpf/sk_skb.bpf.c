@@ -217,6 +217,32 @@ static __always_inline int tunnel(struct __sk_buff *skb, struct verdict *v, __u6
 	return SK_PASS;
 }
 
+/* The rest of a request's body. What does not fit into it ends the arm: the worker finds the end. */
+static __always_inline int upload(struct __sk_buff *skb, struct verdict *v)
+{
+	struct splice_slot *slot = v->slot;
+	__u32 reason;
+	int verdict;
+
+	if ((__u32)(slot->state >> 32) == v->arm) { /* decided already: the state stays as it is */
+		tell(slot, v->slot_number);
+		return SK_PASS;
+	}
+	reason = v->bytes > slot->left ? SPLICE_WHY_EXCESS : judge_peer(&sinks, v);
+	if (reason) {
+		set_state(v, SPLICE_STAGE_UP, reason);
+		tell(slot, v->slot_number);
+		return SK_PASS;
+	}
+	slot->left -= v->bytes;
+	verdict = redirect(skb, &sinks, v);
+	if (!slot->left) {
+		set_state(v, SPLICE_STAGE_DONE, 0);
+		tell(slot, v->slot_number);
+	}
+	return verdict;
+}
+
 SEC("sk_skb/stream_verdict")
 int sk_skb_verdict(struct __sk_buff *skb)
 {
@@ -245,7 +271,10 @@ int sk_skb_verdict(struct __sk_buff *skb)
 			return respond(skb, &v);
 		if ((__u8)control == SPLICE_TUNNEL)
 			return tunnel(skb, &v, before_ns, now_ns);
-	} else if ((__u8)control == SPLICE_RESPONSE && (__u32)(slot->state >> 32) != v.arm) {
+		if ((__u8)control == SPLICE_UPLOAD)
+			return upload(skb, &v);
+	} else if (((__u8)control == SPLICE_RESPONSE || (__u8)control == SPLICE_UPLOAD) &&
+		   (__u32)(slot->state >> 32) != v.arm) {
 		set_state(&v, SPLICE_STAGE_UP, SPLICE_WHY_HELD);
 	}
 	tell(slot, v.slot_number);

@@ -500,6 +500,7 @@ enum sluice_splice_mode {
 	SPLICE_RESPONSE =
 		1, /* one response, of a length that its head states, to a socket of sinks */
 	SPLICE_TUNNEL = 2, /* everything, to a socket of socks */
+	SPLICE_UPLOAD = 3, /* .left bytes of a request's body, to a socket of sinks */
 };
 
 enum sluice_splice_stage {
@@ -517,7 +518,7 @@ enum sluice_splice_stage {
 	X(3, TLS, "tls", "one of the two sides is encrypted")                                      \
 	X(4, PROTOCOL, "protocol", "the client does not speak HTTP/1.1")                           \
 	X(5, METHOD, "method", "HEAD or CONNECT")                                                  \
-	X(6, BODY, "body", "the request has a body")                                               \
+	X(6, BODY, "body", "the request has a body that is short or of unknown length")            \
 	X(7, CLOSE, "close", "the client's connection does not outlive the exchange")              \
 	X(8, FIRST, "first", "first exchange of a client's or a backend's connection")             \
 	X(9, FULL, "full", "no slot was free, or a socket could not be enrolled")                  \
@@ -531,7 +532,8 @@ enum sluice_splice_stage {
 	X(17, PEER, "peer", "the receiver is gone")                                                \
 	X(18, HELD, "held", "the worker held older bytes")                                         \
 	X(19, BULK, "bulk", "a stream that fills a link, which the relay moves faster")            \
-	X(20, CALM, "calm", "so few exchanges at once that the kernel is not faster")
+	X(20, CALM, "calm", "so few exchanges at once that the kernel is not faster")              \
+	X(21, UPLOAD, "upload", "a request's body, which the relay moves faster")
 
 enum sluice_splice_reason {
 #define X(number, name, metric, text) SPLICE_WHY_##name = number,
@@ -555,13 +557,14 @@ struct splice_slot {
 	__u32 told;   /* an event waits: the program sets it, the worker clears it */
 	__u32 wake;   /* an event is wanted when the response is done */
 
-	__u64 seen;       /* bytes that the program saw since the socket was enrolled */
-	__u64 moved;      /* of those, handed to the peer by the program */
-	__u64 left;       /* of the response that is begun; TUNNEL: what is in the bucket */
-	__u64 state;      /* sluice_splice_state(): arm number, stage, reason, status */
-	__u64 head_ns;    /* CLOCK_MONOTONIC when the head came */
-	__u64 done_ns;    /* when the response was done */
-	__u64 last_ns;    /* CLOCK_MONOTONIC_COARSE of the last bytes */
+	__u64 seen;    /* bytes that the program saw since the socket was enrolled */
+	__u64 moved;   /* of those, handed to the peer by the program */
+	__u64 left;    /* of the response that is begun; TUNNEL: what is in the bucket; UPLOAD: of
+			   * the body, which the worker writes while the mode is OFF */
+	__u64 state;   /* sluice_splice_state(): arm number, stage, reason, status */
+	__u64 head_ns; /* CLOCK_MONOTONIC when the head came */
+	__u64 done_ns; /* when the response was done */
+	__u64 last_ns; /* CLOCK_MONOTONIC_COARSE of the last bytes */
 	__u32 head_bytes; /* of the response that is begun */
 	__u32 pad;
 };
@@ -669,7 +672,8 @@ struct worker_stats {
 	__u64 http2_conns_open;      /* gauge: client connections that speak HTTP/2 */
 	__u64 http2_conns;           /* begun */
 	__u64 http2_streams;         /* begun by clients */
-	__u64 reserved[5];
+	__u64 spliced_uploads;       /* requests of whose body the kernel moved a part, or all */
+	__u64 reserved[4];
 	__u64 request_faults[FAULT_MAX];  /* by enum sluice_fault: requests refused */
 	__u64 response_faults[FAULT_MAX]; /* responses of backends that were not passed on */
 	__u64 spliced_exchanges;          /* responses that the kernel moved from head to end */

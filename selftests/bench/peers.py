@@ -64,7 +64,11 @@ http {{
         proxy_set_header X-Real-IP $remote_addr;
         proxy_set_header X-Request-ID $request_id;
         location / {{ proxy_pass http://pods; }}
-        location /tunnel/ {{ proxy_pass http://{tunnel}; }}
+        location /tunnel/ {{
+            client_max_body_size 0;
+            proxy_request_buffering off;
+            proxy_pass http://{tunnel};
+        }}
     }}
 }}
 """

@@ -167,6 +167,14 @@ def download(stage, name, streams):
             "cpu_us": cpu_s * 1e6 / megabytes}
 
 
+def post(stage, name, streams, body_bytes, count):
+    """Uploads: each stream posts so many bodies. MB/s of all together."""
+    address, port = stage.address(name, tunnel=True)
+    text, cpu_s = stage.load(name, TUNNEL_LOAD, "post", address, port, streams, body_bytes, count)
+    megabytes = streams * body_bytes * count / 1e6
+    return {"per_s": megabytes / number(text, r"([\d.]+) s,"), "cpu_us": cpu_s * 1e6 / megabytes}
+
+
 def paced(stage, name, per_s, conns):
     """The delay at one rate for all, from every request of h2load's log."""
     log = stage.scene(name).cluster.folder / f"h2load-{name}.log"
@@ -198,6 +206,14 @@ CASES = [
      lambda s, n: download(s, n, 1)),
     ("bulk by HTTP, 16 streams", "per_s", "MB/s", True, 1.3, None, 3,
      lambda s, n: download(s, n, 16)),
+    ("upload of 1 MB bodies, 1 stream", "per_s", "MB/s", True, None, None, None,
+     lambda s, n: post(s, n, 1, 1 << 20, 512)),
+    ("upload of 1 MB bodies, 16 streams", "per_s", "MB/s", True, None, None, None,
+     lambda s, n: post(s, n, 16, 1 << 20, 64)),
+    ("upload of 256 MB bodies, 1 stream", "per_s", "MB/s", True, None, None, 3,
+     lambda s, n: post(s, n, 1, BULK_BYTES, 3)),
+    ("upload of 256 MB bodies, 16 streams", "per_s", "MB/s", True, None, None, 3,
+     lambda s, n: post(s, n, 16, BULK_BYTES, 1)),
 ]
 
 

@@ -81,7 +81,8 @@ static uint64_t field_of(const struct route *route, const struct policy_case *c)
 
 	memcpy(&value, (const char *)route + c->offset, c->bytes);
 	if (c->offset == offsetof(struct route, flags))
-		value &= ~(uint64_t)ROUTE_F_SPLICE; /* follows from others: a case of its own */
+		/* These follow from others: a case of its own. */
+		value &= ~(uint64_t)(ROUTE_F_SPLICE | ROUTE_F_SPLICE_UPLOAD);
 	return value;
 }
 
@@ -105,20 +106,21 @@ static void check(const struct policy_case *c, const char *ingress_notes, const 
 	fixture_close(&f);
 }
 
-/* Responses may go as the backend wrote them unless the route changes or judges them. */
+/* Responses may go as the backend wrote them unless the route changes or judges them, and bodies of
+ * requests unless the backend is to get them in another way. */
 static void policy__which_routes_may_be_spliced(void **state)
 {
 	static const struct {
 		const char *notes;
-		bool may;
+		bool may, may_upload;
 	} routes[] = {
-		{ "", true },
-		{ "; note sluice.dev/proxy-body-size=1m", true },
-		{ "; note sluice.dev/backend-protocol=https", false },
-		{ "; note sluice.dev/backend-protocol=h2c", false },
-		{ "; note sluice.dev/affinity=cookie", false },
-		{ "; note sluice.dev/eject-after=3", false },
-		{ "; note sluice.dev/tls-passthrough=true", false },
+		{ "", true, true },
+		{ "; note sluice.dev/proxy-body-size=1m", true, true },
+		{ "; note sluice.dev/backend-protocol=https", false, false },
+		{ "; note sluice.dev/backend-protocol=h2c", false, false },
+		{ "; note sluice.dev/affinity=cookie", false, true },
+		{ "; note sluice.dev/eject-after=3", false, true },
+		{ "; note sluice.dev/tls-passthrough=true", false, false },
 	};
 
 	(void)state;
@@ -135,6 +137,10 @@ static void policy__which_routes_may_be_spliced(void **state)
 		if (!(fixture_route(&f, "a.com", "/")->flags & ROUTE_F_SPLICE) == routes[i].may)
 			fail_msg("'%s' %s be spliced", routes[i].notes,
 				 routes[i].may ? "may" : "may not");
+		if (!(fixture_route(&f, "a.com", "/")->flags & ROUTE_F_SPLICE_UPLOAD) ==
+		    routes[i].may_upload)
+			fail_msg("'%s': uploads %s be spliced", routes[i].notes,
+				 routes[i].may_upload ? "may" : "may not");
 		fixture_close(&f);
 	}
 }
@@ -278,7 +284,7 @@ static void policy__bad_values_are_told_and_the_default_stays(void **state)
 		assert_non_null(strstr(problem->message, name));
 		assert_non_null(strstr(problem->message, "default"));
 		route = fixture_route(&f, "a.com", "/");
-		assert_int_equal(route->flags, ROUTE_F_SPLICE);
+		assert_int_equal(route->flags, ROUTE_F_SPLICE | ROUTE_F_SPLICE_UPLOAD);
 		assert_int_equal(route->protocol + route->balance + route->proxy_protocol_out, 0);
 		assert_int_equal(route->connect_timeout_ms + route->body_bytes_max, 0);
 		fixture_close(&f);

@@ -229,6 +229,8 @@ static void put_splice(const struct worker_stats *sum, struct json_text *out)
 	    "Responses that the kernel moved from head to end.", sum->spliced_exchanges);
 	one(out, "spliced_tunnels_total", "counter", "Tunnels whose bytes the kernel may move.",
 	    sum->spliced_tunnels);
+	one(out, "spliced_uploads_total", "counter",
+	    "Requests of whose body the kernel moved a part, or all.", sum->spliced_uploads);
 	one(out, "spliced_bytes_total", "counter", "Bytes that the kernel moved.",
 	    sum->spliced_bytes);
 	one(out, "splice_takeovers_total", "counter",

@@ -51,6 +51,7 @@ static void put_splice(const struct dataplane_view *view, struct json_text *out)
 	json_text_string(out, "reason", state->splice_reason);
 	json_text_number(out, "exchanges", sum.spliced_exchanges);
 	json_text_number(out, "tunnels", sum.spliced_tunnels);
+	json_text_number(out, "uploads", sum.spliced_uploads);
 	json_text_number(out, "bytes", sum.spliced_bytes);
 	json_text_number(out, "takeovers", sum.splice_windows);
 	json_text_begin(out, "relayed", '{');

@@ -86,8 +86,9 @@ static void put_splice(struct columns *table, const cJSON *status)
 		used += (size_t)bytes;
 	}
 	columns_add(table, "splice");
-	columns_add(table, "on: %" PRIu64 " exchanges, %" PRIu64 " tunnels%s",
-		    number_of(splice, "exchanges"), number_of(splice, "tunnels"), why);
+	columns_add(table, "on: %" PRIu64 " exchanges, %" PRIu64 " tunnels, %" PRIu64 " uploads%s",
+		    number_of(splice, "exchanges"), number_of(splice, "tunnels"),
+		    number_of(splice, "uploads"), why);
 }
 
 /* Only a daemon that runs knows of them. */

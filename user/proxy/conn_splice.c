@@ -28,8 +28,12 @@ int conn_moved(struct exchange *x, uint64_t sent, uint64_t received, bool goes_o
 					 HTTP1_FRAMING_LENGTH);
 	conn->writer.sent_bytes += sent;
 	conn->reader.received_bytes += received;
-	if (x->phase != EXCHANGE_TUNNEL)
+	if (x->phase == EXCHANGE_TUNNEL)
+		return err;
+	if (sent) /* a response that the kernel takes ends no connection */
 		conn->keep_alive = true;
+	if (received)
+		http1_body_skip(&conn->reader.body, received);
 	return err;
 }
 

@@ -327,6 +327,16 @@ static void count(struct exchange *x)
 	stats->latency_sum_us += latency_us;
 }
 
+/* What the backend has of the request, or of a tunnel, must not pass for the whole. */
+static bool is_cut(const struct exchange *x)
+{
+	const struct upstream_conn *u = x->upstream;
+
+	if (!u || u->source != &u->reader.source) /* a stream of HTTP/2 is reset by itself */
+		return false;
+	return x->tunnel || (x->request.framing != HTTP1_FRAMING_NONE && !x->request_done);
+}
+
 /* The exchange is over; frees it. */
 static void end(struct exchange *x, bool aborted)
 {
@@ -337,7 +347,7 @@ static void end(struct exchange *x, bool aborted)
 	splice_tunnel_count(x);
 	if (!x->tunnel_route) /* it is no request */
 		count(x);
-	if (aborted && x->tunnel && x->upstream)
+	if (aborted && is_cut(x))
 		stream_reset_on_close(&x->upstream->stream);
 	exchange_let_go(x, false);
 	if (x->record)
@@ -435,6 +445,7 @@ static void no_answer(struct exchange *x)
 static bool kernel_is_busy(struct exchange *x)
 {
 	uint64_t last_ms = x->splicing                   ? splice_response_last_ms(x)
+			   : x->uploading                ? splice_upload_last_ms(x)
 			   : x->phase == EXCHANGE_TUNNEL ? splice_tunnel_last_ms(x)
 							 : 0;
 	uint64_t limit_ms = x->splicing ? body_timeout_ms(x) : timeout_ms(x);

@@ -128,6 +128,10 @@ struct exchange {
 	bool splicing;      /* the kernel may move the response now */
 	bool splice_looked; /* after the request was sent: it is not there at once */
 	bool splice_queued; /* in the list */
+	bool upload;        /* its body is for the kernel: the backend's connection is no source */
+	bool uploading;     /* the kernel may move the body now */
+	bool upload_lagged; /* a window was full: the relay goes on until the client is quiet */
+	bool upload_begun;  /* the kernel moved a part */
 	bool tunnel;        /* it was granted: a reset is carried over */
 	bool tunnel_splice; /* its sockets are enrolled, or are to be */
 

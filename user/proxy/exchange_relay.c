@@ -31,7 +31,7 @@ static void request_failed(struct exchange *x, int err)
 
 static void run_up(struct exchange *x)
 {
-	if (x->request_done || x->request_stopped)
+	if (x->request_done || x->request_stopped || (x->uploading && splice_upload_runs(x)))
 		return;
 	x->up_state = relay_run(&x->up, x->client_source, x->request_sink);
 	if (exchange_body_over_limit(x)) {
@@ -42,6 +42,10 @@ static void run_up(struct exchange *x)
 	case RELAY_DONE:
 		x->request_done = true;
 		exchange_arm(x);
+		break;
+	case RELAY_WAIT_SOURCE:
+		if (x->upload)
+			splice_upload_open(x);
 		break;
 	case RELAY_YIELD:
 		worker_defer(x->worker, &x->yield);

@@ -13,6 +13,7 @@ void exchange_let_go(struct exchange *x, bool reuse)
 
 	if (!u)
 		return;
+	splice_upload_stop(x);
 	exchange_backend_left(x);
 	x->upstream = NULL;
 	u->ops->let_go(u, reuse);
@@ -85,6 +86,7 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 		.tls = x->tls,
 		.http2 = http2,
 		.proxy_protocol = route->proxy_protocol_out,
+		.no_source = x->upload,
 		.peer = x->peer,
 	};
 	return err;
@@ -102,7 +104,11 @@ void exchange_connect(struct exchange *x)
 {
 	struct worker *worker = x->worker;
 	struct upstream_way way;
-	int err = choose_way(x, &way);
+	int err;
+
+	x->upload = x->request.framing != HTTP1_FRAMING_NONE && !x->tunnel_route &&
+		    splice_upload_why_not(x) == SPLICE_WHY_NONE;
+	err = choose_way(x, &way);
 
 	if (err) {
 		exchange_fail(x, 502, "no authority to trust the backends by");
@@ -119,7 +125,8 @@ void exchange_connect(struct exchange *x)
 			err = http2_backend_get(worker, &backend, &way, x->fresh_only, &u);
 		else if (!x->fresh_only)
 			u = pool_get(worker, &backend, &way);
-		if (!u && !way.http2 && !x->fresh_only && splice_response_reap(worker, backend.id))
+		if (!u && !way.http2 && !x->fresh_only && !x->upload &&
+		    splice_response_reap(worker, backend.id))
 			u = pool_get(worker, &backend, &way);
 		if (!u && !way.http2)
 			err = upstream_connect(worker, &backend, &way, &u);
@@ -163,6 +170,7 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}
+	splice_upload_stop(x);
 	repeat = may_repeat(x);
 	x->upstream_error = err;
 	if (x->phase == EXCHANGE_CONNECT)

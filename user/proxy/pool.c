@@ -101,7 +101,7 @@ static bool quiet(struct upstream_conn *u)
 {
 	char byte;
 
-	if (u->stream.splice && u->stream.splice->slot && !splice_is_quiet(u->stream.splice))
+	if (splice_is_source(&u->stream) && !splice_is_quiet(u->stream.splice))
 		return false;
 	return stream_read(&u->stream, &byte, 1) == -EAGAIN;
 }

@@ -320,7 +320,7 @@ static int watch_less(struct worker *worker, struct stream *stream)
 
 static void drop_new_end(struct splice_end *end)
 {
-	if (end->stream->splice != end) /* one that was a sink before stays one */
+	if (end->stream->splice != end) /* one that was enrolled before stays so */
 		free_end(end);
 }
 
@@ -355,18 +355,16 @@ struct splice_end *splice_enrol_source(struct worker *worker, struct stream *str
 
 struct splice_end *splice_enrol_sink(struct worker *worker, struct stream *stream)
 {
-	struct splice_end *end = stream->splice;
+	struct splice_end *end = stream->splice ? stream->splice : make_end(worker, stream);
 
-	if (end)
-		return end->slot ? NULL : end;
-	end = make_end(worker, stream);
-	if (!end)
-		return NULL;
+	if (!end || end->in_sinks)
+		return end;
 	if (map_put(CONTROL_FD_SINKS, end->cookie, stream->fd)) {
-		log_debug("proxy: enrol a client: %s", strerror(errno));
-		free_end(end);
+		log_debug("proxy: enrol a receiver: %s", strerror(errno));
+		drop_new_end(end);
 		return NULL;
 	}
+	end->in_sinks = true;
 	stream->splice = end;
 	stream->ops = &splice_stream_ops;
 	return end;

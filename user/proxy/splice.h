@@ -10,9 +10,11 @@
  *   splice_stream.c   the kind of stream
  *   splice_response.c responses: what is eligible, noticing that one is done, taking over
  *   splice_tunnel.c   tunnels: opening, closing and reopening a direction
+ *   splice_upload.c   bodies of requests
  *
  * An end is one enrolled socket. A source is in `socks`, has a slot, and its bytes may be moved; a
- * sink is a client in `sinks`, to which responses are moved.
+ * sink is in `sinks`: a client to which responses are moved, a backend to which bodies of requests
+ * are. A socket may be both.
  */
 #ifndef SLUICE_PROXY_SPLICE_H
 #define SLUICE_PROXY_SPLICE_H
@@ -32,7 +34,7 @@ struct worker;
 struct splice_end {
 	struct stream *stream;     /* borrowed; NULL once it is closed */
 	struct worker *worker;     /* borrowed */
-	struct splice_slot *slot;  /* borrowed from the map; NULL: a sink alone */
+	struct splice_slot *slot;  /* borrowed from the map; NULL: a sink alone, no source */
 	struct splice_end *sink;   /* borrowed: to which the kernel may move our bytes now */
 	struct splice_end *feeder; /* borrowed: whose bytes it may move here */
 	struct splice_end *next;   /* in splice.closed */
@@ -49,7 +51,8 @@ struct splice_end {
 	uint64_t tunnel_moved; /* by the kernel, in stretches that are over */
 	uint8_t mode;          /* enum sluice_splice_mode */
 	bool tunnel_begun;     /* the kernel has moved, or could */
-	struct timer poll;     /* looks again for what nothing tells */
+	bool in_sinks;
+	struct timer poll; /* looks again for what nothing tells */
 };
 
 struct splice_ring {
@@ -116,6 +119,12 @@ void splice_settle(struct worker *worker);
  */
 struct splice_end *splice_enrol_source(struct worker *worker, struct stream *stream);
 struct splice_end *splice_enrol_sink(struct worker *worker, struct stream *stream);
+
+/* True if it passes the program what comes on it. */
+static inline bool splice_is_source(const struct stream *stream)
+{
+	return stream->splice && stream->splice->slot;
+}
 
 /* True if the receive queue is empty: no packet is half read. */
 bool splice_is_empty(const struct stream *stream);
@@ -188,5 +197,26 @@ uint64_t splice_tunnel_last_ms(const struct exchange *exchange);
 
 /* Adds what the kernel moved to the exchange's counts; at its end. */
 void splice_tunnel_count(struct exchange *exchange);
+
+/* ---- bodies of requests ------------------------------------------------------------------------ */
+
+/* Return: SPLICE_WHY_NONE if the request's body may be left to the kernel, on a connection to the
+ * backend that is no source; else why not. */
+enum sluice_splice_reason splice_upload_why_not(const struct exchange *exchange);
+
+/* The exchange has a connection to a backend, and its request a body. */
+void splice_upload_attach(struct exchange *exchange);
+
+/* The relay waits for more of the body: the kernel goes on with it, if it may. */
+void splice_upload_open(struct exchange *exchange);
+
+/* Return: true if the body is the kernel's still; false: the relay goes on. */
+bool splice_upload_runs(struct exchange *exchange);
+
+/* The relay has the word, and the counts take in what was moved; nothing if it has it already. */
+void splice_upload_stop(struct exchange *exchange);
+
+/* CLOCK_MONOTONIC ms of the last bytes of the client; 0: none came yet. */
+uint64_t splice_upload_last_ms(const struct exchange *exchange);
 
 #endif /* SLUICE_PROXY_SPLICE_H */

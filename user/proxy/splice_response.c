@@ -79,8 +79,7 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 		return SPLICE_WHY_ROUTE;
 	if (x->method_id == HTTP_METHOD_HEAD || x->method_id == HTTP_METHOD_CONNECT)
 		return SPLICE_WHY_METHOD;
-	if (x->request.framing != HTTP1_FRAMING_NONE ||
-	    (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE))
+	if (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE)
 		return SPLICE_WHY_BODY;
 	if (!(x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) || x->peer->last ||
 	    x->worker->draining)
@@ -178,10 +177,15 @@ void splice_response_arm(struct exchange *x)
 
 	if (x->upgrade) /* a tunnel, if it is granted: splice_tunnel_begin() */
 		return;
+	if (x->request.framing != HTTP1_FRAMING_NONE) { /* its answer may come before its end */
+		splice_upload_attach(x);
+		return;
+	}
 	reason = why_not(x);
 	if (reason == SPLICE_WHY_NONE) {
 		sink = splice_enrol_sink(x->worker, x->client->stream(x));
-		if (sink && (x->upstream->stream.splice || splice_is_empty(&x->upstream->stream)))
+		if (sink && (splice_is_source(&x->upstream->stream) ||
+			     splice_is_empty(&x->upstream->stream)))
 			source = splice_enrol_source(x->worker, &x->upstream->stream);
 		if (!source)
 			reason = SPLICE_WHY_FULL;

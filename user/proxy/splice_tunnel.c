@@ -110,7 +110,7 @@ bool splice_tunnel_run(struct exchange *x)
 	if (!x->tunnel_splice)
 		return false;
 	client = x->client->stream(x);
-	if (!client->splice || !client->splice->slot || !u->stream.splice) {
+	if (!splice_is_source(client) || !splice_is_source(&u->stream)) {
 		/* A packet that is half read would be seen twice: the relay reads all first, and an
 		 * event tells of what has come since. */
 		return !client->readable && !u->stream.readable && splice_is_empty(client) &&
@@ -132,7 +132,7 @@ uint64_t splice_tunnel_last_ms(const struct exchange *x)
 		x->tunnel_splice ? x->client->stream((struct exchange *)(uintptr_t)x) : NULL;
 	uint64_t up_ms, down_ms;
 
-	if (!client || !client->splice || !client->splice->slot || !x->upstream->stream.splice)
+	if (!client || !splice_is_source(client) || !splice_is_source(&x->upstream->stream))
 		return 0;
 	up_ms = last_ms(client->splice);
 	down_ms = last_ms(x->upstream->stream.splice);

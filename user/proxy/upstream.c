@@ -147,7 +147,8 @@ int upstream_connect(struct worker *worker, const struct backend_view *backend,
 
 bool upstream_is(const struct upstream_conn *u, const struct upstream_way *way)
 {
-	return u->tls == way->tls && u->proxy_protocol == way->proxy_protocol &&
+	return !(way->no_source && splice_is_source(&u->stream)) && u->tls == way->tls &&
+	       u->proxy_protocol == way->proxy_protocol &&
 	       u->client_id == (way->proxy_protocol ? way->peer->id : 0);
 }
 

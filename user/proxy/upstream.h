@@ -24,6 +24,7 @@ struct upstream_way {
 	uint8_t proxy_protocol;  /* version of the header that goes before all else; 0: none */
 	const struct exchange_peer *peer; /* borrowed: whom that header is about */
 	bool http2;
+	bool no_source; /* what comes on it must not wait behind what the kernel moves to it */
 };
 
 /* What an exchange asks of the connection to its backend, which may be one stream of many on it. */

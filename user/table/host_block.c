@@ -210,6 +210,13 @@ static bool may_splice(const struct route *route)
 	       !route->eject_after && !(route->flags & ROUTE_F_TLS_PASSTHROUGH);
 }
 
+/* A request's body may go past the helper if its backend is spoken to in plain HTTP/1.1: the helper
+ * looks at no body, and sees what the backend answers. */
+static bool may_splice_upload(const struct route *route)
+{
+	return route->protocol == ROUTE_HTTP && !(route->flags & ROUTE_F_TLS_PASSTHROUGH);
+}
+
 static const char *upstream_name(const struct target *target)
 {
 	return target->upstream ? target->upstream->public.name : target->name;
@@ -245,6 +252,8 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 	put_redirect(writer, host, &policy, &route);
 	if (may_splice(&route))
 		route.flags |= ROUTE_F_SPLICE;
+	if (may_splice_upload(&route))
+		route.flags |= ROUTE_F_SPLICE_UPLOAD;
 	if (!writer->err)
 		memcpy(writer->bytes + offset, &route, sizeof(route));
 }

@@ -26,6 +26,7 @@ enum route_flag {
 	ROUTE_F_BACKEND_TLS_INSECURE = 1 << 5, /* do not verify the backend's certificate */
 	ROUTE_F_NO_SSL_REDIRECT = 1 << 6,      /* never redirect, whatever TLS the host has */
 	ROUTE_F_SPLICE = 1 << 8,         /* responses reach the client as the backend wrote them */
+	ROUTE_F_SPLICE_UPLOAD = 1 << 9,  /* bodies of requests reach the backend as they are */
 	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
 	ROUTE_F_EXACT = 1 << 17,         /* .path is all of the path, not the beginning of it */
 	ROUTE_F_SOURCES = 1 << 18,       /* clients in .sources alone are let in */
