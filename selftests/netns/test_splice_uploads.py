@@ -4,6 +4,7 @@ comes behind them. All of it with splice and without, since one must not be told
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -11,14 +12,37 @@ import signal
 import socket
 import time
 
+import pod_server
 from cluster import NODE_IP, NODE_IP6, read_response, request_bytes
 from netns import wait_until
-from pod_server import read_head
 from scene import SceneTest
-from test_splice import (OWN, SWITCH, UPGRADE, SpliceCases, body_of, head, read_exactly, reset)
+from test_splice import (CHURN_SECONDS, OWN, SWITCH, UPGRADE, SpliceCases, body_of, head,
+                         read_exactly, reset)
 
 PIECE = 50000
 LONG_UPLOAD = 300000  # above what is spliced at least, with a margin for what the relay takes first
+
+
+numbers = itertools.count()
+marks = set()  # of the requests that backends have seen
+
+
+def read_head(reader):
+    """As pod_server's; notes the request's mark."""
+    request = pod_server.read_head(reader)
+    if request and "x-mark" in request[1]:
+        marks.add(request[1]["x-mark"])
+    return request
+
+
+def await_mark(mark):
+    """The backend has the head: the worker forwarded it, and waits for the body."""
+    for _ in range(10000):
+        if mark in marks:
+            time.sleep(0.005)  # for what it does between the write and the wait
+            return
+        time.sleep(0.001)
+    raise TimeoutError("the backend did not see the request")
 
 
 def serve_sums(conn, reader):
@@ -61,9 +85,11 @@ class UploadCases:
 
     @staticmethod
     def begin(sock, size, target="/sum", more=()):
-        """The head, and a pause in which the worker forwards it."""
-        sock.sendall(request_bytes(target, OWN, "POST", [("Content-Length", str(size)), *more]))
-        time.sleep(0.02)
+        """The head, until the backend has it."""
+        mark = str(next(numbers))
+        sock.sendall(request_bytes(target, OWN, "POST", [("Content-Length", str(size)),
+                                                         ("X-Mark", mark), *more]))
+        await_mark(mark)
 
     def upload(self, sock, reader, data, step=PIECE, pause=0.0, target="/sum"):
         self.begin(sock, len(data), target)
@@ -175,7 +201,7 @@ class UploadCases:
         self.serve(serve_sums)
         sock = self.connect()
         reader = sock.makefile("rb")
-        self.upload(sock, reader, body_of("slow", 500000), step=25000, pause=0.2)
+        self.upload(sock, reader, body_of("slow", 500000), step=40000, pause=0.4)
         self.assert_uploads(1)
         self.begin(sock, 500000)
         sock.sendall(bytes(100000))
@@ -354,7 +380,7 @@ class UploadCases:
     def test_clients_that_leave_hurt_nobody(self):
         """Aborts at any moment, on connections to backends that others use after."""
         self.serve(serve_sums)
-        end = time.monotonic() + 2
+        end = time.monotonic() + CHURN_SECONDS
 
         def churn(number):
             chance = random.Random(number)
@@ -377,9 +403,9 @@ class UploadCases:
 
 
 class UploadsOn(UploadCases, SceneTest):
-    flags = ("--splice", "on", "--access-log", "json", "--max-body", "0", "--body-timeout", "1s")
+    flags = ("--splice", "on", "--access-log", "json", "--max-body", "0", "--body-timeout", "4s")
 
 
 class UploadsOff(UploadCases, SceneTest):
-    flags = ("--splice", "off", "--access-log", "json", "--max-body", "0", "--body-timeout", "1s")
+    flags = ("--splice", "off", "--access-log", "json", "--max-body", "0", "--body-timeout", "4s")
     spliced = False
