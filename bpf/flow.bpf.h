@@ -386,4 +386,20 @@ static __always_inline enum sluice_drop flow4_new(const struct flow4_key *key,
 	return *backend ? DROP_NONE : DROP_BAD_RING;
 }
 
+/* The flow that an error of ICMP is about; by hash where there is no entry. Returns a backend, or 0. */
+static __always_inline __u32 flow4_of_error(const struct flow4_key *key,
+					    const struct frontend *frontend, __be16 *source_port)
+{
+	const struct flow *flow = bpf_map_lookup_elem(&flows4, key);
+	int id;
+
+	*source_port = 0;
+	if (flow) {
+		*source_port = flow->source_port;
+		return flow->backend_id;
+	}
+	id = backend_pick(frontend->upstream_id, hash_flow4(key), 0);
+	return id > 0 ? id : 0;
+}
+
 #endif /* SLUICE_FLOW_BPF_H */

@@ -160,4 +160,19 @@ __noinline int flow6_begin(const struct flow6_key *key, const struct frontend *f
 	return reason;
 }
 
+static __always_inline __u32 flow6_of_error(const struct flow6_key *key,
+					    const struct frontend *frontend, __be16 *source_port)
+{
+	const struct flow *flow = bpf_map_lookup_elem(&flows6, key);
+	int id;
+
+	*source_port = 0;
+	if (flow) {
+		*source_port = flow->source_port;
+		return flow->backend_id;
+	}
+	id = backend_pick(frontend->upstream_id, hash_flow6(key), 0);
+	return id > 0 ? id : 0;
+}
+
 #endif /* SLUICE_FLOW6_BPF_H */

@@ -6,8 +6,7 @@
 #ifndef SLUICE_ICMP_IN_BPF_H
 #define SLUICE_ICMP_IN_BPF_H
 
-#include "todo.bpf.h"
-#include "tunnel.bpf.h"
+#include "tunnel_error.bpf.h"
 
 /* Sends a translated error on. @to: new addresses of it; those inside are in @inner. */
 static __always_inline int icmp4_forward(struct xdp_md *ctx, struct pkt *pkt,
@@ -54,37 +53,6 @@ static __always_inline int icmp6_forward(struct xdp_md *ctx, struct pkt *pkt,
 	ip->hop_limit--;
 	count_stat(STAT_ICMP_TRANSLATED);
 	return send_to(ctx, &hop, how, pkt->l3_off_bytes);
-}
-
-/* The flow that an error from the client's side is about; by hash where there is no entry. */
-static __always_inline __u32 flow4_of_error(const struct flow4_key *key,
-					    const struct frontend *frontend, __be16 *source_port)
-{
-	const struct flow *flow = bpf_map_lookup_elem(&flows4, key);
-	int id;
-
-	*source_port = 0;
-	if (flow) {
-		*source_port = flow->source_port;
-		return flow->backend_id;
-	}
-	id = backend_pick(frontend->upstream_id, hash_flow4(key), 0);
-	return id > 0 ? id : 0;
-}
-
-static __always_inline __u32 flow6_of_error(const struct flow6_key *key,
-					    const struct frontend *frontend, __be16 *source_port)
-{
-	const struct flow *flow = bpf_map_lookup_elem(&flows6, key);
-	int id;
-
-	*source_port = 0;
-	if (flow) {
-		*source_port = flow->source_port;
-		return flow->backend_id;
-	}
-	id = backend_pick(frontend->upstream_id, hash_flow6(key), 0);
-	return id > 0 ? id : 0;
 }
 
 /* An error about a reply that left with the frontend's address: to the pod. @key: of the flow. */
@@ -189,7 +157,7 @@ static __always_inline int error6_to_client(struct xdp_md *ctx, struct pkt *pkt,
 /**
  * icmp4_in - an ICMP packet, not a later fragment, whose destination may be a frontend's
  * @l4_off_bytes: where its ICMP header begins
- * Return: verdict, or TODO_TUNNEL.
+ * Return: verdict, TODO_TUNNEL or TODO_TUNNEL_ERROR.
  */
 __noinline int icmp4_in(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_bytes)
 {
@@ -197,13 +165,15 @@ __noinline int icmp4_in(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_byt
 	struct frontend4_key address = {}, port = {};
 	struct icmp_head *icmp = pkt_at(&pkt, l4_off_bytes, sizeof(*icmp));
 	struct iphdr *ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
+	const struct node_config *config = node();
 	const struct frontend *frontend;
 	struct flow4_key turned = {};
 	const struct nat4 *nat;
 	struct quote quote;
-	bool is_own;
+	bool is_own, is_l4;
+	int what;
 
-	if (!ip || !icmp)
+	if (!ip || !icmp || !config)
 		return XDP_PASS;
 	address.addr = ip->daddr;
 	frontend = bpf_map_lookup_elem(&frontends4, &address);
@@ -211,12 +181,17 @@ __noinline int icmp4_in(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_byt
 	pkt.l4_off_bytes = l4_off_bytes;
 	if (icmp->type == ICMP_ECHO_REQUEST)
 		return is_own ? echo4(ctx, ip, icmp) : XDP_PASS;
-	if (!icmp4_is_error(icmp->type) || !quote4_parse(&pkt, &quote, &turned) ||
-	    turned.daddr != ip->daddr)
+	if (!icmp4_is_error(icmp->type))
 		return XDP_PASS;
-	nat = bpf_map_lookup_elem(&nat4, &turned);
+	is_l4 = quote4_parse(&pkt, &quote, &turned) && turned.daddr == ip->daddr;
+	nat = is_l4 ? bpf_map_lookup_elem(&nat4, &turned) : NULL;
 	if (nat)
 		return error4_to_client(ctx, &pkt, &quote, nat);
+	what = tunnel_error4(&pkt, icmp, config);
+	if (what)
+		return what;
+	if (!is_l4)
+		return XDP_PASS;
 	port.addr = turned.daddr;
 	port.port = turned.dport;
 	port.proto = turned.proto;
@@ -234,13 +209,15 @@ __noinline int icmp6_in(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_byt
 	struct icmp_head *icmp = pkt_at(&pkt, l4_off_bytes, sizeof(*icmp));
 	struct ipv6hdr *ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
 	struct frontend6_key address = {};
+	const struct node_config *config = node();
 	const struct frontend *frontend;
 	struct flow6_key turned = {};
 	const struct nat6 *nat;
 	struct quote quote;
-	bool is_own;
+	bool is_own, is_l4;
+	int what;
 
-	if (!ip || !icmp)
+	if (!ip || !icmp || !config)
 		return XDP_PASS;
 	__builtin_memcpy(address.addr, &ip->daddr, sizeof(address.addr));
 	frontend = bpf_map_lookup_elem(&frontends6, &address);
@@ -248,12 +225,17 @@ __noinline int icmp6_in(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_byt
 	pkt.l4_off_bytes = l4_off_bytes;
 	if (icmp->type == ICMP6_ECHO_REQUEST)
 		return is_own ? echo6(ctx, ip, icmp) : XDP_PASS;
-	if (!icmp6_is_error(icmp->type) || !quote6_parse(&pkt, &quote, &turned) ||
-	    !addr_equal(turned.daddr, address.addr))
+	if (!icmp6_is_error(icmp->type))
 		return XDP_PASS;
-	nat = bpf_map_lookup_elem(&nat6, &turned);
+	is_l4 = quote6_parse(&pkt, &quote, &turned) && addr_equal(turned.daddr, address.addr);
+	nat = is_l4 ? bpf_map_lookup_elem(&nat6, &turned) : NULL;
 	if (nat)
 		return error6_to_client(ctx, &pkt, &quote, nat);
+	what = tunnel_error6(&pkt, icmp, config);
+	if (what)
+		return what;
+	if (!is_l4)
+		return XDP_PASS;
 	address.port = turned.dport;
 	address.proto = turned.proto;
 	frontend = bpf_map_lookup_elem(&frontends6, &address);

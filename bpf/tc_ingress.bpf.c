@@ -4,13 +4,15 @@
  *
  * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent. On devices
  * that XDP does not see packets of (tunnels of an overlay, named as return interfaces) replies of
- * pods on other nodes get the addresses of frontend and client back, and are sent the same way.
+ * pods on other nodes, and errors of ICMP about what was sent to them, get the addresses of frontend and
+ * client back, and are sent the same way.
  */
 #include "mark.bpf.h"
 #include "node.bpf.h"
 #include "tc_nat.bpf.h"
 
-#define HEAD_BYTES_MAX 128
+/* As that of tc_egress: Ethernet, VLANs, IPv6, and an ICMP error with the headers that it quotes. */
+#define HEAD_BYTES_MAX 160
 
 static __always_inline int drop(__u32 reason)
 {
@@ -94,6 +96,69 @@ static __always_inline int send_marked(struct __sk_buff *skb)
 	return drop(DROP_NO_TRANSMIT);
 }
 
+/* An error about a packet that source NAT sent to a pod of another node: to the client. */
+static __always_inline int error4(struct __sk_buff *skb, struct pkt *pkt)
+{
+	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
+	struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+	struct flow4_key turned = {};
+	struct ends4 outer, inner;
+	const struct nat4 *nat;
+	struct quote quote;
+
+	if (!ip || !icmp || !icmp4_is_error(icmp->type) || !quote4_parse(pkt, &quote, &turned) ||
+	    turned.daddr != ip->daddr)
+		return TC_ACT_UNSPEC;
+	nat = bpf_map_lookup_elem(&nat4, &turned);
+	if (!nat)
+		return TC_ACT_UNSPEC;
+	if (ip->ttl <= 1)
+		return drop(DROP_TTL);
+	outer.saddr = inner.daddr = nat->frontend_addr;
+	outer.daddr = inner.saddr = nat->client_addr;
+	inner.sport = nat->client_port;
+	inner.dport = nat->frontend_port;
+	if (!icmp4_translate(pkt, &quote, &outer, &inner))
+		return drop(DROP_SHORT_L4);
+	rewrite_ttl4(ip);
+	count_stat(STAT_ICMP_TRANSLATED);
+	return send4(skb, outer.saddr, outer.daddr);
+}
+
+static __always_inline int error6(struct __sk_buff *skb, struct pkt *pkt)
+{
+	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
+	struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+	struct flow6_key turned = {};
+	struct ends6 outer, inner;
+	const struct nat6 *nat;
+	struct quote quote;
+	__u8 hop_limit;
+
+	if (!ip || !icmp || !icmp6_is_error(icmp->type) || !quote6_parse(pkt, &quote, &turned) ||
+	    !addr_equal(turned.daddr, (const __u8 *)&ip->daddr))
+		return TC_ACT_UNSPEC;
+	nat = bpf_map_lookup_elem(&nat6, &turned);
+	if (!nat)
+		return TC_ACT_UNSPEC;
+	if (ip->hop_limit <= 1)
+		return drop(DROP_TTL);
+	outer.saddr = inner.daddr = nat->frontend_addr;
+	outer.daddr = inner.saddr = nat->client_addr;
+	inner.sport = nat->client_port;
+	inner.dport = nat->frontend_port;
+	if (!icmp6_translate(pkt, &quote, &outer, &inner))
+		return drop(DROP_SHORT_L4);
+	hop_limit = ip->hop_limit - 1;
+	/* The sum over the packet that a device has computed is kept by all else. */
+	if (bpf_skb_store_bytes(skb,
+				pkt->l3_off_bytes + __builtin_offsetof(struct ipv6hdr, hop_limit),
+				&hop_limit, sizeof(hop_limit), BPF_F_RECOMPUTE_CSUM))
+		return drop(DROP_NO_TRANSMIT);
+	count_stat(STAT_ICMP_TRANSLATED);
+	return send6(skb, nat->frontend_addr, nat->client_addr);
+}
+
 static __always_inline int reply4(struct __sk_buff *skb, struct pkt *pkt, const struct iphdr *ip)
 {
 	enum sluice_drop reason;
@@ -106,6 +171,8 @@ static __always_inline int reply4(struct __sk_buff *skb, struct pkt *pkt, const 
 	long err;
 
 	result = pkt_parse4(pkt, ip, skb->len - l3_off_bytes, &reason);
+	if (result == PARSE_OTHER && pkt->proto == IPPROTO_ICMP && !pkt->fragment)
+		return error4(skb, pkt);
 	if (result == PARSE_BAD || result == PARSE_OTHER)
 		return TC_ACT_UNSPEC;
 	if (pkt->fragment && !fragment4(pkt, ip->saddr, ip->daddr))
@@ -149,6 +216,8 @@ static __always_inline int reply6(struct __sk_buff *skb, struct pkt *pkt, const 
 	long err;
 
 	result = pkt_parse6(pkt, ip, skb->len - l3_off_bytes, &reason);
+	if (result == PARSE_OTHER && pkt->proto == NEXTHDR_ICMPV6 && !pkt->fragment)
+		return error6(skb, pkt);
 	if (result == PARSE_BAD || result == PARSE_OTHER)
 		return TC_ACT_UNSPEC;
 	if (pkt->fragment && !fragment6(pkt, ip))

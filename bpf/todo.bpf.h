@@ -24,6 +24,7 @@ enum todo {
 	TODO_RESET6 = -10,
 	TODO_LOCAL4 = -11, /* TC alone: XDP has no call to make for it */
 	TODO_LOCAL6 = -12,
+	TODO_TUNNEL_ERROR = -13, /* offsets: of the outer header quoted, of what is inside */
 };
 
 static __always_inline struct cpu_state *todo_state(void)

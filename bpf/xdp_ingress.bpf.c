@@ -10,6 +10,7 @@
  *   fragment.bpf.h ports of later fragments     remote.bpf.h    source NAT, and its undoing
  *   protect.bpf.h  who may come                 tunnel.bpf.h    encapsulation, and its end
  *   icmp_in.bpf.h  pings and errors             reset.bpf.h     flows whose backend has gone
+ *   tunnel_error.bpf.h  a tunnel that does not fit on its way
  *   judge.bpf.h    what a packet comes to       todo.bpf.h      what is left to do then
  *   deliver.bpf.h  up the stack to a pod        short.bpf.h     what nearly every packet takes
  *   ctx.bpf.h      what is otherwise in TC                      instead of all of it
@@ -413,6 +414,8 @@ static __always_inline int finish(struct xdp_md *ctx, int what)
 		return unsnat6(ctx, l3_off_bytes, word);
 	case TODO_TUNNEL:
 		return tunnel_send(ctx, l3_off_bytes, backend_id, word);
+	case TODO_TUNNEL_ERROR:
+		return tunnel_error(ctx, state->l3_off_bytes, state->l4_off_bytes, word);
 	case TODO_RESET4:
 		return reset4(ctx, l3_off_bytes);
 	case TODO_RESET6:

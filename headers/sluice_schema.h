@@ -623,7 +623,9 @@ enum sluice_stat {
 	STAT_RESETS_SENT = 17, /* TCP whose backend is gone */
 	STAT_AFFINITY_HITS = 18,
 	STAT_ANNOUNCE_REPLIES = 19, /* ARP and neighbour solicitations answered */
-	STAT_MAX = 32,              /* room, so that a new counter is no new layout */
+	/* ICMP says that a tunnel did not fit, and quotes too little to tell the client. */
+	STAT_TUNNEL_ERRORS_UNREAD = 20,
+	STAT_MAX = 32, /* room, so that a new counter is no new layout */
 };
 
 struct traffic {

@@ -186,6 +186,39 @@ class Paths(NodesTest):
                     pod.node.host.ip(f"link set {pod.device} mtu 1500")
                     lab.client.run("ip", "route", "flush", "cache")
 
+    @contextlib.contextmanager
+    def narrow_between_nodes(self, mtu):
+        """The way from node1 to node2 leads through the router, where it becomes narrow."""
+        first, second = self.lab.nodes
+        router = self.lab.router
+        for name in ("all", "fabric"):
+            router.sysctl(f"net.ipv4.conf.{name}.send_redirects", 0)
+        routes = ((first.host, f"{second.ip} via 203.0.113.1"),
+                  (first.host, f"{second.ip6} via 2001:db8:f::1"),
+                  (router, f"{second.ip} dev fabric mtu lock {mtu}"),
+                  (router, f"{second.ip6} dev fabric mtu lock {mtu}"))
+        with contextlib.ExitStack() as stack:
+            for host, route in routes:
+                host.ip(f"route add {route}")
+                stack.callback(host.ip, f"route del {route.split(' ', maxsplit=1)[0]}")
+            time.sleep(0.2)  # next hops of before are kept for 100 ms
+            yield
+        self.lab.client.run("ip", "route", "flush", "cache")
+        self.lab.client.run("ip", "-6", "route", "flush", "cache")
+
+    def test_a_narrow_way_between_the_nodes_is_told_to_the_client(self):
+        lab = self.lab
+        with self.narrow_between_nodes(1400):
+            for mode, wanted in (("ipip", 1380), ("gue", 1372)):
+                before = lab.nodes[0].metrics()["sluice_icmp_translated_total"]
+                self.assertEqual(self.path_mtu(VIPS[mode]), wanted, mode)
+                self.assertGreater(lab.nodes[0].metrics()["sluice_icmp_translated_total"], before)
+            for address in (VIPS["ipip"], VIPS["gue"], VIPS6["ipip"], VIPS6["gue"]):
+                with self.subTest(address), lab.connect(address, timeout=30) as sock:
+                    self.assertTrue(exchange(sock, TRANSFER_BYTES // 2, 5))
+            unread = lab.nodes[0].metrics()["sluice_tunnel_errors_unread_total"]
+            self.assertEqual(unread, 0)
+
     def hop(self, address, ttl):
         """Who says that the packet's hops ran out: its address; "pod" if one answers."""
         with self.lab.udp_socket(address, timeout=2) as sock:

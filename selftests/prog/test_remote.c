@@ -588,33 +588,42 @@ static void icmp__a_frontend_answers_a_ping_and_a_stranger_is_left_alone(void **
 
 /* ---- errors of others --------------------------------------------------------------------------- */
 
-/* An error of @router to @to about a TCP packet that @spec describes. */
-static struct packet error_build(int v6, const char *router, const char *to,
-				 const struct packet_spec *spec)
+/* An error of @router to @to that quotes @quoted, which did not fit into @mtu_bytes. */
+static struct packet error_quoting(int v6, const char *router, const char *to, const void *quoted,
+				   size_t bytes, uint16_t mtu_bytes)
 {
 	struct packet_spec outer = { .src = router,
 				     .dst = to,
 				     .proto = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
-				     .payload_bytes = (uint16_t)(8 + (v6 ? 60 : 40)) };
-	struct packet quoted, packet;
+				     .payload_bytes = (uint16_t)(8 + bytes) };
+	struct packet packet;
 	uint8_t *icmp;
 	uint16_t sum;
 
-	packet_build(spec, &quoted);
 	packet_build(&outer, &packet);
 	icmp = packet.bytes + packet.l4_off;
 	memset(icmp, 0, 8);
 	icmp[0] = v6 ? 2 : 3;
 	icmp[1] = v6 ? 0 : 4;
-	icmp[6] = 1400 >> 8;
-	icmp[7] = 1400 & 0xff;
-	memcpy(icmp + 8, quoted.bytes + 14, outer.payload_bytes - 8u);
+	icmp[6] = (uint8_t)(mtu_bytes >> 8);
+	icmp[7] = (uint8_t)mtu_bytes;
+	memcpy(icmp + 8, quoted, bytes);
 	sum = sum_of(icmp, outer.payload_bytes,
 		     v6 ? sum_of(packet.bytes + 14 + 8, 32, outer.payload_bytes + 58u) : 0);
 	sum = (uint16_t)~sum;
 	icmp[2] = (uint8_t)(sum >> 8);
 	icmp[3] = (uint8_t)sum;
 	return packet;
+}
+
+/* An error of @router to @to about a TCP packet that @spec describes. */
+static struct packet error_build(int v6, const char *router, const char *to,
+				 const struct packet_spec *spec)
+{
+	struct packet quoted;
+
+	packet_build(spec, &quoted);
+	return error_quoting(v6, router, to, quoted.bytes + 14, v6 ? 60 : 40, 1400);
 }
 
 static struct packet_spec tcp_spec(const char *src, uint16_t sport, const char *dst, uint16_t dport)
@@ -671,6 +680,230 @@ static void icmp__with_source_nat_errors_are_translated_both_ways(void **state)
 		assert_memory_equal(packet.bytes + packet.l4_off, wanted.bytes + packet.l4_off,
 				    wanted.length - packet.l4_off);
 		assert_icmp_sums(packet.bytes + 14, v6);
+	}
+}
+
+/* Another kind of error. */
+static void error_retype(struct packet *packet, uint8_t type)
+{
+	uint8_t *icmp = packet->bytes + packet->l4_off;
+	uint32_t sum = (uint16_t)~read16(icmp + 2) + (uint16_t)~read16(icmp);
+
+	icmp[0] = type;
+	sum += read16(icmp);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	icmp[2] = (uint8_t)(~sum >> 8);
+	icmp[3] = (uint8_t)~sum;
+}
+
+/* One hop less. */
+static void hop_take(struct packet *packet, int v6)
+{
+	uint8_t *ip = packet->bytes + 14;
+	uint16_t sum;
+
+	if (v6) {
+		ip[7]--;
+		return;
+	}
+	ip[8]--;
+	memset(ip + 10, 0, 2);
+	sum = (uint16_t)~sum_of(ip, 20, 0);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+static void icmp__tc_ingress_translates_errors_that_xdp_does_not_see(void **state)
+{
+	static const uint8_t types[2][4] = { { 3, 11, 12, 3 }, { 2, 3, 4, 1 } };
+
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (size_t i = 0; i < sizeof(types[v6]); i++) {
+			int fd = bpf_program__fd(opened.skel->progs.tc_ingress);
+			struct packet packet, wanted;
+			struct packet_spec spec;
+			uint16_t port;
+
+			begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+			port = snat_there(v6, IPPROTO_TCP, PACKET_SYN);
+			spec = tcp_spec(ROLE(v6, NODE_IP), port, ROLE(v6, POD_IP), PORT_POD);
+			packet = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, NODE_IP), &spec);
+			spec = tcp_spec(ROLE(v6, CLIENT_IP), PORT_CLIENT, ROLE(v6, FRONTEND_IP),
+					PORT_L4);
+			wanted = error_build(v6, ROLE(v6, FRONTEND_IP), ROLE(v6, CLIENT_IP), &spec);
+			error_retype(&packet, types[v6][i]);
+			error_retype(&wanted, types[v6][i]);
+			hop_take(&wanted, v6);
+			assert_int_equal(fixture_run(fd, &packet), TC_ACT_REDIRECT);
+			assert_same(&packet, &wanted);
+			assert_int_equal(fixture_stat(&opened, STAT_ICMP_TRANSLATED), 1);
+			assert_int_equal(fixture_drops(&opened), 0);
+		}
+	}
+}
+
+static void icmp__tc_ingress_leaves_errors_about_others_alone(void **state)
+{
+	int fd = bpf_program__fd(opened.skel->progs.tc_ingress);
+
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet packet, before;
+		struct packet_spec spec;
+		uint16_t port;
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		port = snat_there(v6, IPPROTO_TCP, PACKET_SYN);
+		spec = tcp_spec(ROLE(v6, NODE_IP), (uint16_t)(port + 1), ROLE(v6, POD_IP),
+				PORT_POD);
+		packet = error_build(v6, ROLE(v6, ROUTER_IP), ROLE(v6, NODE_IP), &spec);
+		before = packet;
+		assert_int_equal(fixture_run(fd, &packet), (uint32_t)-1);
+		assert_same(&packet, &before);
+		packet = before = ping_build(v6, ROLE(v6, NODE_IP));
+		assert_int_equal(fixture_run(fd, &packet), (uint32_t)-1);
+		assert_same(&packet, &before);
+		assert_int_equal(fixture_drops(&opened), 0);
+	}
+}
+
+/* ---- errors about tunnels ----------------------------------------------------------------------- */
+
+/* What an answer of a program differs in from what packet_build() makes of it. */
+static void own_answer(struct packet *packet, int v6)
+{
+	uint8_t *ip = packet->bytes + 14;
+	uint16_t sum;
+
+	macs_set(packet);
+	if (v6)
+		return;
+	ip[1] = 0xc0;
+	memset(ip + 4, 0, 2);
+	memset(ip + 10, 0, 2);
+	sum = (uint16_t)~sum_of(ip, 20, 0);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+/* The first @bytes of a tunnelled packet in an error of a router between the nodes, or with 0 all. */
+static struct packet tunnel_error_build(const struct tunnel_row *row, const struct packet *sent,
+					size_t bytes, uint16_t mtu_bytes)
+{
+	return error_quoting(row->outer_v6, ROLE(row->outer_v6, ROUTER_IP),
+			     ROLE(row->outer_v6, NODE_IP), sent->bytes + 14,
+			     bytes ? bytes : sent->length - 14, mtu_bytes);
+}
+
+static void tunnel_begin(const struct tunnel_row *row, struct packet *sent)
+{
+	print_message("%s\n", row->name);
+	begin(row->v6, row->flags, ROLE(row->outer_v6, REMOTE_NODE_IP));
+	fixture_filter_set(&opened, NODE_IP);
+	fixture_filter_set(&opened, NODE_IP6);
+	for (size_t j = 0; j < sizeof(settling); j++)
+		dsr_there(row, settling[j], sent);
+}
+
+static void icmp__a_tunnel_that_did_not_fit_on_its_way_is_told_to_the_client(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		const struct tunnel_row *row = &tunnels[i];
+		size_t least = row->more_bytes + (row->v6 ? 48 : 28);
+		size_t quoted[] = { 0, least, least + 20 };
+
+		for (size_t j = 0; j < sizeof(quoted) / sizeof(quoted[0]); j++) {
+			struct packet sent, packet, wanted;
+			size_t inner;
+
+			tunnel_begin(row, &sent);
+			packet = tunnel_error_build(row, &sent, quoted[j], 1400);
+			inner = (quoted[j] ? quoted[j] : sent.length - 14) - row->more_bytes;
+			wanted = error_quoting(
+				row->v6, ROLE(row->v6, FRONTEND_IP), ROLE(row->v6, CLIENT_IP),
+				sent.bytes + 14 + row->more_bytes, inner < 96 ? inner : 96,
+				(uint16_t)(1400 - row->more_bytes));
+			own_answer(&wanted, row->v6);
+			assert_int_equal(run(&packet), XDP_REDIRECT);
+			assert_same(&packet, &wanted);
+			assert_int_equal(fixture_stat(&opened, STAT_ICMP_TRANSLATED), 1);
+			assert_int_equal(fixture_stat(&opened, STAT_TUNNEL_ERRORS_UNREAD), 0);
+			assert_int_equal(fixture_drops(&opened), 0);
+		}
+	}
+}
+
+/* No host sends less than 1280 bytes of IPv6 at a time: to be told less helps nobody. */
+static void icmp__ipv6_in_a_tunnel_is_told_no_less_than_its_least_mtu(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		struct packet sent, packet;
+
+		if (!tunnels[i].v6)
+			continue;
+		tunnel_begin(&tunnels[i], &sent);
+		packet = tunnel_error_build(&tunnels[i], &sent, 0, 1290);
+		assert_int_equal(run(&packet), XDP_REDIRECT);
+		assert_int_equal(read16(packet.bytes + 14 + 46), 1280);
+		assert_icmp_sums(packet.bytes + 14, 1);
+	}
+}
+
+static void assert_passes_untouched(struct packet *packet)
+{
+	struct packet before = *packet;
+
+	assert_int_equal(run(packet), XDP_PASS);
+	assert_same(packet, &before);
+	assert_int_equal(fixture_stat(&opened, STAT_ICMP_TRANSLATED), 0);
+	assert_int_equal(fixture_drops(&opened), 0);
+}
+
+static void icmp__an_error_that_quotes_too_little_of_a_tunnel_is_counted_and_passed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		const struct tunnel_row *row = &tunnels[i];
+		size_t outer = row->outer_v6 ? 40 : 20;
+		size_t quoted[] = { outer + 8, row->more_bytes + (row->v6 ? 47 : 27) };
+		struct packet sent, packet;
+
+		for (size_t j = 0; j < sizeof(quoted) / sizeof(quoted[0]); j++) {
+			tunnel_begin(row, &sent);
+			packet = tunnel_error_build(row, &sent, quoted[j], 1400);
+			assert_passes_untouched(&packet);
+			assert_int_equal(fixture_stat(&opened, STAT_TUNNEL_ERRORS_UNREAD), 1);
+		}
+		/* A router of old says that it does not fit, and not what would. */
+		tunnel_begin(row, &sent);
+		packet = tunnel_error_build(row, &sent, 0, 0);
+		assert_passes_untouched(&packet);
+		assert_int_equal(fixture_stat(&opened, STAT_TUNNEL_ERRORS_UNREAD), 1);
+	}
+}
+
+static void icmp__an_error_about_another_s_tunnel_is_left_alone(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(tunnels) / sizeof(tunnels[0]); i++) {
+		const struct tunnel_row *row = &tunnels[i];
+		size_t outer_dst = 14 + (row->outer_v6 ? 24 + 15 : 16 + 3);
+		size_t inner_dst = 14 + row->more_bytes + (row->v6 ? 24 + 15 : 16 + 3);
+		size_t changes[] = { outer_dst, inner_dst };
+
+		for (size_t j = 0; j < sizeof(changes) / sizeof(changes[0]); j++) {
+			struct packet sent, packet;
+
+			tunnel_begin(row, &sent);
+			sent.bytes[changes[j]] ^= 0x40;
+			packet = tunnel_error_build(row, &sent, 0, 1400);
+			assert_passes_untouched(&packet);
+			assert_int_equal(fixture_stat(&opened, STAT_TUNNEL_ERRORS_UNREAD), 0);
+		}
 	}
 }
 
@@ -749,6 +982,13 @@ int main(void)
 		cmocka_unit_test(icmp__a_frontend_answers_a_ping_and_a_stranger_is_left_alone),
 		cmocka_unit_test(icmp__an_error_from_the_client_s_side_reaches_the_pod),
 		cmocka_unit_test(icmp__with_source_nat_errors_are_translated_both_ways),
+		cmocka_unit_test(icmp__tc_ingress_translates_errors_that_xdp_does_not_see),
+		cmocka_unit_test(icmp__tc_ingress_leaves_errors_about_others_alone),
+		cmocka_unit_test(icmp__a_tunnel_that_did_not_fit_on_its_way_is_told_to_the_client),
+		cmocka_unit_test(icmp__ipv6_in_a_tunnel_is_told_no_less_than_its_least_mtu),
+		cmocka_unit_test(
+			icmp__an_error_that_quotes_too_little_of_a_tunnel_is_counted_and_passed),
+		cmocka_unit_test(icmp__an_error_about_another_s_tunnel_is_left_alone),
 		cmocka_unit_test(flow__tcp_of_a_backend_that_is_gone_is_reset),
 	};
 
