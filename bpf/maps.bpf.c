@@ -16,6 +16,7 @@ struct nat4_map nat4 SEC(".maps");
 struct nat6_map nat6 SEC(".maps");
 struct fragments4_map fragments4 SEC(".maps");
 struct fragments6_map fragments6 SEC(".maps");
+struct fragment_ids_map fragment_ids SEC(".maps");
 struct source_ranges4_map source_ranges4 SEC(".maps");
 struct source_ranges6_map source_ranges6 SEC(".maps");
 struct denylist4_map denylist4 SEC(".maps");

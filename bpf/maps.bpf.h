@@ -124,6 +124,13 @@ struct fragments6_map {
 	__type(value, struct fragment);
 };
 
+struct fragment_ids_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fragment_ids);
+};
+
 struct source_ranges4_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, SLUICE_SOURCE_RANGES_MAX);
@@ -348,6 +355,7 @@ extern struct nat4_map nat4 SEC(".maps");
 extern struct nat6_map nat6 SEC(".maps");
 extern struct fragments4_map fragments4 SEC(".maps");
 extern struct fragments6_map fragments6 SEC(".maps");
+extern struct fragment_ids_map fragment_ids SEC(".maps");
 extern struct source_ranges4_map source_ranges4 SEC(".maps");
 extern struct source_ranges6_map source_ranges6 SEC(".maps");
 extern struct denylist4_map denylist4 SEC(".maps");

@@ -51,9 +51,10 @@ struct pkt {
 	__be16 sport;
 	__be16 dport;
 	__u8 proto;
-	__u8 tcp_flags;     /* 0 for UDP */
-	__u8 fragment;      /* enum fragment_place */
-	__be32 fragment_id; /* of a fragment; IPv4: the lower half */
+	__u8 tcp_flags;           /* 0 for UDP */
+	__u8 fragment;            /* enum fragment_place */
+	__be32 fragment_id;       /* of a fragment; IPv4: the lower half */
+	__u32 fragment_off_bytes; /* of IPv6's fragment header */
 };
 
 enum fragment_place {
@@ -258,6 +259,7 @@ static __always_inline enum parse_result pkt_parse6(struct pkt *pkt, const struc
 				return PARSE_BAD;
 			}
 			pkt->proto = header->nexthdr;
+			pkt->fragment_off_bytes = off_bytes;
 			off_bytes += pkt_note_fragment6(pkt, header);
 			continue;
 		}

@@ -5,6 +5,7 @@
 #ifndef SLUICE_REMOTE_BPF_H
 #define SLUICE_REMOTE_BPF_H
 
+#include "fragment.bpf.h"
 #include "icmp.bpf.h"
 
 #define ICMP_EXPIRED  (ICMP_TIME_EXCEEDED << 8)
@@ -17,7 +18,7 @@
 /* Sends a parsed packet on with other ends, one hop less. */
 static __always_inline int forward4_to(struct xdp_md *ctx, struct pkt *pkt, const struct ends4 *to)
 {
-	const struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+	struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	struct hop hop = {};
 	int how;
 
@@ -33,6 +34,8 @@ static __always_inline int forward4_to(struct xdp_md *ctx, struct pkt *pkt, cons
 		return drop_packet(ctx, -how);
 	if (how == HOP_TOO_BIG)
 		return icmp4_send(ctx, pkt->l3_off_bytes, ICMP_FRAG, hop.mtu_bytes, DROP_TOO_BIG);
+	if (unlikely(pkt->fragment) && !fragment4_renumber(pkt, ip))
+		return drop_packet(ctx, DROP_FRAGMENT);
 	if (!rewrite_forwarded4(ctx, pkt, to))
 		return drop_packet(ctx, DROP_SHORT_L4);
 	return send_to(ctx, &hop, how, pkt->l3_off_bytes);
@@ -40,7 +43,7 @@ static __always_inline int forward4_to(struct xdp_md *ctx, struct pkt *pkt, cons
 
 static __always_inline int forward6_to(struct xdp_md *ctx, struct pkt *pkt, const struct ends6 *to)
 {
-	const struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+	struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
 	struct hop hop = {};
 	int how;
 
@@ -56,6 +59,8 @@ static __always_inline int forward6_to(struct xdp_md *ctx, struct pkt *pkt, cons
 		return drop_packet(ctx, -how);
 	if (how == HOP_TOO_BIG)
 		return icmp6_send(ctx, pkt->l3_off_bytes, ICMP6_BIG, hop.mtu_bytes, DROP_TOO_BIG);
+	if (unlikely(pkt->fragment) && !fragment6_renumber(pkt, ip))
+		return drop_packet(ctx, DROP_FRAGMENT);
 	if (!rewrite_forwarded6(ctx, pkt, to))
 		return drop_packet(ctx, DROP_SHORT_L4);
 	return send_to(ctx, &hop, how, pkt->l3_off_bytes);

@@ -24,6 +24,7 @@
  *  nat6            | LRU_HASH         | flow6_key (of the reply) -> nat6 | xdp     | xdp tc ctl
  *  fragments4      | LRU_HASH         | fragment4_key -> fragment        | xdp tc  | xdp tc
  *  fragments6      | LRU_HASH         | fragment6_key -> fragment        | xdp tc  | xdp tc
+ *  fragment_ids    | ARRAY            | 0 -> fragment_ids                | xdp tc  | xdp tc
  *  source_ranges4  | LPM_TRIE         | source_range4_key -> __u32 (1)   | sluiced | xdp ctl
  *  source_ranges6  | LPM_TRIE         | source_range6_key -> __u32 (1)   | sluiced | xdp ctl
  *  denylist4       | LPM_TRIE         | deny4_key -> deny                | sluiced | xdp ctl
@@ -357,7 +358,7 @@ struct nat6 {
 	__u32 backend_generation;
 };
 
-/* Ports of a fragmented datagram, which only its first fragment carries. */
+/* Of a fragmented datagram: its ports, which only its first fragment carries, and a number of our own. */
 #define FRAGMENT_LIFE_NS 30000000000ull /* as net.ipv4.ipfrag_time */
 
 struct fragment4_key {
@@ -380,6 +381,14 @@ struct fragment {
 	__be16 dport;
 	__u8 proto;
 	__u8 pad[3];
+	__u32 fresh_id; /* identification of its fragments when source NAT sends them; IPv4: the lower half */
+	__u32 pad2;
+};
+
+/* One sequence for all clients: what each of them numbers for itself would meet behind source NAT. */
+struct fragment_ids {
+	__u32 last;
+	__u32 pad;
 };
 
 /* ---- the node ---------------------------------------------------------------------------------- */
@@ -761,7 +770,8 @@ SLUICE_ASSERT(sizeof(struct nat4) == 24, "nat4");
 SLUICE_ASSERT(sizeof(struct nat6) == 48, "nat6");
 SLUICE_ASSERT(sizeof(struct fragment4_key) == 12, "fragment4_key");
 SLUICE_ASSERT(sizeof(struct fragment6_key) == 36, "fragment6_key");
-SLUICE_ASSERT(sizeof(struct fragment) == 16, "fragment");
+SLUICE_ASSERT(sizeof(struct fragment) == 24, "fragment");
+SLUICE_ASSERT(sizeof(struct fragment_ids) == 8, "fragment_ids");
 SLUICE_ASSERT(sizeof(struct node_config) == 64, "node_config");
 SLUICE_ASSERT(sizeof(struct next_hop) == 48, "next_hop");
 SLUICE_ASSERT(sizeof(struct announce_key) == 20, "announce_key");

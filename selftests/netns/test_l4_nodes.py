@@ -116,6 +116,29 @@ class EveryMode(NodesTest):
             with self.subTest(mode):
                 self.assertRegex(self.lab.udp(address, 6000), r" size 6000$")
 
+    def test_fragments_of_two_clients_with_one_number_do_not_mix(self):
+        lab, other = self.lab, "192.0.2.11"
+        lab.client.ip(f"addr add {other}/24 dev eth0")
+        self.addCleanup(lab.client.ip, f"addr del {other}/24 dev eth0")
+        raw = lab.client.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.addCleanup(raw.close)
+        vip, wanted, sockets, halves = VIPS["snat"], [], [], []
+        for number, source in enumerate((CLIENT_IP, other)):
+            sock = lab.client.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.addCleanup(sock.close)
+            sock.settimeout(3)
+            sock.bind((source, 0))
+            size = 1400 + 8 * number
+            halves.append(udp_halves(source, sock.getsockname()[1], vip, UDP_PORT,
+                                     bytes([65 + number]) * size, 0x4242))
+            sockets.append(sock)
+            wanted.append(f"size {size}")
+        for half in range(2):  # the first ones of both, then the later ones of both
+            for parts in halves:
+                raw.sendto(parts[half], (vip, 0))
+        for sock, size in zip(sockets, wanted):
+            self.assertIn(size, sock.recv(100).decode())
+
     def test_ping_is_answered(self):
         for mode, address, _ in ALL:
             with self.subTest(mode):
@@ -479,6 +502,18 @@ def checksum(data):
     while total >> 16:
         total = (total & 0xffff) + (total >> 16)
     return ~total & 0xffff
+
+
+def udp_halves(source, sport, dest, dport, payload, identification):
+    """The IPv4 packets of a datagram in two fragments, its checksum over the whole."""
+    ends = socket.inet_aton(source) + socket.inet_aton(dest)
+    udp = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload
+    total = checksum(ends + struct.pack("!HH", socket.IPPROTO_UDP, len(udp)) + udp)
+    udp = udp[:6] + struct.pack("!H", total or 0xffff) + udp[8:]
+    cut = len(udp) // 16 * 8
+    return [struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(part), identification,
+                        0x2000 if at == 0 else at // 8, 64, socket.IPPROTO_UDP, 0) + ends + part
+            for at, part in ((0, udp[:cut]), (cut, udp[cut:]))]
 
 
 def syn(number, address, port):

@@ -46,6 +46,7 @@ static const struct {
 	  sizeof(struct fragment), SLUICE_FRAGMENTS_MAX, 0 },
 	{ "fragments6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragment6_key),
 	  sizeof(struct fragment), SLUICE_FRAGMENTS_MAX, 0 },
+	{ "fragment_ids", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct fragment_ids), 1, 0 },
 	{ "source_ranges4", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct source_range4_key), 4,
 	  SLUICE_SOURCE_RANGES_MAX, BPF_F_NO_PREALLOC },
 	{ "source_ranges6", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct source_range6_key), 4,

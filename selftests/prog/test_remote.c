@@ -389,6 +389,143 @@ static void snat__no_route_is_a_drop_with_a_name(void **state)
 	}
 }
 
+/* ---- fragments behind source NAT ----------------------------------------------------------------- */
+
+#define OTHER_CLIENT_IP  "192.0.2.77"
+#define OTHER_CLIENT_IP6 "2001:db8:1::77"
+
+/* A number of a datagram, as its IP header or its fragment header holds it. */
+static uint32_t fragment_id(const struct packet *packet, int v6)
+{
+	const uint8_t *ip = packet->bytes + 14;
+
+	return v6 ? (uint32_t)read16(ip + 44) << 16 | read16(ip + 46) : read16(ip + 4);
+}
+
+static void fragment_id_set(struct packet *packet, int v6, uint32_t id)
+{
+	uint8_t *ip = packet->bytes + 14;
+	uint16_t sum;
+
+	if (v6) {
+		ip[44] = (uint8_t)(id >> 24);
+		ip[45] = (uint8_t)(id >> 16);
+		ip[46] = (uint8_t)(id >> 8);
+		ip[47] = (uint8_t)id;
+		return;
+	}
+	ip[4] = (uint8_t)(id >> 8);
+	ip[5] = (uint8_t)id;
+	memset(ip + 10, 0, 2);
+	sum = (uint16_t)~sum_of(ip, 20, 0);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
+/* Half of a UDP datagram of 144 bytes that @spec says the ends of, with an identification. */
+static struct packet fragment_build(int v6, const struct packet_spec *spec, bool first, uint32_t id)
+{
+	struct packet_spec half = *spec;
+	struct packet packet;
+	uint8_t *ip = packet.bytes + 14;
+
+	half.proto = IPPROTO_UDP;
+	half.payload_bytes = 64;
+	half.udp_length_error = 72;
+	half.frag = v6 ? 0 : first ? 0x2000 : 9;
+	packet_build(&half, &packet);
+	if (v6) {
+		memmove(ip + 48, ip + 40, packet.length - 54);
+		memset(ip + 40, 0, 8);
+		ip[5] = (uint8_t)(ip[5] + 8);
+		ip[6] = 44;
+		ip[40] = IPPROTO_UDP;
+		ip[43] = first ? 1 : 72;
+		packet.length += 8;
+		packet.l4_off += 8;
+	}
+	if (!first)
+		memset(packet.bytes + packet.l4_off, 0xa5, 72);
+	fragment_id_set(&packet, v6, id);
+	return packet;
+}
+
+/* Sends one to the pod. @port: out of the first, in of the later one. Returns its identification. */
+static uint32_t fragment_there(int v6, const char *client, bool first, uint16_t *port)
+{
+	struct packet_spec spec = from_client(v6, IPPROTO_UDP);
+	struct packet packet, wanted;
+	uint32_t id;
+
+	spec.src = client;
+	packet = fragment_build(v6, &spec, first, 0x1234);
+	assert_int_equal(run(&packet), XDP_REDIRECT);
+	if (first)
+		*port = read16(packet.bytes + packet.l4_off);
+	id = fragment_id(&packet, v6);
+	spec.src = ROLE(v6, NODE_IP);
+	spec.sport = *port;
+	spec.dst = ROLE(v6, POD_IP);
+	spec.dport = PORT_POD;
+	spec.ttl = 63;
+	wanted = fragment_build(v6, &spec, first, id);
+	macs_set(&wanted);
+	assert_same(&packet, &wanted);
+	return id;
+}
+
+static void fragment__two_clients_with_one_identification_do_not_mix(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		const char *one = ROLE(v6, CLIENT_IP), *two = ROLE(v6, OTHER_CLIENT_IP);
+		uint16_t port_one, port_two;
+		uint32_t id_one, id_two;
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		id_one = fragment_there(v6, one, true, &port_one);
+		id_two = fragment_there(v6, two, true, &port_two);
+		assert_int_not_equal(id_one, id_two);
+		assert_int_equal(fragment_there(v6, one, false, &port_one), id_one);
+		assert_int_equal(fragment_there(v6, two, false, &port_two), id_two);
+		/* The next datagram of a client that counts from the start again. */
+		assert_in_range(fragment_there(v6, one, true, &port_one), id_two + 1, id_two + 1);
+		assert_int_equal(fixture_drops(&opened), 0);
+	}
+}
+
+/* Replies of two pods to one client meet at the client. */
+static void fragment__replies_of_two_flows_do_not_mix(void **state)
+{
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct packet_spec spec = { .src = ROLE(v6, POD_IP),
+					    .dst = ROLE(v6, NODE_IP),
+					    .sport = PORT_POD,
+					    .payload_bytes = 64 };
+		struct packet packet, wanted;
+		uint32_t ids[2];
+
+		begin(v6, 0, ROLE(v6, REMOTE_NODE_IP));
+		spec.dport = snat_there(v6, IPPROTO_UDP, 0);
+		for (int later = 0; later < 2; later++) {
+			packet = fragment_build(v6, &spec, !later, 0x1234);
+			assert_int_equal(run(&packet), XDP_REDIRECT);
+			ids[later] = fragment_id(&packet, v6);
+		}
+		assert_int_equal(ids[0], ids[1]);
+		spec.src = ROLE(v6, FRONTEND_IP);
+		spec.sport = PORT_L4;
+		spec.dst = ROLE(v6, CLIENT_IP);
+		spec.dport = PORT_CLIENT;
+		spec.ttl = 63;
+		wanted = fragment_build(v6, &spec, false, ids[1]);
+		macs_set(&wanted);
+		assert_same(&packet, &wanted);
+		assert_int_equal(fixture_drops(&opened), 0);
+	}
+}
+
 /* ---- tunnels ---------------------------------------------------------------------------------- */
 
 static const struct tunnel_row {
@@ -975,6 +1112,8 @@ int main(void)
 		cmocka_unit_test(dsr__what_the_stack_sends_has_the_frame_that_it_came_in),
 #endif
 		cmocka_unit_test(snat__no_route_is_a_drop_with_a_name),
+		cmocka_unit_test(fragment__two_clients_with_one_identification_do_not_mix),
+		cmocka_unit_test(fragment__replies_of_two_flows_do_not_mix),
 		cmocka_unit_test(dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node),
 		cmocka_unit_test(icmp__a_packet_whose_hops_run_out_is_answered),
 		cmocka_unit_test(

@@ -41,6 +41,8 @@ const struct map_layout map_layouts[MAPS_COUNT] = {
 			     sizeof(struct fragment), SLUICE_FRAGMENTS_MAX, 0, false },
 	[MAP_FRAGMENTS6] = { "fragments6", BPF_MAP_TYPE_LRU_HASH, sizeof(struct fragment6_key),
 			     sizeof(struct fragment), SLUICE_FRAGMENTS_MAX, 0, false },
+	[MAP_FRAGMENT_IDS] = { "fragment_ids", BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+			       sizeof(struct fragment_ids), 1, 0, false },
 	[MAP_SOURCE_RANGES4] = { "source_ranges4", BPF_MAP_TYPE_LPM_TRIE,
 				 sizeof(struct source_range4_key), sizeof(__u32),
 				 SLUICE_SOURCE_RANGES_MAX, BPF_F_NO_PREALLOC, false },
