@@ -469,7 +469,7 @@ static uint32_t fragment_there(int v6, const char *client, bool first, uint16_t 
 	spec.dport = PORT_POD;
 	spec.ttl = 63;
 	wanted = fragment_build(v6, &spec, first, id);
-	macs_set(&wanted);
+	macs_set_by_xdp(&wanted);
 	assert_same(&packet, &wanted);
 	return id;
 }
@@ -520,7 +520,7 @@ static void fragment__replies_of_two_flows_do_not_mix(void **state)
 		spec.dport = PORT_CLIENT;
 		spec.ttl = 63;
 		wanted = fragment_build(v6, &spec, false, ids[1]);
-		macs_set(&wanted);
+		macs_set_by_xdp(&wanted);
 		assert_same(&packet, &wanted);
 		assert_int_equal(fixture_drops(&opened), 0);
 	}
