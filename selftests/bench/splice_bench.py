@@ -63,13 +63,6 @@ def children_s():
     return used.ru_utime + used.ru_stime
 
 
-def offload(cluster):
-    """Pods' links as they are on a node: segments are made late. (Tests switch that off.)"""
-    for name, pod in cluster.pods.items():
-        for host, device in ((pod.host, "eth0"), (cluster.node, f"veth-{name}")):
-            host.run("ethtool", "-K", device, "tx", "on", "tso", "on")
-
-
 class Stage:
     """All candidates, each Sluice in a scene of its own that is like the others."""
 
@@ -81,7 +74,6 @@ class Stage:
                 names = (*PEERS, "sluice") if name == "auto" else ("sluice",)
                 self.scenes[name] = Candidates(names, flags)
                 scene = self.scenes[name]
-                offload(scene.cluster)
                 scene.tunnel_pod().host.start("tunnel", [TUNNEL_LOAD, "serve", TUNNEL_PORT])
         except BaseException:
             self.close()
