@@ -2,8 +2,9 @@
 /*
  * worker.h - one worker: an event loop, and what all its conns share
  *
- * Everything here belongs to one thread. The order of a turn: epoll_wait, its events, due timers,
- * tasks put off to the end of the turn, memory given back in this turn settles.
+ * Everything here belongs to one thread. The order of a turn: a short sleep if events come fast,
+ * epoll_wait, its events, due timers, tasks put off to the end of the turn, memory given back in this
+ * turn settles.
  */
 #ifndef SLUICE_PROXY_WORKER_H
 #define SLUICE_PROXY_WORKER_H
@@ -14,6 +15,7 @@
 
 #include "proxy/access_log.h"
 #include "proxy/buffer.h"
+#include "proxy/coalesce.h"
 #include "proxy/fault_log.h"
 #include "proxy/health.h"
 #include "proxy/http1_forward.h"
@@ -53,6 +55,7 @@ struct worker {
 	uint64_t now_us;                 /* CLOCK_MONOTONIC at the begin of the turn */
 	uint64_t now_ms;
 	time_t now_s; /* CLOCK_REALTIME */
+	struct coalesce coalesce;
 	struct timers timers;
 	struct task tasks; /* head of a ring */
 
