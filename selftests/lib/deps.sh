@@ -8,7 +8,8 @@ build='make gcc libc6-dev pkg-config clang llvm bpftool libbpf-dev libxdp-dev li
 	libcurl4-openssl-dev libcjson-dev libyaml-dev libmicrohttpd-dev libssl-dev libnghttp2-dev
 	libpcre2-dev libseccomp-dev'
 test='libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck mandoc python3 nginx-light libnginx-mod-stream curl
-	iproute2 ethtool iptables iputils-ping procps socat jq openssl nghttp2-proxy nghttp2-client'
+	iproute2 ethtool iptables iputils-ping procps socat jq openssl nghttp2-proxy nghttp2-client
+	python3-websockets python3-grpcio'
 bench='wrk haproxy iperf3'
 vm='qemu-system-x86 busybox-static xdp-tools'
 
