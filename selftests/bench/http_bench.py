@@ -7,6 +7,7 @@ and CASES=text (the cases whose name has it) change the usual run; JSON=FILE kee
 """
 
 import json
+import multiprocessing
 import os
 import pathlib
 import re
@@ -21,6 +22,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
 BULK_BYTES = 1 << 28
 WARM_CONNS = 100
+MANY_IDLE = 50000
 
 
 def wrk(candidates, name, conns, request_path="/", tls=False, close=False):
@@ -173,12 +175,9 @@ def idle(candidates, name, count, tls, warm=WARM_CONNS):
 
 
 def tell_idle(candidates):
-    """Memory beside the peers, whose connections are limited, then 50,000 at Sluice, or as many as
-    the system lets a process open."""
+    """Memory beside the peers, whose connections are limited."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    most = min(50000, most - 2000)
-    candidates.cluster.client.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
     kept = {}
     for count, tls, goal in ((4000, False, 2), (500, True, 16)):
         sizes = {name: idle(candidates, name, count, tls) for name in candidates.names}
@@ -186,9 +185,64 @@ def tell_idle(candidates):
         print(f"  {count} idle connections{' over TLS' if tls else ''}: "
               + "  ".join(f"{name} {size:.2f}" for name, size in sizes.items())
               + f" KB each (goal {goal} KB)", flush=True)
-    size = idle(candidates, "sluice", most - 10000, False, warm=10000)
-    print(f"  {most} idle connections: sluice {size:.2f} KB each (goal 2 KB)", flush=True)
-    return kept | {"most": (most, size)}
+    return kept
+
+
+def hold(candidates, count, orders, answers):
+    """Opens so many connections with an exchange on each; at the order, one more on each."""
+    request = f"GET /files/1024 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    conns = []
+    try:
+        while True:
+            if not conns:
+                conns = [candidates.cluster.client.connect(NODE_IP, PORTS["sluice"][0], timeout=60)
+                         for _ in range(count)]
+            served = 0
+            for conn in conns:
+                conn.sendall(request)
+                head = conn.recv(65536)
+                served += head.startswith(b"HTTP/1.1 200")
+                while b"\r\n\r\n" not in head or len(head.partition(b"\r\n\r\n")[2]) < 1024:
+                    head += conn.recv(65536)
+            answers.put(served)
+            if not orders.get():
+                return
+    except (OSError, EOFError) as error:
+        answers.put(f"{len(conns)} open: {error}")
+
+
+def tell_many_idle():
+    """50,000 at once: by so many workers and clients as the limit of descriptors makes necessary."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    shares = -(-MANY_IDLE // min(most - 5000, MANY_IDLE))
+    with Candidates(("sluice",), ("--client-idle-timeout", "1h"), workers=shares) as candidates:
+        candidates.cluster.client.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+        fork = multiprocessing.get_context("fork")
+        holders, sizes = [], []
+        try:
+            for count in [WARM_CONNS * shares] + [MANY_IDLE // shares] * shares:
+                orders, answers = fork.Queue(), fork.Queue()
+                process = fork.Process(target=hold, args=(candidates, count, orders, answers))
+                process.start()
+                holders.append((process, orders, answers, count))
+                if answers.get(timeout=300) != count:
+                    raise RuntimeError("idle connections: not all were served")
+                sizes.append(resident_kb(candidates, "sluice"))
+            for _, orders, answers, count in holders:
+                orders.put(True)
+                if answers.get(timeout=300) != count:
+                    raise RuntimeError("idle connections: not all were kept")
+        finally:
+            for process, orders, _, _ in holders:
+                orders.put(False)
+                process.join(60)
+                process.kill()
+        held = sum(count for *_, count in holders[1:])
+        size = (sizes[-1] - sizes[0]) / held
+    print(f"  {held} idle connections, {shares} workers: sluice {size:.2f} KB each (goal 2 KB)",
+          flush=True)
+    return {"held": held, "workers": shares, "kb": size}
 
 
 def main():
@@ -204,6 +258,8 @@ def main():
             kept["p99"] = tell_paced(candidates)
         if wanted in "idle connections":
             kept["idle"] = tell_idle(candidates)
+    if wanted in "idle connections":
+        kept["many idle"] = tell_many_idle()
     if os.environ.get("JSON"):
         with open(os.environ["JSON"], "w", encoding="utf-8") as file:
             json.dump(kept, file, indent=1)

@@ -105,17 +105,17 @@ backend tunnel
 class Candidates:
     """The scene with all candidates running. urls: by candidate, plain and TLS."""
 
-    def __init__(self, names=tuple(PORTS), sluice_flags=()):
+    def __init__(self, names=tuple(PORTS), sluice_flags=(), workers=1):
         self.names = names
         self.cluster = Cluster(answer="hello from {name}, this is a small answer of some bytes\n")
         self.pids = {}
         try:
-            self._start(sluice_flags)
+            self._start(workers, sluice_flags)
         except BaseException:
             self.cluster.close()
             raise
 
-    def _start(self, sluice_flags):
+    def _start(self, workers, sluice_flags):
         cluster = self.cluster
         self._offload()
         self._certificate()
@@ -141,7 +141,7 @@ class Candidates:
                 *app("web", *cluster.pods.values()),
                 service("tunnel"), endpoint_slice("tunnel", [self.tunnel_pod().ip],
                                                   [(None, TUNNEL_PORT, "TCP")])])
-            cluster.start("--proxy-workers", "1", *sluice_flags)
+            cluster.start("--proxy-workers", str(workers), *sluice_flags)
             self.pids["sluice"] = cluster.workers()
         for name in self.names:
             for pid in self.pids[name]:
