@@ -702,6 +702,7 @@ enum sluice_attach_mode {
 	ATTACH_XDP_GENERIC = 2,
 	ATTACH_TCX = 3,
 	ATTACH_CLSACT = 4,
+	ATTACH_TC_L4 = 5, /* no XDP: tc_l4 does its work, attached as .tc_mode says */
 };
 
 struct interface_state {

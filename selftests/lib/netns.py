@@ -194,15 +194,16 @@ class Lab:
             host.ip(f"link set {device} up")
             host.run("ethtool", "-K", device, "tx", "off")
 
-    def attach_xdp_pass(self, host, device):
-        """veth delivers frames that a program redirects into it only if its peer has a program."""
+    def attach_xdp_pass(self, host, device, mode="xdp"):
+        """veth delivers frames that a program redirects into it only if its peer has a program.
+        mode: of ip link, "xdp" or "xdpgeneric"."""
         built = BUILD / "tests/netns/xdp_pass.o"
         if not built.exists():
             built.parent.mkdir(parents=True, exist_ok=True)
             run(["clang", "-target", "bpf", "-O2", "-g", "-x", "c", "-c", "-", "-o", built],
                 input='__attribute__((section("xdp"), used)) int pass(void *ctx) { return 2; }\n'
                       'char _license[] __attribute__((section("license"), used)) = "GPL";\n')
-        host.run("ip", "link", "set", "dev", device, "xdp", "obj", built, "sec", "xdp")
+        host.run("ip", "link", "set", "dev", device, mode, "obj", built, "sec", "xdp")
 
     def logs(self, lines=40):
         """The end of every log file, as one text."""

@@ -236,10 +236,14 @@ class TwoNodes(Lab):
         self.save("nodes.json", [node_object(node) for node in self.nodes])
         self.save("services.json", self.services())
         self.route_to(first)
+        self.prepare()
         for node in self.nodes:
             node.start(*flags)
         for node in self.nodes:
             node.wait_ready()
+
+    def prepare(self):
+        """Called before the daemons start."""
 
     def close(self):
         for pod in self.pods:

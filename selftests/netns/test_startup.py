@@ -92,18 +92,6 @@ class Startup(unittest.TestCase):
         self.fail_to_start(*self.flags(**{"proxy-binary": "/no/such/helper"}),
                            words=["/no/such/helper"])
 
-    def test_foreign_xdp_program(self):
-        self.cluster.attach_xdp_pass(self.cluster.node, "eth0")
-        try:
-            done = self.cluster.node.run(BUILD / "sluiced", *self.flags(), check=False, timeout=20)
-            self.assertGreater(done.returncode, 0)
-            self.assertRegex(done.stderr, "eth0")
-            self.assertRegex(done.stderr, "(?i)xdp")
-            self.assertRegex(done.stderr, "(?i)another|foreign|already|other")
-        finally:
-            self.cluster.node.run("ip", "link", "set", "dev", "eth0", "xdp", "off")
-        self.assertNothingLeft()
-
     def test_maps_of_another_schema(self):
         folder = self.cluster.bpffs / "sluice/v1"
         folder.mkdir(parents=True, exist_ok=True)

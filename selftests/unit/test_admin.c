@@ -347,12 +347,19 @@ static void admin__metrics_are_sums(void **cmocka_state)
 		"\nsluice_exchange_seconds_sum 1.500000\n",
 		"\nsluice_exchange_seconds_count 7\n",
 		"\nsluice_problems 1\n",
+		"\nsluice_interface_info{interface=\"eth1\",xdp=\"tc\",tc=\"tcx\",dispatcher=\"no\"} 1\n",
 		"\nsluice_request_faults_total{reason=\"bare-lf\"} 3\n",
 		"\nsluice_request_faults_total{reason=\"buffers\"} 0\n",
 		"\nsluice_response_faults_total{reason=\"length\"} 1\n",
 	};
 	struct world *w = *cmocka_state;
 
+	state.interfaces_count = 1;
+	state.interfaces[0] = (struct interface_state){
+		.name = "eth1",
+		.xdp_mode = ATTACH_TC_L4,
+		.tc_mode = ATTACH_TCX,
+	};
 	workers[0] = (struct worker_stats){ .pid = (__u64)getpid(),
 					    .conns_open = 3,
 					    .conns_accepted = 10,

@@ -287,6 +287,7 @@ static void options__good_values_pass(void **state)
 		"--drain-timeout 0s",
 		"--drain-timeout 2h",
 		"--xdp-mode generic",
+		"--xdp-mode tc",
 		"--flows-max 65536",
 		"--l4-mode dsr --l4-encapsulation gue --gue-port 6081",
 		"--snat-ports 20000-29999",

@@ -114,11 +114,31 @@ static const struct {
 	  offsetof(struct traffic, flows_ended) },
 };
 
+/* How each interface is served. */
+static void put_interfaces(const struct admin_options *admin, struct json_text *out)
+{
+	const struct daemon_state *state = dataplane_view_daemon(admin->view);
+
+	json_text_printf(out, "# HELP sluice_interface_info How an interface is served.\n"
+			      "# TYPE sluice_interface_info gauge\n");
+	for (uint32_t i = 0; i < state->interfaces_count && i < SLUICE_INTERFACES_MAX; i++) {
+		const struct interface_state *interface = &state->interfaces[i];
+
+		json_text_printf(
+			out,
+			"sluice_interface_info{interface=\"%.*s\",xdp=\"%s\",tc=\"%s\","
+			"dispatcher=\"%s\"} 1\n",
+			SLUICE_IFNAME_MAX, interface->name, page_attach_mode(interface->xdp_mode),
+			page_attach_mode(interface->tc_mode), interface->dispatcher ? "yes" : "no");
+	}
+}
+
 int put_l4_traffic(const struct admin_options *admin, struct json_text *out)
 {
 	struct upstream_names names = {};
 	int err = dataplane_view_upstreams(admin->view, take_name, &names);
 
+	put_interfaces(admin, out);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && !err; i++) {
 		struct backend_series series = {
 			.series = { admin, out, fields[i].name, fields[i].offset },

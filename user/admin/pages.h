@@ -42,6 +42,9 @@ uint32_t page_problems_count(const struct admin_options *admin);
 /* Sum over all workers. */
 void page_workers_sum(const struct dataplane_view *view, struct worker_stats *sum);
 
+/* Name of an enum sluice_attach_mode. */
+const char *page_attach_mode(unsigned int mode);
+
 /* Name of an enum sluice_splice_reason; NULL: none. */
 const char *page_splice_reason(unsigned int reason);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/pages.h"
 
-static const char *mode_name(unsigned int mode)
+const char *page_attach_mode(unsigned int mode)
 {
 	static const char *const names[] = {
 		[ATTACH_NONE] = "none",           [ATTACH_XDP_NATIVE] = "native",
 		[ATTACH_XDP_GENERIC] = "generic", [ATTACH_TCX] = "tcx",
-		[ATTACH_CLSACT] = "clsact",
+		[ATTACH_CLSACT] = "clsact",       [ATTACH_TC_L4] = "tc",
 	};
 
 	return mode < sizeof(names) / sizeof(names[0]) ? names[mode] : "unknown";
@@ -21,8 +21,8 @@ static void put_interfaces(const struct daemon_state *state, struct json_text *o
 		json_text_begin(out, NULL, '{');
 		json_text_string(out, "name", interface->name);
 		json_text_number(out, "ifindex", interface->ifindex);
-		json_text_string(out, "xdp", mode_name(interface->xdp_mode));
-		json_text_string(out, "tc", mode_name(interface->tc_mode));
+		json_text_string(out, "xdp", page_attach_mode(interface->xdp_mode));
+		json_text_string(out, "tc", page_attach_mode(interface->tc_mode));
 		json_text_bool(out, "dispatcher", interface->dispatcher);
 		json_text_end(out, '}');
 	}

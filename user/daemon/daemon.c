@@ -146,7 +146,7 @@ static int open_dataplane(struct daemon *d)
 		.return_interfaces = d->options.l4.return_interfaces,
 		.return_interfaces_count = d->options.l4.return_interfaces_count,
 		.flows_max = d->options.flows_max,
-		.force_generic = d->options.force_generic,
+		.xdp = d->options.xdp,
 	};
 	char error[DATAPLANE_ERROR_MAX] = "";
 	int err;

@@ -306,14 +306,16 @@ int option_value_listen(struct option_value *v)
 
 int option_value_xdp_mode(struct option_value *v)
 {
-	bool *force_generic = v->field;
+	enum dataplane_xdp *xdp = v->field;
 
 	if (strcmp(v->text, "auto") == 0)
-		*force_generic = false;
+		*xdp = DATAPLANE_XDP_AUTO;
 	else if (strcmp(v->text, "generic") == 0)
-		*force_generic = true;
+		*xdp = DATAPLANE_XDP_GENERIC;
+	else if (strcmp(v->text, "tc") == 0)
+		*xdp = DATAPLANE_XDP_TC;
 	else
-		return refuse(v, "is neither auto (native, else generic) nor generic");
+		return refuse(v, "is none of auto (native, else generic, else tc), generic, tc");
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/inet.h"
 #include "base/log.h"
+#include "dataplane/dataplane.h"
 #include "table/table.h"
 
 #define OPTIONS_ERROR_MAX 512
@@ -79,7 +80,7 @@ struct options {
 
 	const char *admin;
 	const char *bpffs;
-	bool force_generic;
+	enum dataplane_xdp xdp;
 	bool announce_l2;   /* answer ARP and neighbour solicitations for virtual addresses */
 	uint32_t flows_max; /* 0: the default of the schema */
 	bool takeover;

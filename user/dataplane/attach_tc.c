@@ -123,16 +123,15 @@ static int attach_point(const struct attach_context *context, const struct tc_po
 	return 0;
 }
 
-int attach_tc(const struct attach_context *context, struct interface *interface, char *error)
+int attach_tc_egress(const struct attach_context *context, struct interface *interface, char *error)
 {
-	int err = 0;
+	return attach_point(context, &egress, context->tc_prog, interface, error);
+}
 
-	/* Where packets of a tunnel come in; elsewhere XDP sees them first. */
-	if (context->tc_ingress_prog >= 0)
-		err = attach_point(context, &ingress, context->tc_ingress_prog, interface, error);
-	if (!err && !interface->replies_only)
-		err = attach_point(context, &egress, context->tc_prog, interface, error);
-	return err;
+int attach_tc_ingress(const struct attach_context *context, struct interface *interface,
+		      int prog_fd, char *error)
+{
+	return attach_point(context, &ingress, prog_fd, interface, error);
 }
 
 static int detach_clsact(const struct attach_context *context, const struct tc_point *point,

@@ -93,10 +93,9 @@ int attach_xdp_check(const struct attach_context *context, const struct interfac
 		err = error_set(
 			error, -EBUSY,
 			"interface %s: another XDP program (%s) is attached and lets no second one "
-			"in; detach it (ip link set dev %s xdp off) or name another --interface",
+			"in",
 			interface->name,
-			xdp_program__name(xdp_multiprog__main_prog(present.multiprog)),
-			interface->name);
+			xdp_program__name(xdp_multiprog__main_prog(present.multiprog)));
 	present_close(&present);
 	return err;
 }

@@ -74,7 +74,7 @@ struct attach_context attach_context_of(const struct dataplane *dp)
 		.tc_prog = dp->tc_prog,
 		.sk_lookup_prog = dp->sk_lookup_prog,
 		.tc_ingress_prog = dp->tc_ingress_prog,
-		.force_generic = dp->force_generic,
+		.force_generic = dp->xdp == DATAPLANE_XDP_GENERIC,
 	};
 }
 
@@ -141,29 +141,18 @@ static void interfaces_leave(struct dataplane *dp, const struct attach_context *
 	}
 }
 
-static bool interface_has_xdp(const struct interface *interface)
-{
-	return interface->ifindex && !interface->replies_only;
-}
-
 static int attach_all(struct dataplane *dp, char *error)
 {
 	struct attach_context context = attach_context_of(dp);
-	int err = 0;
+	int err = attach_sk_lookup(&context, error);
 
-	/* First what could refuse, so that a refusal leaves nothing behind; then replies before
-	 * requests. */
+	/* Replies before requests. */
 	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
-		if (interface_has_xdp(&dp->interfaces[i]))
-			err = attach_xdp_check(&context, &dp->interfaces[i], error);
-	if (!err)
-		err = attach_sk_lookup(&context, error);
+		if (dp->interfaces[i].ifindex && !dp->interfaces[i].replies_only)
+			err = attach_tc_egress(&context, &dp->interfaces[i], error);
 	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
 		if (dp->interfaces[i].ifindex)
-			err = attach_tc(&context, &dp->interfaces[i], error);
-	for (size_t i = 0; !err && i < dp->interfaces_count; i++)
-		if (interface_has_xdp(&dp->interfaces[i]))
-			err = attach_xdp(&context, &dp->interfaces[i], error);
+			err = interface_attach(dp, &dp->interfaces[i], error);
 	if (!err) {
 		interfaces_leave(dp, &context);
 		dataplane_describe_interfaces(dp, mapped_array_at(&dp->daemon_state, 0));
@@ -224,7 +213,8 @@ static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
 	dp->sk_skb_prog = object_program(object, SPLICE_PROGRAM);
 	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
 	bpf_object__close(object);
-	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0)
+	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0 ||
+	    dp->tc_ingress_prog < 0)
 		return error_set(error, -EPROTO, "the BPF object lacks a program");
 	return 0;
 }
@@ -236,7 +226,7 @@ static struct dataplane *dataplane_new(const char *bpffs)
 	if (!dp)
 		return NULL;
 	dp->xdp_prog = dp->tc_prog = dp->sk_lookup_prog = dp->tc_ingress_prog = -1;
-	dp->sk_skb_prog = -1;
+	dp->sk_skb_prog = dp->tc_l4_prog = -1;
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		dp->maps[id] = -1;
 	dp->bpffs = strdup(bpffs);
@@ -256,7 +246,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 
 	if (!dp)
 		return error_set(error, -ENOMEM, "no memory");
-	dp->force_generic = options->force_generic;
+	dp->xdp = options->xdp;
 	object_log_setup();
 	/* Where libxdp keeps its own pins; it reads the variable at its first use. */
 	setenv("LIBXDP_BPFFS", options->bpffs, 1);
@@ -326,6 +316,7 @@ void dataplane_close(struct dataplane *dp)
 	fd_close(dp->sk_lookup_prog);
 	fd_close(dp->sk_skb_prog);
 	fd_close(dp->tc_ingress_prog);
+	fd_close(dp->tc_l4_prog);
 	drains_free(&dp->drains);
 	ranges_free(&dp->ranges);
 	denylist_free(&dp->denylist);

@@ -18,6 +18,13 @@ struct dataplane;
 
 #define DATAPLANE_ERROR_MAX 512
 
+/* --xdp-mode */
+enum dataplane_xdp {
+	DATAPLANE_XDP_AUTO = 0,    /* native, else generic, else TC */
+	DATAPLANE_XDP_GENERIC = 1, /* generic, else TC */
+	DATAPLANE_XDP_TC = 2,      /* no XDP program at all */
+};
+
 struct dataplane_options {
 	const char *bpffs;             /* mount point, "/sys/fs/bpf" */
 	const char *const *interfaces; /* names to attach to */
@@ -25,7 +32,7 @@ struct dataplane_options {
 	const char *const *return_interfaces; /* where only replies of remote pods come in */
 	size_t return_interfaces_count;
 	uint32_t flows_max; /* 0: SLUICE_FLOWS_MAX */
-	bool force_generic; /* --xdp-mode generic */
+	enum dataplane_xdp xdp;
 };
 
 /**
@@ -33,8 +40,8 @@ struct dataplane_options {
  * @error: out, on failure: what, where, why, and the remedy where there is one
  * Programs of a former sluiced are replaced in place (link update), never detached first. Maps
  * pinned by another layout are refused, not deleted. Return: 0; -EPERM no privilege; -ENOENT bpffs
- * not mounted there; -ENODEV no such interface; -EBUSY a foreign XDP program; -EOPNOTSUPP the
- * kernel lacks a feature; other -errno.
+ * not mounted there; -ENODEV no such interface; -EOPNOTSUPP the kernel lacks a feature; other
+ * -errno.
  */
 int dataplane_open(const struct dataplane_options *options, struct dataplane **out,
 		   char error[DATAPLANE_ERROR_MAX]);

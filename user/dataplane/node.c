@@ -105,7 +105,8 @@ static bool can_send(const struct dataplane *dp, const struct interface *interfa
 {
 	int possible;
 
-	if (!interface->ifindex || interface->replies_only || interface->xdp_mode == ATTACH_NONE)
+	if (!interface->ifindex || interface->replies_only || interface->xdp_mode == ATTACH_NONE ||
+	    interface->xdp_mode == ATTACH_TC_L4)
 		return false;
 	if (all_generic(dp))
 		return true;

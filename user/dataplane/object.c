@@ -17,6 +17,7 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/error.h"
 #include "sluice.skel.h"
+#include "sluice_tc.skel.h"
 
 /* The last thing libbpf complained about; sluiced has one thread. */
 static char last_warning[256];
@@ -54,19 +55,24 @@ void object_log_setup(void)
 	libxdp_set_print(libxdp_print);
 }
 
-static int object_open(struct bpf_object **out)
+static int elf_open(const void *elf, size_t elf_bytes, struct bpf_object **out)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "sluice");
 	struct bpf_object *object;
-	const void *elf;
-	size_t elf_bytes;
 
-	elf = sluice_bpf__elf_bytes(&elf_bytes);
 	object = bpf_object__open_mem(elf, elf_bytes, &options);
 	if (!object)
 		return -errno;
 	*out = object;
 	return 0;
+}
+
+static int object_open(struct bpf_object **out)
+{
+	size_t elf_bytes;
+	const void *elf = sluice_bpf__elf_bytes(&elf_bytes);
+
+	return elf_open(elf, elf_bytes, out);
 }
 
 /* Gives a map of the object the pinned one, if there is one. */
@@ -219,6 +225,19 @@ out:
 	return err;
 }
 
+/* The maps of an object become those that are there. */
+static int maps_reuse(struct bpf_object *object, const int maps[MAPS_COUNT])
+{
+	int err = 0;
+
+	for (unsigned int id = 0; id < MAPS_COUNT && !err; id++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, map_layouts[id].name);
+
+		err = map ? bpf_map__reuse_fd(map, maps[id]) : -EPROTO;
+	}
+	return err;
+}
+
 int object_open_xdp(const int maps[MAPS_COUNT], struct bpf_object **out)
 {
 	struct bpf_object *object = NULL;
@@ -232,15 +251,40 @@ int object_open_xdp(const int maps[MAPS_COUNT], struct bpf_object **out)
 		if (strcmp(bpf_program__name(program), "xdp_ingress") != 0)
 			bpf_program__set_autoload(program, false);
 	}
-	for (unsigned int id = 0; id < MAPS_COUNT; id++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(object, map_layouts[id].name);
-
-		err = map ? bpf_map__reuse_fd(map, maps[id]) : -EPROTO;
-		if (err)
-			goto out;
-	}
+	err = maps_reuse(object, maps);
+	if (err)
+		goto out;
 	*out = object;
 	object = NULL;
+out:
+	bpf_object__close(object);
+	return err;
+}
+
+int object_load_tc(const int maps[MAPS_COUNT], int *prog_fd, char *error)
+{
+	struct bpf_object *object = NULL;
+	size_t elf_bytes;
+	const void *elf = sluice_tc_bpf__elf_bytes(&elf_bytes);
+	int err, fd;
+
+	last_warning[0] = '\0';
+	err = elf_open(elf, elf_bytes, &object);
+	if (!err)
+		err = maps_reuse(object, maps);
+	if (!err)
+		err = bpf_object__load(object);
+	if (err) {
+		error_set(error, err, "load the BPF program of TC: %s: %s", strerror(-err),
+			  last_warning);
+		goto out;
+	}
+	fd = object_program(object, "tc_l4");
+	if (fd < 0) {
+		err = error_set(error, -EPROTO, "the BPF object of TC lacks its program");
+		goto out;
+	}
+	*prog_fd = fd;
 out:
 	bpf_object__close(object);
 	return err;

@@ -33,6 +33,13 @@ int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
  */
 int object_open_xdp(const int maps[MAPS_COUNT], struct bpf_object **out);
 
+/**
+ * object_load_tc - load tc_l4 over the maps of the first object
+ * @prog_fd: out, owned by the caller
+ * Return: 0; -errno with @error.
+ */
+int object_load_tc(const int maps[MAPS_COUNT], int *prog_fd, char *error);
+
 /* Descriptor of a program of a loaded object, a copy owned by the caller; -errno. */
 int object_program(const struct bpf_object *object, const char *name);
 

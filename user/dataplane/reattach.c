@@ -11,16 +11,11 @@
 static int attach_one(struct dataplane *dp, struct interface *interface, char *error)
 {
 	struct attach_context context = attach_context_of(dp);
-	int err;
+	int err = 0;
 
-	if (interface->replies_only)
-		return attach_tc(&context, interface, error);
-	err = attach_xdp_check(&context, interface, error);
-	if (!err)
-		err = attach_tc(&context, interface, error); /* replies before requests */
-	if (!err)
-		err = attach_xdp(&context, interface, error);
-	return err;
+	if (!interface->replies_only)
+		err = attach_tc_egress(&context, interface, error); /* replies before requests */
+	return err ? err : interface_attach(dp, interface, error);
 }
 
 int dataplane_reattach(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX])

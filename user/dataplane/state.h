@@ -21,10 +21,11 @@ struct events;
 struct dataplane {
 	char *bpffs;                           /* owned */
 	bool adopted;                          /* maps of a former sluiced were found */
-	bool force_generic;                    /* as asked at opening */
+	enum dataplane_xdp xdp;                /* as asked at opening */
 	int maps[MAPS_COUNT];                  /* owned */
 	int xdp_prog, tc_prog, sk_lookup_prog; /* owned */
 	int tc_ingress_prog;                   /* owned */
+	int tc_l4_prog;                        /* owned; negative: not needed yet */
 	int sk_skb_prog;                       /* owned; negative: the kernel refused it */
 	struct interface *interfaces;          /* owned array */
 	size_t interfaces_count;
@@ -46,6 +47,12 @@ struct dataplane {
 
 /* What attach.h needs to know; borrows from @dp. */
 struct attach_context attach_context_of(const struct dataplane *dp);
+
+/**
+ * interface_attach - what serves requests of an interface: XDP, or TC in its place
+ * tc_egress is to be there before, on all interfaces. Return: 0; -errno with @error.
+ */
+int interface_attach(struct dataplane *dp, struct interface *interface, char *error);
 
 void events_close(struct events *events); /* takes NULL */
 

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/* interface_attach(): which of the programs serves an interface. */
+#include <string.h>
+
+#include "base/log.h"
+#include "dataplane/error.h"
+#include "dataplane/object.h"
+#include "dataplane/state.h"
+
+static int by_xdp(const struct attach_context *context, struct interface *interface, char *error)
+{
+	int err = attach_xdp_check(context, interface, error);
+
+	if (!err)
+		err = attach_xdp(context, interface, error);
+	/* Last: until now tc_l4 may have been there, and served. */
+	return err ? err : attach_tc_ingress(context, interface, context->tc_ingress_prog, error);
+}
+
+/* Our own XDP program, of a sluiced that was asked otherwise, goes when tc_l4 serves. */
+static int by_tc(struct dataplane *dp, struct interface *interface, char *error)
+{
+	struct attach_context context = attach_context_of(dp);
+	int err = 0;
+
+	if (dp->tc_l4_prog < 0)
+		err = object_load_tc(dp->maps, &dp->tc_l4_prog, error);
+	if (!err)
+		err = attach_tc_ingress(&context, interface, dp->tc_l4_prog, error);
+	if (err)
+		return err;
+	interface->xdp_mode = ATTACH_TC_L4;
+	interface->dispatcher = false;
+	err = detach_xdp(&context, interface->ifindex);
+	return err ? error_set(error, err, "interface %s: detach XDP: %s", interface->name,
+			       strerror(-err))
+		   : 0;
+}
+
+int interface_attach(struct dataplane *dp, struct interface *interface, char *error)
+{
+	struct attach_context context = attach_context_of(dp);
+	char why[DATAPLANE_ERROR_MAX] = "";
+	int err;
+
+	if (interface->replies_only)
+		return attach_tc_ingress(&context, interface, context.tc_ingress_prog, error);
+	if (dp->xdp == DATAPLANE_XDP_TC) {
+		log_info("dataplane: interface %s: served in TC, as --xdp-mode says",
+			 interface->name);
+		return by_tc(dp, interface, error);
+	}
+	err = by_xdp(&context, interface, why);
+	if (!err)
+		return 0;
+	log_warn("dataplane: %s; served in TC instead, which costs more for each packet", why);
+	err = by_tc(dp, interface, error);
+	if (err) /* both, as one message */
+		log_warn("dataplane: interface %s: nor in TC: %s", interface->name, strerror(-err));
+	return err;
+}
