@@ -3,6 +3,7 @@
 leaves nothing behind."""
 
 import signal
+import socket
 import unittest
 
 from cluster import Cluster, app, ingress, path, rule
@@ -55,6 +56,16 @@ class Startup(unittest.TestCase):
             with self.subTest(f"--{flag} {value}"):
                 self.fail_to_start(*self.flags(**{flag: value}), words=[f"--{flag}", value])
 
+    def test_a_return_interface_without_ethernet_headers_is_named(self):
+        node = self.cluster.node
+        node.run("ip", "tuntap", "add", "dev", "l3tun", "mode", "tun")
+        self.addCleanup(node.run, "ip", "link", "del", "l3tun")
+        self.cluster.start("--return-interface", "l3tun")
+        self.addCleanup(lambda: self.cluster.sluiced.stop(signal.SIGINT))
+        log = self.cluster.sluiced.log()
+        self.assertRegex(log, "interface l3tun has no Ethernet headers")
+        self.assertNotRegex(log, "interface eth0 has no Ethernet headers")
+
     def test_manifests_and_kubeconfig(self):
         self.fail_to_start(*self.flags(kubeconfig="/x"), words=["--manifests", "--kubeconfig"])
 
@@ -84,6 +95,7 @@ class Startup(unittest.TestCase):
     def test_admin_address_in_use(self):
         sock = self.cluster.node.socket()
         with sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a test before used it
             sock.bind(("127.0.0.1", 9901))
             sock.listen()
             self.fail_to_start(*self.flags(), words=["127.0.0.1:9901", "(?i)in use"])

@@ -1,11 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /* interface_attach(): which of the programs serves an interface. */
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "dataplane/error.h"
 #include "dataplane/object.h"
 #include "dataplane/state.h"
+
+/* The programs read an Ethernet header first. A tunnel of IP in IP, WireGuard or tun has none. */
+static bool has_ethernet(const char *name)
+{
+	struct ifreq request = { 0 };
+	bool known, ethernet;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return true;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	known = !ioctl(fd, SIOCGIFHWADDR, &request);
+	close(fd);
+	ethernet = request.ifr_hwaddr.sa_family == ARPHRD_ETHER ||
+		   request.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
+	return !known || ethernet;
+}
 
 static int by_xdp(const struct attach_context *context, struct interface *interface, char *error)
 {
@@ -43,6 +66,10 @@ int interface_attach(struct dataplane *dp, struct interface *interface, char *er
 	char why[DATAPLANE_ERROR_MAX] = "";
 	int err;
 
+	if (!has_ethernet(interface->name))
+		log_warn(
+			"dataplane: interface %s has no Ethernet headers: its packets are passed unread",
+			interface->name);
 	if (interface->replies_only)
 		return attach_tc_ingress(&context, interface, context.tc_ingress_prog, error);
 	if (dp->xdp == DATAPLANE_XDP_TC) {

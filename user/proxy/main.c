@@ -3,7 +3,7 @@
  * sluice-proxy - one worker of the HTTP helper
  *
  *   main.c settings.c sandbox.c         start, flags, what the process may do
- *   worker.c timers.c slab.c buffer.c   the loop and its memory
+ *   worker.c coalesce.c timers.c slab.c buffer.c   the loop and its memory
  *   listener.c control_server.c         who comes in: clients, sluiced
  *   conn.c conn_open.c                  a client connection, HTTP/1.x
  *   exchange*.c                         one request with its response
