@@ -226,12 +226,12 @@ def tell_many_idle():
                 process = fork.Process(target=hold, args=(candidates, count, orders, answers))
                 process.start()
                 holders.append((process, orders, answers, count))
-                if answers.get(timeout=300) != count:
+                if answers.get(timeout=1000) != count:
                     raise RuntimeError("idle connections: not all were served")
                 sizes.append(resident_kb(candidates, "sluice"))
             for _, orders, answers, count in holders:
                 orders.put(True)
-                if answers.get(timeout=300) != count:
+                if answers.get(timeout=1000) != count:
                     raise RuntimeError("idle connections: not all were kept")
         finally:
             for process, orders, _, _ in holders:
