@@ -189,8 +189,10 @@ class Failures(BalanceTest):
 
     def bad_and_good(self):
         requests = []
-        bad = Backend(fixed(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n", close=True,
-                            requests=requests))
+        # It says that it closes: else the next request may go by a connection that is closed just
+        # then, and is sent again to the other backend.
+        bad = Backend(fixed(b"HTTP/1.1 503 Away\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                            close=True, requests=requests))
         good = self.backends(1)[0]
         self.addCleanup(bad.close)
         return bad, good, requests

@@ -194,6 +194,15 @@ class Paths(NodesTest):
         self.assertEqual(self.path_mtu(VIPS["ipip"]), 1480)
         self.assertEqual(self.path_mtu(VIPS["gue"]), 1472)
 
+    def wait_for_way(self, pod, seen):
+        """Until that pod answers, and sees that address: not by what was served before."""
+        def reached():
+            with contextlib.suppress(OSError):
+                return self.lab.udp(MORE_VIP, tries=1).startswith(f"{pod.name} sees {seen} ")
+            return False
+
+        wait_until(reached, f"{pod.name} answers, and sees {seen}")
+
     def test_a_narrow_way_behind_is_told_to_the_client(self):
         lab = self.lab
         for mode, pod, wanted in (("local", lab.pods[0], 1400), ("snat", lab.pods[1], 1400),
@@ -202,8 +211,7 @@ class Paths(NodesTest):
                 pod.node.host.ip(f"link set {pod.device} mtu 1400")
                 try:
                     self.serve([pod], mode)
-                    wait_until(lambda: lab.udp(MORE_VIP, tries=1) if self.answers() else None,
-                               "answers")
+                    self.wait_for_way(pod, self.reached_by(mode))
                     self.assertEqual(self.path_mtu(MORE_VIP), wanted)
                 finally:
                     pod.node.host.ip(f"link set {pod.device} mtu 1500")
