@@ -22,7 +22,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
 BULK_BYTES = 1 << 28
 WARM_CONNS = 100
-MANY_IDLE = 50000
+MANY_IDLE = 18000
 
 
 def wrk(candidates, name, conns, request_path="/", tls=False, close=False):
@@ -212,7 +212,7 @@ def hold(candidates, count, orders, answers):
 
 
 def tell_many_idle():
-    """50,000 at once: by so many workers and clients as the limit of descriptors makes necessary."""
+    """So many at once: by as many workers and clients as the limit of descriptors makes necessary."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     shares = -(-MANY_IDLE // min(most - 5000, MANY_IDLE))
@@ -226,12 +226,12 @@ def tell_many_idle():
                 process = fork.Process(target=hold, args=(candidates, count, orders, answers))
                 process.start()
                 holders.append((process, orders, answers, count))
-                if answers.get(timeout=1000) != count:
+                if answers.get(timeout=300) != count:
                     raise RuntimeError("idle connections: not all were served")
                 sizes.append(resident_kb(candidates, "sluice"))
             for _, orders, answers, count in holders:
                 orders.put(True)
-                if answers.get(timeout=1000) != count:
+                if answers.get(timeout=300) != count:
                     raise RuntimeError("idle connections: not all were kept")
         finally:
             for process, orders, _, _ in holders:
