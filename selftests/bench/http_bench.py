@@ -188,27 +188,40 @@ def tell_idle(candidates):
     return kept
 
 
+def exchange(conn):
+    """One small answer, read to its end."""
+    conn.sendall(f"GET /files/1024 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+    text = b""
+    while len(text.partition(b"\r\n\r\n")[2]) < 1024:
+        more = conn.recv(65536)
+        if not more:
+            raise EOFError(f"closed after {len(text)} bytes of an answer")
+        text += more
+    if not text.startswith(b"HTTP/1.1 200"):
+        raise OSError(f"answered {text[:40]}")
+
+
 def hold(candidates, count, orders, answers):
-    """Opens so many connections with an exchange on each; at the order, one more on each."""
-    request = f"GET /files/1024 HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    """Opens so many connections with an exchange on each; at the order, one more on each. Says how
+    many were served, or what went wrong."""
     conns = []
     try:
-        while True:
-            if not conns:
-                conns = [candidates.cluster.client.connect(NODE_IP, PORTS["sluice"][0], timeout=60)
-                         for _ in range(count)]
-            served = 0
+        for _ in range(count):
+            conns.append(candidates.cluster.client.connect(NODE_IP, PORTS["sluice"][0], timeout=60))
+            exchange(conns[-1])
+        answers.put(count)
+        while orders.get():
             for conn in conns:
-                conn.sendall(request)
-                head = conn.recv(65536)
-                served += head.startswith(b"HTTP/1.1 200")
-                while b"\r\n\r\n" not in head or len(head.partition(b"\r\n\r\n")[2]) < 1024:
-                    head += conn.recv(65536)
-            answers.put(served)
-            if not orders.get():
-                return
+                exchange(conn)
+            answers.put(count)
     except (OSError, EOFError) as error:
-        answers.put(f"{len(conns)} open: {error}")
+        answers.put(f"connection {len(conns)} of {count}: {error}")
+
+
+def expect(answers, count, what):
+    answer = answers.get(timeout=300)
+    if answer != count:
+        raise RuntimeError(f"idle connections: not all were {what}: {answer}")
 
 
 def tell_many_idle():
@@ -226,13 +239,11 @@ def tell_many_idle():
                 process = fork.Process(target=hold, args=(candidates, count, orders, answers))
                 process.start()
                 holders.append((process, orders, answers, count))
-                if answers.get(timeout=300) != count:
-                    raise RuntimeError("idle connections: not all were served")
+                expect(answers, count, "served")
                 sizes.append(resident_kb(candidates, "sluice"))
             for _, orders, answers, count in holders:
                 orders.put(True)
-                if answers.get(timeout=300) != count:
-                    raise RuntimeError("idle connections: not all were kept")
+                expect(answers, count, "kept")
         finally:
             for process, orders, _, _ in holders:
                 orders.put(False)

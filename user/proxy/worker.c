@@ -291,8 +291,6 @@ int worker_run(struct worker *worker)
 	struct epoll_event events[EVENTS_MAX];
 	bool gather = false;
 
-	/* Else the kernel makes 200 us of 150. */
-	prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
 	while (!worker->stop) {
 		int wait_ms = worker->tasks.next != &worker->tasks
 				      ? 0
