@@ -35,7 +35,7 @@ LABS = []  # alive ones, for log output on failure and for the last clean-up
 def run(argv, check=True, timeout=30, **more):
     """subprocess.run() with text output; an error says the command and what it printed."""
     done = subprocess.run([str(word) for word in argv], text=True, capture_output=True,
-                          timeout=timeout, stdin=more.pop("stdin", subprocess.DEVNULL)
+                          timeout=timeout * SLOWNESS, stdin=more.pop("stdin", subprocess.DEVNULL)
                           if "input" not in more else None, **more)
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n"
@@ -79,7 +79,7 @@ class Process:
         if self.running():
             self.popen.send_signal(signal_number)
         try:
-            return self.popen.wait(timeout)
+            return self.popen.wait(timeout * SLOWNESS)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
@@ -143,7 +143,7 @@ class Host:
     def connect(self, address, port, timeout=5.0):
         """A TCP connection from here; the family follows from the address."""
         sock = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        sock.settimeout(timeout)
+        sock.settimeout(timeout * SLOWNESS)
         try:
             sock.connect((address, port))
         except OSError:
