@@ -22,7 +22,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = int(os.environ.get("SECONDS", "3"))
 BULK_BYTES = 1 << 28
 WARM_CONNS = 100
-MANY_IDLE = 18000
+MANY_IDLE = 50000
 
 
 def wrk(candidates, name, conns, request_path="/", tls=False, close=False):
@@ -201,13 +201,14 @@ def exchange(conn):
         raise OSError(f"answered {text[:40]}")
 
 
-def hold(candidates, count, orders, answers):
-    """Opens so many connections with an exchange on each; at the order, one more on each. Says how
-    many were served, or what went wrong."""
+def hold(candidates, source, count, orders, answers):
+    """Opens so many connections from an address with an exchange on each; at the order, one more on
+    each. Says how many were served, or what went wrong."""
     conns = []
     try:
         for _ in range(count):
-            conns.append(candidates.cluster.client.connect(NODE_IP, PORTS["sluice"][0], timeout=60))
+            conns.append(candidates.cluster.client.connect(NODE_IP, PORTS["sluice"][0], timeout=60,
+                                                           source=source))
             exchange(conns[-1])
         answers.put(count)
         while orders.get():
@@ -230,13 +231,16 @@ def tell_many_idle():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     shares = -(-MANY_IDLE // min(most - 5000, MANY_IDLE))
     with Candidates(("sluice",), ("--client-idle-timeout", "1h"), workers=shares) as candidates:
-        candidates.cluster.client.sysctl("net.ipv4.ip_local_port_range", "1024 65535")
         fork = multiprocessing.get_context("fork")
         holders, sizes = [], []
         try:
             for count in [WARM_CONNS * shares] + [MANY_IDLE // shares] * shares:
+                # An address each: when half of one's ports are taken, the kernel looks long for more.
+                source = f"192.0.2.{100 + len(holders)}"
+                candidates.cluster.client.ip(f"addr add {source}/24 dev eth0")
                 orders, answers = fork.Queue(), fork.Queue()
-                process = fork.Process(target=hold, args=(candidates, count, orders, answers))
+                process = fork.Process(target=hold,
+                                       args=(candidates, source, count, orders, answers))
                 process.start()
                 holders.append((process, orders, answers, count))
                 expect(answers, count, "served")

@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 RUN_NETNS = pathlib.Path("/run/netns")
 CLONE_NEWNET = 0x40000000
+IP_BIND_ADDRESS_NO_PORT = 24  # <linux/in.h>: the port is chosen when the peer is known
 SLOWNESS = float(os.environ.get("SLUICE_SLOWNESS", "1"))  # of this machine: an emulated one is slow
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -140,11 +141,15 @@ class Host:
         with self.entered():
             return socket.socket(family, kind, proto)
 
-    def connect(self, address, port, timeout=5.0):
-        """A TCP connection from here; the family follows from the address."""
+    def connect(self, address, port, timeout=5.0, source=None):
+        """A TCP connection from here, from a source address if one is named; the family follows
+        from the address."""
         sock = self.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
         sock.settimeout(timeout * SLOWNESS)
         try:
+            if source:
+                sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((source, 0))
             sock.connect((address, port))
         except OSError:
             sock.close()
