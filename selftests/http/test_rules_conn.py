@@ -251,6 +251,12 @@ class Upgrades(Scene):
             rest += conn.recv(100)
         self.assertEqual(exchange(conn, b"", rest[2:])[0], 200)
 
+    def test_a_switch_to_more_than_was_asked_for_is_a_bad_gateway(self):
+        for protocols in (b"websocket, h2c", b"h2c, websocket", b"websocket\r\nUpgrade: h2c"):
+            with self.subTest(protocols):
+                conn, head, _ = self.tunnel(fixed(SWITCH.replace(b": WebSocket", b": " + protocols)))
+                self.assertEqual(status_of(head), 502)
+
     def test_nothing_else_is_upgraded(self):
         self.serve({"a.test": echo()})
         up = "Connection: upgrade\r\nUpgrade: "

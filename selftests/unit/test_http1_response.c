@@ -94,6 +94,12 @@ struct bad {
 		name, text, sizeof(text) - 1, 0, HTTP1_FAULT_##reason \
 	}
 #define FIELD(name, line, reason) BAD(name, OK "\r\n" line END, reason)
+#define SWITCH(name, line)                                                                \
+	{                                                                                 \
+		name, "HTTP/1.1 101 X\r\nConnection: upgrade\r\n" line END,               \
+			sizeof("HTTP/1.1 101 X\r\nConnection: upgrade\r\n" line END) - 1, \
+			HTTP1_ASKED_UPGRADE, HTTP1_FAULT_SWITCH_UNASKED                   \
+	}
 
 static const struct bad bads[] = {
 	BAD("not HTTP", "SSH-2.0-OpenSSH\r\n\r\n", STATUS_LINE),
@@ -133,9 +139,10 @@ static const struct bad bads[] = {
 	BAD("chunked in 1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked" END, CODING),
 	BAD("101 unasked", "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket" END,
 	    SWITCH_UNASKED),
-	{ "101 for another protocol", "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c" END,
-	  sizeof("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: h2c" END) - 1,
-	  HTTP1_ASKED_UPGRADE, HTTP1_FAULT_SWITCH_UNASKED },
+	SWITCH("101 for another protocol", "Upgrade: h2c"),
+	SWITCH("101 for one more protocol", "Upgrade: websocket, h2c"),
+	SWITCH("101 for one before", "Upgrade: h2c, websocket"),
+	SWITCH("101 for one more, apart", "Upgrade: websocket\r\nUpgrade: h2c"),
 };
 
 static struct guard guard;

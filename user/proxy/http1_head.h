@@ -71,6 +71,7 @@ struct http1_semantics {
 	uint64_t length_bytes;
 	const struct http_field *host; /* borrowed; NULL: none */
 	bool websocket;                /* Upgrade offers it */
+	bool other_protocol;           /* ... or another one */
 	bool te_trailers;
 	bool expect_continue;
 };

@@ -87,7 +87,9 @@ static int finish(struct http1_response *response, unsigned int asked)
 			  (said.other_option || said.close ? HTTP1_RESPONSE_F_CONNECTION_SAID : 0);
 	stays = !said.close && (response->version_minor > 0 || said.keep_alive);
 	if (response->status == 101) {
-		if (!(asked & HTTP1_ASKED_UPGRADE) || !said.websocket || !said.upgrade)
+		/* RFC 9110 7.8: to nothing that was not asked for. */
+		if (!(asked & HTTP1_ASKED_UPGRADE) || !said.upgrade || !said.websocket ||
+		    said.other_protocol)
 			return fail(response, HTTP1_FAULT_SWITCH_UNASKED, NULL);
 		response->flags |= HTTP1_RESPONSE_F_SWITCH;
 	} else if (response->status < 200) {

@@ -161,8 +161,12 @@ static void read_upgrade(const struct http_field *field, struct http1_semantics 
 	struct http_slice list = value_of(field);
 	struct http_slice protocol;
 
-	while (http_list_next(&list, &protocol))
-		out->websocket |= IS(&protocol, "websocket");
+	while (http_list_next(&list, &protocol)) {
+		bool websocket = IS(&protocol, "websocket");
+
+		out->websocket |= websocket;
+		out->other_protocol |= !websocket;
+	}
 }
 
 /* Fields that mean something in requests alone. */
