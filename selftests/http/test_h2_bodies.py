@@ -237,6 +237,11 @@ class Streams(unittest.TestCase):
         client.send(client.head(1, request("/still", "POST"), end=False), frame(DATA, 0, 1, b"x"))
         client.wait(1)
         self.assertEqual(client.status(1), 408)
+        nothing = request("/still", "POST", extra=[("content-length", "0")])
+        client.send(client.head(3, nothing, end=False))  # nor does an end come
+        client.wait(3)
+        self.assertEqual(client.status(3), 408)
+        self.assertEqual(len(self.seen), 1)
 
     def test_an_idle_connection_is_told_goodbye(self):
         client = self.open()

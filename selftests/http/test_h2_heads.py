@@ -6,8 +6,8 @@ import re
 import unittest
 
 from h2_stage import H2Test
-from http2 import (DATA, END_HEADERS, END_STREAM, HEADERS, NO_ERROR, PROTOCOL_ERROR, encode, frame,
-                   request)
+from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, NO_ERROR, PROTOCOL_ERROR,
+                   encode, frame, request)
 
 M, S, A, P = (":method", "GET"), (":scheme", "http"), (":authority", "a.test"), (":path", "/")
 
@@ -168,7 +168,7 @@ class Heads(H2Test):
                 stream = 2 * number + 1
                 block = encode(fields)
                 client.send(frame(HEADERS, END_STREAM, stream, block[:16384]),
-                            frame(9, END_HEADERS, stream, block[16384:]))
+                            frame(CONTINUATION, END_HEADERS, stream, block[16384:]))
                 client.wait(stream)
                 self.assertEqual(client.status(stream), status, client.rst)
                 self.assertEqual(client.field(stream, "server"), "sluice")
@@ -197,6 +197,46 @@ class Heads(H2Test):
                 got_head, got_body = self.stage.recorder.take()[0]
                 self.assertEqual(OURS.sub(b"", got_head), head)
                 self.assertEqual(got_body, expected)
+
+    def test_a_length_of_nothing_reaches_the_backend_when_nothing_came(self):
+        head = [(":method", "POST"), S, A, P, ("content-length", "0")]
+        for name, rest in [("an octet", frame(DATA, END_STREAM, 1, b"x")),
+                           ("an octet, and more to come", frame(DATA, 0, 1, b"x")),
+                           ("bad trailers", frame(HEADERS, END_HEADERS | END_STREAM, 1,
+                                                  encode([("X", "y")])))]:
+            with self.subTest(name):
+                client = self.open()
+                client.send(client.head(1, head, end=False))
+                self.serves(client, 3)  # by then the head was read, and is held
+                client.send(rest)
+                self.resets(client, 1, PROTOCOL_ERROR)
+                self.serves(client, 5)
+                self.assertEqual([text.split(b" ")[0] for text, _ in self.stage.recorder.take()],
+                                 [b"GET", b"GET"])
+        client = self.open()
+        client.send(client.head(1, head, end=False))
+        self.serves(client, 3)
+        client.send(frame(DATA, END_STREAM, 1))
+        client.wait(1)
+        self.assertEqual(client.status(1), 200)
+        self.assertIn(b"\r\nContent-Length: 0\r\n", self.stage.recorder.take()[1][0])
+
+    def test_trailers_over_the_limits_are_431(self):
+        for name, trailers in [("many", [(f"x{i}", "y") for i in range(33)]),
+                               ("long", [("x", "y" * 8200)]),
+                               ("longer than a buffer", [("x", "y" * 9000), ("z", "y" * 9000)])]:
+            for spoken in ([], [("te", "trailers")]):
+                with self.subTest(f"{name}, {spoken}"):
+                    client = self.open()
+                    block = encode(trailers)
+                    client.send(client.head(1, [(":method", "POST"), S, A, P, *spoken], end=False),
+                                frame(DATA, 0, 1, b"hello"),
+                                frame(HEADERS, END_STREAM, 1, block[:16384]),
+                                frame(CONTINUATION, END_HEADERS, 1, block[16384:]))
+                    client.wait(1)
+                    self.assertEqual(client.status(1), 431, client.rst)
+                    self.serves(client, 3)
+                    self.assertEqual(len(self.stage.recorder.take()), 1)
 
     def test_a_body_is_as_long_as_content_length_says(self):
         for name, said, pieces in [("shorter", "5", [b"abc"]), ("longer", "2", [b"abc"]),

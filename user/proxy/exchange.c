@@ -389,6 +389,8 @@ static uint64_t timeout_ms(const struct exchange *x)
 
 	switch (x->phase) {
 	case EXCHANGE_CONNECT:
+		if (x->held)
+			return body_timeout_ms(x);
 		return either(route->connect_timeout_ms, settings->connect_timeout_ms);
 	case EXCHANGE_HEAD:
 		if (exchange_awaits_continue(x))
@@ -406,27 +408,6 @@ static uint64_t timeout_ms(const struct exchange *x)
 void exchange_arm(struct exchange *x)
 {
 	timers_arm(&x->worker->timers, &x->timer, x->worker->now_ms + timeout_ms(x));
-}
-
-/* A client whose body waits for a 100, in front of a backend that sends none, would wait for ever:
- * after a while it gets one from here. */
-static void send_continue(struct exchange *x)
-{
-	const struct http1_response response = {
-		.status = 100,
-		.version_minor = 1,
-		.reason = HTTP_SLICE("Continue"),
-		.flags = HTTP1_RESPONSE_F_INTERIM,
-	};
-
-	x->continued = x->continue_made = true;
-	x->worker->stats->responses_1xx++;
-	if (x->client->respond(x, &response)) {
-		x->phase = EXCHANGE_ABORTED;
-		return;
-	}
-	x->client_sink->ops->flush(x->client_sink);
-	exchange_arm(x);
 }
 
 bool exchange_awaits_continue(const struct exchange *x)
@@ -466,11 +447,15 @@ static void on_timer(struct timer *timer)
 	}
 	switch (x->phase) {
 	case EXCHANGE_CONNECT:
-		exchange_upstream_failed(x, -ETIMEDOUT, "connect");
+		if (x->held)
+			exchange_refuse(x,
+					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
+		else
+			exchange_upstream_failed(x, -ETIMEDOUT, "connect");
 		break;
 	case EXCHANGE_HEAD:
 		if (exchange_awaits_continue(x))
-			send_continue(x);
+			exchange_send_continue(x);
 		else if (!x->request_done && !x->request_stopped &&
 			 x->up_state == RELAY_WAIT_SOURCE)
 			exchange_refuse(x,

@@ -119,6 +119,7 @@ struct exchange {
 	bool continued;     /* 100 (Continue) was sent to the client */
 	bool continue_made; /* ... by us: the backend's own, if it comes, is not passed on */
 	bool attached;      /* another connection was taken in this turn */
+	bool held; /* HTTP/2: a length of 0 was said, and the end of the stream is to come */
 	bool running;
 
 	/* splice.h */
@@ -222,6 +223,9 @@ static inline uint64_t exchange_end_us(const struct exchange *exchange)
 
 void exchange_end(struct exchange *exchange);
 bool exchange_awaits_continue(const struct exchange *exchange);
+/* A client whose body waits for a 100, in front of a backend that sends none, would wait for ever:
+ * after a while it gets one from here. */
+void exchange_send_continue(struct exchange *exchange);
 void exchange_arm(struct exchange *exchange);
 bool exchange_body_over_limit(const struct exchange *exchange);
 void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);

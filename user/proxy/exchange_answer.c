@@ -63,3 +63,22 @@ struct buffer *exchange_build_reply(struct exchange *x, const struct http1_reply
 	whole->end = (uint32_t)bytes;
 	return whole;
 }
+
+void exchange_send_continue(struct exchange *x)
+{
+	const struct http1_response response = {
+		.status = 100,
+		.version_minor = 1,
+		.reason = HTTP_SLICE("Continue"),
+		.flags = HTTP1_RESPONSE_F_INTERIM,
+	};
+
+	x->continued = x->continue_made = true;
+	x->worker->stats->responses_1xx++;
+	if (x->client->respond(x, &response)) {
+		x->phase = EXCHANGE_ABORTED;
+		return;
+	}
+	x->client_sink->ops->flush(x->client_sink);
+	exchange_arm(x);
+}

@@ -66,10 +66,21 @@ static void run_up(struct exchange *x)
 	}
 }
 
+/* A body of no octets may turn out to have some: nobody gets the request before that is known. */
+static bool is_held(struct exchange *x)
+{
+	struct payload payload;
+
+	x->held = x->held && x->client_source->ops->peek(x->client_source, &payload) == -EAGAIN;
+	return x->held;
+}
+
 static void run_connect(struct exchange *x)
 {
 	int err;
 
+	if (is_held(x))
+		return;
 	if (!x->upstream)
 		exchange_connect(x);
 	if (x->phase != EXCHANGE_CONNECT)
@@ -260,7 +271,7 @@ static void run_head(struct exchange *x)
 static bool body_failed(struct exchange *x)
 {
 	const struct http1_fault cut = { .reason = HTTP1_FAULT_CUT };
-	const struct http1_fault *said = x->upstream->reader.source.fault;
+	const struct http1_fault *said = x->upstream->source->fault;
 	bool malformed = x->down.error == -EBADMSG;
 
 	response_fault(x, malformed && said && said->reason ? said : &cut);

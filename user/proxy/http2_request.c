@@ -119,7 +119,12 @@ void http2_request_head(struct http2_client *client, const nghttp2_frame *frame)
 			refuse_stream(client, s); /* it may be gone */
 			return;
 		}
-		http2_stream_trailers(s, text);
+		if (head->no_memory) /* a body whose trailers are lost is cut short */
+			http2_stream_rst(s, NGHTTP2_INTERNAL_ERROR);
+		else if (head->fault)
+			http2_stream_refuse_trailers(s, HTTP1_FAULT_TRAILERS_LONG);
+		else
+			http2_stream_trailers(s, text);
 	} else {
 		s->tunnel = s->tunnel_waits = http2_head_is_tunnel(head);
 		if (s->tunnel)
@@ -286,6 +291,10 @@ static void start(struct exchange *x, struct http2_stream *s)
 		exchange_begin(x);
 	else
 		exchange_refuse(x, fault.reason ? &fault : &x->request.fault);
+	x->held = !s->tunnel && !s->remote_ended && x->request.framing == HTTP1_FRAMING_LENGTH &&
+		  x->request.content_length_bytes == 0;
+	if (x->held)
+		exchange_arm(x);
 	buffer_put(&s->worker->buffers, s->text); /* what is forwarded was built from it */
 	s->text = NULL;
 	exchange_run(x);

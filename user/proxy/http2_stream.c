@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "proxy/exchange.h"
-#include "proxy/http1_body.h"
-#include "proxy/http1_head.h"
 
 static struct http2_fields scratch; /* of the head that is being said; a worker is one thread */
 
@@ -60,6 +58,8 @@ static int peek(struct source *source, struct payload *out)
 		out->last = true;
 		return 0;
 	}
+	if (s->fault.reason)
+		return -EBADMSG;
 	if (s->first) {
 		out->data = buffer_head(s->first);
 		out->bytes = buffer_bytes(s->first);
@@ -107,44 +107,6 @@ static void consume(struct source *source, size_t bytes)
 }
 
 static const struct source_ops source_ops = { .peek = peek, .consume = consume };
-
-/* Fields that may stand in a trailer section, and no others. Return: 0; -ENOMEM. */
-static int read_trailers(struct http2_stream *s)
-{
-	const char *text = buffer_head(s->trailer_text);
-	size_t bytes = buffer_bytes(s->trailer_text), at = 0;
-	struct http1_fault fault;
-
-	s->trailer_items = calloc(HTTP1_TRAILERS_MAX, sizeof(*s->trailer_items));
-	if (!s->trailer_items)
-		return -ENOMEM;
-	s->trailers =
-		(struct http_fields){ .items = s->trailer_items, .capacity = HTTP1_TRAILERS_MAX };
-	while (at < bytes && s->trailers.count < HTTP1_TRAILERS_MAX) {
-		const char *end = memchr(text + at, '\r', bytes - at);
-		struct http_slice line = { text + at, (uint32_t)(end - text - (ptrdiff_t)at) };
-
-		at += line.bytes + 2;
-		if (http1_field_add(&line, false, &s->trailers, &fault))
-			return 0;
-		if (!http_field_allowed_in_trailer(&s->trailers.items[s->trailers.count - 1]))
-			s->trailers.count--;
-	}
-	return 0;
-}
-
-void http2_stream_trailers(struct http2_stream *s, struct buffer *text)
-{
-	if (!text)
-		return;
-	if (s->trailer_text) {
-		buffer_put(&s->worker->buffers, text);
-		return;
-	}
-	s->trailer_text = text;
-	if (read_trailers(s)) /* a body whose trailers are lost is cut short */
-		http2_stream_rst(s, NGHTTP2_INTERNAL_ERROR);
-}
 
 /* ---- out ---------------------------------------------------------------------------------------- */
 

@@ -36,6 +36,7 @@ struct http2_stream {
 	struct buffer *trailer_text; /* owned */
 	struct http_fields trailers; /* borrow from .trailer_text */
 	struct http_field *trailer_items; /* owned */
+	struct http1_fault fault;         /* of the trailers: the source fails */
 
 	/* out */
 	struct buffer *head;                /* owned: text of a head that is not said yet */
@@ -115,5 +116,8 @@ int http2_stream_say_interim(struct http2_stream *stream, struct buffer *head);
  * @text: owned from now on; lines without a start line
  */
 void http2_stream_trailers(struct http2_stream *stream, struct buffer *text);
+
+/* Trailers came that are over a limit: the source says so in place of its end. */
+void http2_stream_refuse_trailers(struct http2_stream *stream, enum http1_fault_reason reason);
 
 #endif /* SLUICE_PROXY_HTTP2_STREAM_H */
