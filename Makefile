@@ -56,7 +56,7 @@ BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
 	      -Wno-unused-parameter -Iheaders $(if $(filter full,$(VMLINUX)),-I$(B)/gen/full,-I.)
 
-LIBS_sluiced	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson -lyaml -lmicrohttpd -lcrypto
+LIBS_sluiced	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson -lyaml -lmicrohttpd -lcrypto -lpcre2-8
 LIBS_sluice-proxy := -lssl -lcrypto -lnghttp2 -lpcre2-8 -lseccomp
 LIBS_sluicectl	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson
 

@@ -56,6 +56,10 @@ FAULTS = [
      ["default/bad", "host"]),
     ("a path with a double slash", "bad.json", ingress("bad", rule("x.test", path("/a//b", "v"))),
      ["default/bad", "path", "/a//b"]),
+    ("a regular expression that does not compile", "bad.json", ingress(
+        "bad", rule("x.test", path("/[z-a]", "v", "ImplementationSpecific")),
+        annotations={"sluice.dev/use-regex": "true"}),
+     ["default/bad", r"paths\[0\].path", "z-a", "out of order", "InvalidRegex"]),
     ("an unknown pathType", "bad.json", ingress("bad", rule("x.test", path("/a", "v", "Regex"))),
      ["default/bad", "pathType", "Regex"]),
     ("pathType missing", "bad.json", ingress("bad", rule("x.test", {

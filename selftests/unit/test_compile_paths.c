@@ -3,6 +3,7 @@
  * test_compile_paths.c - which path of a host answers
  */
 #include "lib/table_fixture.h"
+#include "proxy/routing.h"
 
 struct ask {
 	const char *host, *path, *answer;
@@ -167,7 +168,8 @@ static void paths__table(void **state)
 static const char *const refused[] = {
 	"prefix foo",       "exact foo",   "prefix /a//b", "exact //",      "prefix /a/./b",
 	"prefix /../a",     "exact /a/..", "prefix /a/.",  "prefix /a%2fb", "exact /a%2Fb",
-	"prefix /%2e%2e/a", "exact /a?b",  "prefix /a#b",  "prefix /%zz",
+	"prefix /%2e%2e/a", "exact /a?b",  "prefix /a#b",  "prefix /%zz",   "impl /a//b",
+	"impl /a/../b",     "impl /a//",
 };
 
 static void paths__refused_ones_are_told_with_field(void **state)
@@ -218,12 +220,45 @@ static void paths__bad_regex_is_left_out_alone(void **state)
 	}
 }
 
+/* What only who compiles it sees. */
+static void paths__regex_that_does_not_compile_is_left_out_alone(void **state)
+{
+	static const char *const bad[] = { "/[z-a]", "/a{2,1}",         "/(?<n>a)(?<n>b)",
+					   "/a(?z)", "/\\\\p{Nothing}", "/a\\\\1" };
+	struct table_options options = fixture_options();
+
+	(void)state;
+	options.regex = routing_regex_fault;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct problem *problem;
+		char line[128];
+		struct fixture f;
+
+		fixture_open_with(&f, &options, NULL);
+		fixture_service(&f, "default/one", 0, "port 80");
+		snprintf(line, sizeof(line),
+			 "host a.com; impl /ok/(x|y) one:80; impl %s one:80; note "
+			 "sluice.dev/use-regex=true",
+			 bad[i]);
+		fixture_ingress(&f, "default/a", 0, line);
+		fixture_update(&f);
+		problem = fixture_problem(&f, "default/a", "InvalidRegex");
+		if (!problem)
+			fail_msg("%s was not refused", bad[i]);
+		assert_string_equal(problem->field, "spec.rules[0].http.paths[1].path");
+		assert_non_null(strstr(problem->message, "does not compile: "));
+		assert_int_equal(fixture_problems(&f), 1);
+		fixture_close(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths__table),
 		cmocka_unit_test(paths__refused_ones_are_told_with_field),
 		cmocka_unit_test(paths__bad_regex_is_left_out_alone),
+		cmocka_unit_test(paths__regex_that_does_not_compile_is_left_out_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "build_id.h"
 #include "daemon/announcer.h"
 #include "daemon/machine.h"
+#include "proxy/routing.h"
 
 /* Sooner, a second SIGINT is the same one: some senders signal process and group. */
 #define END_AGAIN_MS 250
@@ -202,6 +203,7 @@ static int open_table(struct daemon *d)
 		.l4_encapsulation = o->l4.encapsulation,
 		.l4_rate_per_s = o->l4.rate_per_s,
 		.inspect = keys_inspect,
+		.regex = routing_regex_fault,
 	};
 	struct table_ids ids = {};
 	int err;
@@ -234,9 +236,7 @@ static void source_says_problems(void *source_ctx, admin_problem_fn *fn, void *c
 
 static const struct drop_log *ask_drop_log(const void *ctx)
 {
-	const struct daemon *d = ctx;
-
-	return l4_drop_log(d->l4);
+	return l4_drop_log(((const struct daemon *)ctx)->l4);
 }
 
 static int take_deny(void *ctx, const struct inet_network *network, bool deny)

@@ -139,6 +139,8 @@ static int convert_path(struct work *work, const struct ingress_path *path, cons
 	*out = NULL;
 	if (regex)
 		fault = regex_fault(written);
+	if (!fault && regex && work->table->options.regex)
+		fault = work->table->options.regex(written);
 	if (!fault && regex)
 		*out = strdup(written);
 	else if (!fault)

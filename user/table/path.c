@@ -80,7 +80,9 @@ const char *path_normalise(const char *path, char **out)
 	if (!fault && strpbrk(normal, "?#"))
 		fault = "holds '?' or '#', which end a path";
 	if (!fault && has_dot_segment(normal))
-		fault = "holds an encoded dot segment";
+		fault = "holds a dot segment";
+	if (!fault && strstr(normal, "//"))
+		fault = "holds '//', which requests do not once they are in normal form";
 	if (fault) {
 		free(normal);
 		return fault;
