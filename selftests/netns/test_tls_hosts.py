@@ -70,14 +70,17 @@ def ingresses():
     ]
 
 
-class TlsHosts(SceneTest):
+class TlsScene(SceneTest):
+    """All Secrets and a default certificate; Ingresses are those of each class."""
+
     flags = ("--default-certificate", "default/default")
+    ingresses = staticmethod(list)
 
     @classmethod
     def manifests(cls, cluster):
         services = sum((app(letter, cluster.pods[f"pod-{letter}"]) for letter in "abc"), [])
         return {"services.json": services, "secrets.json": secrets(),
-                "ingresses.json": ingresses()}
+                "ingresses.json": cls.ingresses()}
 
     def handshake(self, name, host):
         """Name in the certificate that is shown, and who answers."""
@@ -108,6 +111,10 @@ class TlsHosts(SceneTest):
             with self.subTest(f"{host}{url_path}"):
                 response = self.cluster.get(url_path, host)
                 self.assertEqual((response.status, response.header("Location")), (308, answer))
+
+
+class TlsHosts(TlsScene):
+    ingresses = staticmethod(ingresses)
 
     def test_on_http_1_1_the_host_routes_whatever_the_server_name_was(self):
         self.assertEqual(self.handshake("a.test", "plain.test"), ("a.test", "a"))
@@ -155,3 +162,26 @@ add_cases(TlsHosts, [
         ("a.test", "//b/../c"): "https://a.test/c", ("a.test", "/%41"): "https://a.test/A",
         ("a.test", "/a%2fb"): "https://a.test/a%2fb", ("q.w.test", "/"): "https://q.w.test/"}),
 ], TlsHosts.check_locations)
+
+
+class TlsWithoutHosts(TlsScene):
+    """TLS of a rule without a host."""
+
+    @staticmethod
+    def ingresses():
+        return [ingress("all", rule(None, path("/", "b")), tls=[{"secretName": "outside"}]),
+                secured("a", "a.test", {"secretName": "a"}),
+                ingress("plain", rule("plain.test", path("/", "c")))]
+
+    def test_it_is_that_of_hosts_without_rules_and_of_clients_that_name_none(self):
+        for name, host, wanted in (
+                ("any.test", "any.test", ("outside.test", "b")),
+                (None, "any.test", ("outside.test", "b")), (None, NODE_IP, ("outside.test", "b")),
+                (None, "a.test", ("outside.test", "a")), ("a.test", "a.test", ("a.test", "a")),
+                ("plain.test", "plain.test", (DEFAULT, "c"))):
+            with self.subTest(f"{name} {host}"):
+                self.assertEqual(self.handshake(name, host), wanted)
+
+    def test_plain_requests_for_them_are_redirected(self):
+        self.check_plain({("any.test", "/"): 308, (NODE_IP, "/"): 308, ("a.test", "/"): 308,
+                          ("plain.test", "/"): "c"})

@@ -141,7 +141,11 @@ const struct snapshot_tls *routing_tls_of(const struct routing *routing, const c
 {
 	struct http_host host;
 
-	if (!routing || http_host_parse(server_name, bytes, &host) || host.port)
+	if (!routing)
+		return NULL;
+	if (!bytes)
+		return snapshot_tls_of(routing->snapshot, "", 0);
+	if (http_host_parse(server_name, bytes, &host) || host.port)
 		return NULL;
 	return snapshot_tls_of(routing->snapshot, host.name, http_host_route_bytes(&host));
 }

@@ -32,7 +32,8 @@ const char *routing_regex_fault(const char *text);
 /* True if there is a host whose TLS is passed through. */
 bool routing_passes_through(const struct routing *routing);
 
-/* TLS settings of a server name as clients send it; borrowed while a reference is held; NULL: none. */
+/* TLS settings of a server name as clients send it (none: those of rules without a host); borrowed
+ * while a reference is held; NULL: none. */
 const struct snapshot_tls *routing_tls_of(const struct routing *routing, const char *server_name,
 					  size_t bytes);
 

@@ -42,11 +42,12 @@ static int on_certificate(SSL *ssl, void *ctx)
 {
 	struct tls *tls = ctx;
 	const char *server_name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const struct snapshot_tls *settings = NULL;
+	const struct snapshot_tls *settings;
 	const char *secret = NULL;
 
-	if (server_name)
-		settings = routing_tls_of(*tls->routing, server_name, strlen(server_name));
+	if (!server_name)
+		server_name = ""; /* as who asks by an address, which names no host */
+	settings = routing_tls_of(*tls->routing, server_name, strlen(server_name));
 	if (settings && settings->secret_name)
 		secret = snapshot_text(routing_snapshot(*tls->routing), settings->secret_name);
 	return tls_store_use(tls->store, secret, ssl) ? 0 : 1;
