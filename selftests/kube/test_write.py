@@ -332,6 +332,17 @@ class Events(Writing):
         self.until(lambda: self.events()[0].get("series", {}).get("count") == 2, "counted")
         self.assertEqual(len(self.events()), 1)
 
+    def test_what_is_put_right_at_once_is_not_told(self):
+        watch = self.replica("a")
+        watch.expect_log("now the leader")
+        watch.say("event Ingress shop brief ServiceNotFound no such Service")
+        watch.say("event Ingress shop lasting ServiceNotFound no such Service")
+        time.sleep(0.2)
+        watch.say("clear Ingress shop brief ServiceNotFound no such Service")
+        self.until(self.events, "an Event")
+        time.sleep(0.5)
+        self.assertEqual([event["regarding"]["name"] for event in self.events()], ["lasting"])
+
     def test_only_the_leader_tells_and_a_new_one_counts_on(self):
         first, second = self.replica("a"), self.replica("b")
         line = "Ingress shop web Conflict taken"

@@ -27,6 +27,7 @@ struct note {
 	bool fresh;  /* not yet told by this leader */
 	unsigned int count;
 	uint64_t told_ms;
+	uint64_t due_ms;   /* not sent before */
 	struct note *next; /* in the queue */
 };
 
@@ -100,6 +101,14 @@ static struct note *dequeue(struct recorder *recorder)
 		recorder->last = &recorder->first;
 	note->queued = false;
 	return note;
+}
+
+/* Takes what was put right before it was told out. Return: the first of the others; NULL: none. */
+static struct note *first_that_holds(struct recorder *recorder)
+{
+	while (recorder->first && !recorder->first->holds)
+		dequeue(recorder);
+	return recorder->first;
 }
 
 static bool take_token(struct recorder *recorder)
@@ -250,17 +259,20 @@ static void send_next(void *ctx)
 	struct note *note;
 	char *content;
 
-	if (recorder->sending || !recorder->leads || !recorder->first)
+	if (recorder->sending || !recorder->leads)
 		return;
+	note = first_that_holds(recorder);
+	if (!note)
+		return;
+	if (loop_now_ms() < note->due_ms) {
+		loop_timer_arm(recorder->timer, note->due_ms - loop_now_ms());
+		return;
+	}
 	if (!take_token(recorder)) {
 		loop_timer_arm(recorder->timer, RECORDER_INTERVAL_MS);
 		return;
 	}
-	do {
-		note = dequeue(recorder);
-	} while (note && !note->holds); /* put right before it was told */
-	if (!note)
-		return;
+	dequeue(recorder);
 	describe(note, &call);
 	content = note->exists ? make_series(note) : make_event(recorder, note);
 	call.content = content;
@@ -325,6 +337,7 @@ void recorder_add(struct recorder *recorder, const struct kube_event *event)
 			note->holds = true;
 			note->count++;
 			note->fresh = true;
+			note->due_ms = loop_now_ms() + RECORDER_SETTLE_MS;
 		}
 	} else {
 		if (recorder->notes.count >= RECORDER_NOTES_MAX / 2)
@@ -338,6 +351,7 @@ void recorder_add(struct recorder *recorder, const struct kube_event *event)
 		if (note) {
 			note->holds = note->fresh = true;
 			note->count = 1;
+			note->due_ms = loop_now_ms() + RECORDER_SETTLE_MS;
 		}
 	}
 	free(key);

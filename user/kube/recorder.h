@@ -2,7 +2,9 @@
 /*
  * recorder.h - Events (events.k8s.io/v1) about objects that are not served as written
  *
- * Every replica knows what is wrong; the leader tells it, once, slowly. The name of an Event follows
+ * Every replica knows what is wrong; the leader tells it, once, slowly, and not before it has held for
+ * a moment: each kind of object comes by a watch of its own, so that an Ingress may well be here before
+ * the Service that was made first. The name of an Event follows
  * from what it says, so a new leader finds the Event of the old one and counts it on.
  */
 #ifndef SLUICE_KUBE_RECORDER_H
@@ -19,6 +21,7 @@ struct recorder;
 #define RECORDER_NOTES_MAX   10000u /* known at once; more are not told */
 #define RECORDER_BURST       50u
 #define RECORDER_INTERVAL_MS 100u     /* then ten a second */
+#define RECORDER_SETTLE_MS   1000u    /* what is put right within it is not told */
 #define RECORDER_MEMORY_MS   3600000u /* as long as the server keeps Events by default */
 #define RECORDER_NOTE_BYTES  1024u    /* the server's limit */
 
