@@ -278,6 +278,44 @@ static void files__refused_object_keeps_its_last_good_version(void **state)
 		"stays in force");
 }
 
+/* It may be any of those that the file had. */
+static void files__fault_without_a_name_keeps_what_the_file_held(void **state)
+{
+	static const struct {
+		const char *text, *fault;
+	} faults[] = {
+		{ "hello\n", "not an object" },
+		{ "# a list\n- kind: Service\n", "not an object" },
+		{ "metadata: {name: a}\nspec: {}\n", "kind: missing" },
+		{ "apiVersion: v1\nkind: Service\nspec: {}\n", "metadata.name: missing" },
+	};
+	struct world *w = *state;
+	const struct files_problem *list;
+	char text[600];
+	size_t n;
+
+	save(w, "a.yaml", SERVICE("a", "81") "---\n" SERVICE("b", "81"));
+	start(w);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		snprintf(text, sizeof(text), "%s---\n%s", faults[i].text, SERVICE("b", "82"));
+		save(w, "a.yaml", text);
+		UNTIL(w, there_is_a_problem);
+		assert_int_equal(port_of(w, "a"), 81);
+		assert_int_equal(port_of(w, "b"), 82);
+		list = files_problems(w->files, &n);
+		assert_int_equal(n, 1);
+		assert_int_equal(list[0].line, faults[i].text[0] == '#' ? 2 : 1);
+		assert_non_null(strstr(list[0].message, faults[i].fault));
+		assert_non_null(
+			strstr(list[0].message, "; what the file held before stays in force"));
+		save(w, "a.yaml", SERVICE("b", "82"));
+		UNTIL(w, a_is_gone);
+		assert_int_equal(problems(w), 0);
+		save(w, "a.yaml", SERVICE("a", "81") "---\n" SERVICE("b", "81"));
+		UNTIL(w, a_is_81);
+	}
+}
+
 static void files__object_twice_in_a_file(void **state)
 {
 	struct world *w = *state;
@@ -421,6 +459,7 @@ int main(void)
 		TEST(files__broken_file_keeps_its_last_good_version),
 		TEST(files__document_before_a_fault_does_not_count),
 		TEST(files__refused_object_keeps_its_last_good_version),
+		TEST(files__fault_without_a_name_keeps_what_the_file_held),
 		TEST(files__object_twice_in_a_file),
 		TEST(files__first_file_in_name_order_wins),
 		TEST(files__loser_that_changes_stays_the_loser),

@@ -190,23 +190,37 @@ static int put_object(struct folder *folder, struct file *file, struct manifest 
 static int keep_refused(struct folder *folder, struct file *file,
 			const struct manifest_fault *fault, struct claim **out)
 {
+	const char *kept = "";
 	struct claim *claim = NULL;
 
 	if (fault->kind != OBJECT_KINDS)
 		claim = claims_get(&folder->claims, fault->kind, fault->namespace, fault->name);
 	if (claim && (claim->stamp == folder->readings || !claims_holds(claim, file->name)))
 		claim = NULL;
-	if (claim)
+	if (claim) {
 		claim->stamp = folder->readings;
+		kept = "; its last good version stays in force";
+	} else if (fault->kind == OBJECT_KINDS && file->claims_count) {
+		kept = "; what the file held before stays in force";
+	}
 	*out = claim;
-	return add_problem(
-		folder, file, fault->line,
-		join(fault->message, claim ? "; its last good version stays in force" : ""));
+	return add_problem(folder, file, fault->line, join(fault->message, kept));
+}
+
+/* Is there a fault of which nobody can say which object it was? Then any that is gone may be it. */
+static bool has_nameless_fault(const struct manifest *m)
+{
+	for (size_t i = 0; i < m->faults_count; i++)
+		if (m->faults[i].kind == OBJECT_KINDS)
+			return true;
+	return false;
 }
 
 static int commit(struct folder *folder, struct file *file, struct manifest *m)
 {
-	struct claim **claims = calloc(m->count + m->faults_count + 1, sizeof(*claims));
+	size_t most = m->count + m->faults_count + file->claims_count;
+	struct claim **claims = calloc(most + 1, sizeof(*claims));
+	bool keep = has_nameless_fault(m);
 	struct claim *claim;
 	size_t count = 0;
 	int err = claims ? 0 : -ENOMEM;
@@ -223,9 +237,14 @@ static int commit(struct folder *folder, struct file *file, struct manifest *m)
 		if (claim)
 			claims[count++] = claim;
 	}
-	for (size_t i = 0; i < file->claims_count && !err; i++)
-		if (file->claims[i]->stamp != folder->readings)
+	for (size_t i = 0; i < file->claims_count && !err; i++) {
+		if (file->claims[i]->stamp == folder->readings)
+			continue;
+		if (keep)
+			claims[count++] = file->claims[i];
+		else
 			err = claims_release(&folder->claims, file->name, file->claims[i]);
+	}
 	if (!claims)
 		return err;
 	free(file->claims);

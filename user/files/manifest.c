@@ -133,12 +133,11 @@ static int add_skipped(struct manifest *m, const char *kind, const char *version
 }
 
 /* @hint: kind that the list says its items have, or NULL */
-static int add_object(struct manifest *m, const cJSON *json, const char *hint)
+static int add_object(struct manifest *m, const cJSON *json, const char *hint, unsigned int line)
 {
 	const char *kind = text_of(json, "kind");
 	struct decode_result result = {};
 	char error[DECODE_ERROR_MAX] = "";
-	unsigned int line = tree_line(json);
 	int err;
 
 	err = decode_object(json, hint, &result, error);
@@ -162,24 +161,25 @@ static int add_object(struct manifest *m, const cJSON *json, const char *hint)
 }
 
 static int add_document(struct manifest *m, const cJSON *document, const char *hint,
-			unsigned int lists);
+			unsigned int line, unsigned int lists);
 
 /* Items of "List" have their kind with them, those of "IngressList" mostly not. */
-static int add_list(struct manifest *m, const cJSON *list, const char *kind, unsigned int lists)
+static int add_list(struct manifest *m, const cJSON *list, const char *kind, unsigned int line,
+		    unsigned int lists)
 {
 	const cJSON *items = cJSON_GetObjectItemCaseSensitive(list, "items"), *item;
 	char hint[64];
 	int err;
 
 	if (items && !cJSON_IsArray(items) && !cJSON_IsNull(items))
-		return add_refused(m, list, kind, tree_line(list), "items: expected a list");
+		return add_refused(m, list, kind, line, "items: expected a list");
 	if (lists > LISTS_MAX)
-		return add_refused(m, list, kind, tree_line(list), "Lists within Lists");
+		return add_refused(m, list, kind, line, "Lists within Lists");
 	snprintf(hint, sizeof(hint), "%.*s", (int)(strlen(kind) - strlen("List")), kind);
 	cJSON_ArrayForEach (item, items) {
 		if (cJSON_IsNull(item))
 			continue;
-		err = add_document(m, item, *hint ? hint : NULL, lists + 1);
+		err = add_document(m, item, *hint ? hint : NULL, tree_line(item), lists + 1);
 		if (err)
 			return err;
 	}
@@ -187,35 +187,43 @@ static int add_list(struct manifest *m, const cJSON *list, const char *kind, uns
 }
 
 static int add_document(struct manifest *m, const cJSON *document, const char *hint,
-			unsigned int lists)
+			unsigned int line, unsigned int lists)
 {
 	const char *kind = text_of(document, "kind");
 	size_t bytes = kind ? strlen(kind) : 0;
 
 	if (bytes >= strlen("List") && strcmp(kind + bytes - strlen("List"), "List") == 0)
-		return add_list(m, document, kind, lists);
-	return add_object(m, document, hint);
+		return add_list(m, document, kind, line, lists);
+	return add_object(m, document, hint, line);
 }
+
+/* A text while it is read. */
+struct reading {
+	struct manifest *manifest;
+	struct tree_error error; /* .line: of the document that is taken */
+};
 
 static int take_document(void *ctx, const cJSON *document)
 {
-	return add_document(ctx, document, NULL, 0);
+	struct reading *reading = ctx;
+
+	return add_document(reading->manifest, document, NULL, reading->error.line, 0);
 }
 
 int manifest_read(const char *text, size_t bytes, bool is_json, struct manifest *out)
 {
-	struct tree_error error = {};
+	struct reading reading = { .manifest = out };
 	int err;
 
 	*out = (struct manifest){};
 	if (is_json)
-		err = tree_read_json(text, bytes, take_document, out, &error);
+		err = tree_read_json(text, bytes, take_document, &reading, &reading.error);
 	else
-		err = tree_read_yaml(text, bytes, take_document, out, &error);
+		err = tree_read_yaml(text, bytes, take_document, &reading, &reading.error);
 	if (err != -EINVAL)
 		return err;
 	manifest_free(out);
-	err = add_fault(out, error.line, strdup(error.message), NULL);
+	err = add_fault(out, reading.error.line, strdup(reading.error.message), NULL);
 	return err ? err : -EINVAL;
 }
 

@@ -17,7 +17,7 @@
 #define TREE_ALIAS_NODES_MAX 100000 /* nodes of one document that are there by alias */
 
 struct tree_error {
-	unsigned int line; /* from 1; 0: not known */
+	unsigned int line; /* from 1; 0: not known. While a document is taken: where it begins */
 	char message[256];
 };
 

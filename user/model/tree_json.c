@@ -121,7 +121,8 @@ static int check_keys(const cJSON *node, const char *text, const char *at, struc
 int tree_read_json(const char *text, size_t bytes, tree_document_fn *fn, void *ctx,
 		   struct tree_error *error)
 {
-	const char *at = text, *end = text + bytes;
+	const char *at = text, *end = text + bytes, *counted = text;
+	unsigned int line = 1;
 	int err = check_text(text, bytes, error);
 
 	while (!err) {
@@ -137,10 +138,16 @@ int tree_read_json(const char *text, size_t bytes, tree_document_fn *fn, void *c
 			return fault(error, text, stop && stop >= at && stop <= end ? stop : at,
 				     "not JSON");
 		err = check_keys(document, text, at, error);
+		for (; counted < at; counted++)
+			line += *counted == '\n';
+		if (!err)
+			error->line = line;
 		if (!err && !cJSON_IsNull(document))
 			err = fn(ctx, document);
 		cJSON_Delete(document);
 		at = stop;
 	}
+	if (!err)
+		error->line = 0;
 	return err;
 }

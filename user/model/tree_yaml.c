@@ -431,11 +431,13 @@ static int compose_node(struct composer *c, const yaml_event_t *event, unsigned 
 static int compose_document(struct composer *c, tree_document_fn *fn, void *ctx)
 {
 	yaml_event_t event;
+	unsigned int line;
 	cJSON *document = NULL;
 	int err = next_event(c, &event);
 
 	if (err)
 		return err;
+	line = (unsigned int)event.start_mark.line + 1;
 	c->nodes = 0;
 	c->alias_nodes = 0;
 	c->deepest = 0;
@@ -447,6 +449,7 @@ static int compose_document(struct composer *c, tree_document_fn *fn, void *ctx)
 		err = next_event(c, &event);
 	if (!err) {
 		yaml_event_delete(&event);
+		c->error->line = line;
 		if (!cJSON_IsNull(document))
 			err = fn(ctx, document);
 	}
@@ -477,6 +480,8 @@ int tree_read_yaml(const char *text, size_t bytes, tree_document_fn *fn, void *c
 			err = compose_document(&c, fn, ctx);
 		yaml_event_delete(&event);
 	}
+	if (!err)
+		error->line = 0;
 	forget_anchors(&c);
 	yaml_parser_delete(&c.parser);
 	return err;
