@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies over HTTP/2: windows from end to end, ends that are no ends, floods, and saying goodbye."""
 
+import os
 import re
+import signal
 import socket
 import struct
 import threading
+import time
 import unittest
 
 import http2
@@ -242,6 +245,23 @@ class Streams(unittest.TestCase):
         client.wait(3)
         self.assertEqual(client.status(3), 408)
         self.assertEqual(len(self.seen), 1)
+
+    def test_who_shuts_his_side_still_gets_the_answer(self):
+        client = self.open()
+        client.read_until(lambda: client.acked)
+        client.send(client.head(1, request("/still")))
+        while not self.seen:
+            time.sleep(0.01)
+        os.kill(self.worker.pid, signal.SIGSTOP)  # both come in one turn then, the answer first
+        try:
+            self.gate.set()
+            time.sleep(0.2)
+            client.conn.shutdown(socket.SHUT_WR)
+        finally:
+            os.kill(self.worker.pid, signal.SIGCONT)
+        client.wait(1)
+        self.assertEqual(client.status(1), 200, client.frames)
+        client.read_until(lambda: client.eof)
 
     def test_an_idle_connection_is_told_goodbye(self):
         client = self.open()

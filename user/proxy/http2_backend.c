@@ -423,7 +423,7 @@ static void on_ready(struct upstream_conn *u)
 		err = http2_session_read(&b->session);
 	}
 	if (err)
-		lose(b, err == -EPIPE ? -ECONNRESET : err);
+		lose(b, err == -ESHUTDOWN ? -ECONNRESET : err);
 }
 
 static bool has_room(const struct http2_backend *b)

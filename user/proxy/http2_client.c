@@ -414,18 +414,35 @@ void http2_client_end(struct http2_client *client)
 	slab_put(&worker->http2_clients, client);
 }
 
+/* Something is still to be said: by a stream, or by what streams that are gone have left behind. */
+static bool owes(const struct http2_session *session)
+{
+	return session->streams || session->out || session->piece_bytes ||
+	       nghttp2_session_want_write(session->ng);
+}
+
+/* The connection failed, or its other side was shut: who has done that may still listen. */
+static void take_end(struct http2_client *client, int err)
+{
+	struct http2_session *session = &client->session;
+
+	if (err != -ESHUTDOWN || !owes(session)) {
+		conn_close(client->conn);
+		return;
+	}
+	client->input_ended = true;
+	http2_session_flush(session);
+}
+
 static void settled(struct http2_session *session, int err)
 {
 	struct http2_client *client = client_of(session);
-	bool quiet = !session->streams && !session->out && !session->piece_bytes;
 
 	count_bytes(client);
 	session->window_changed = false;
-	if (err == -EPIPE && session->streams)
-		client->input_ended = true;
-	else if (err)
-		conn_close(client->conn);
-	else if (http2_session_over(session) || (client->input_ended && quiet))
+	if (err)
+		take_end(client, err);
+	else if (http2_session_over(session) || (client->input_ended && !owes(session)))
 		conn_linger(client->conn);
 }
 
@@ -440,8 +457,6 @@ void http2_client_ready(struct http2_client *client)
 	}
 	http2_session_writable(session);
 	err = http2_session_read(session);
-	if (err == -EPIPE && session->streams)
-		client->input_ended = true; /* who has shut its side may still listen */
-	else if (err)
-		conn_close(client->conn);
+	if (err)
+		take_end(client, err);
 }

@@ -246,7 +246,7 @@ int http2_session_read(struct http2_session *s)
 		if (got == -EAGAIN)
 			return 0;
 		if (got <= 0)
-			return got ? (int)got : -EPIPE;
+			return got ? (int)got : -ESHUTDOWN;
 		turn_bytes += (size_t)got;
 		if (http2_session_take(s, input, (size_t)got))
 			return 0; /* what follows cannot be understood; our GOAWAY goes out */

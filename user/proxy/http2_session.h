@@ -101,7 +101,7 @@ void http2_session_end(struct http2_session *session);
 
 /**
  * http2_session_read - take what the socket holds
- * Return: 0; -EPIPE the peer ended; -errno the connection is lost.
+ * Return: 0; -ESHUTDOWN the peer has ended its side; -errno the connection is lost.
  */
 int http2_session_read(struct http2_session *session);
 
