@@ -263,6 +263,15 @@ class Streams(unittest.TestCase):
         self.assertEqual(client.status(1), 200, client.frames)
         client.read_until(lambda: client.eof)
 
+    def test_a_body_that_can_not_end_any_more_is_400(self):
+        client = self.open()
+        client.send(client.head(1, request("/still", "POST"), end=False), frame(DATA, 0, 1, b"x"))
+        while not self.seen:
+            time.sleep(0.01)
+        client.conn.shutdown(socket.SHUT_WR)
+        client.read_until(lambda: client.eof)
+        self.assertEqual(client.status(1), 400)
+
     def test_an_idle_connection_is_told_goodbye(self):
         client = self.open()
         client.send(client.head(1, request()))

@@ -431,6 +431,10 @@ static void take_end(struct http2_client *client, int err)
 		return;
 	}
 	client->input_ended = true;
+	for (struct http2_stream *s = session->streams; s; s = s->next) {
+		s->cut = !s->remote_ended;
+		http2_stream_wake(s);
+	}
 	http2_session_flush(session);
 }
 

@@ -67,11 +67,11 @@ static int peek(struct source *source, struct payload *out)
 		/* A body that turns out longer than it was said must not have been whole before. */
 		if (s->length_bytes && out->bytes >= s->length_bytes && !s->remote_ended &&
 		    --out->bytes == 0)
-			return s->reset ? -EPIPE : -EAGAIN;
+			return s->reset || s->cut ? -EPIPE : -EAGAIN;
 	} else if (s->remote_ended) {
 		out->last = true;
 	} else {
-		return s->reset ? -EPIPE : -EAGAIN;
+		return s->reset || s->cut ? -EPIPE : -EAGAIN;
 	}
 	if (out->last && s->trailers.count && s->takes_trailers)
 		out->trailers = &s->trailers;

@@ -52,6 +52,7 @@ struct http2_stream {
 	uint8_t refused;               /* enum http1_fault_reason: what is wrong with the head */
 	bool remote_ended;             /* END_STREAM came */
 	bool reset;          /* by the peer, or the connection ended: nothing more either way */
+	bool cut;            /* the end of what comes can not come any more */
 	bool unprocessed;    /* ... and the peer has not acted on it: it may be sent elsewhere */
 	bool said;           /* the final head was given to nghttp2 */
 	bool ending;         /* the last payload was taken; END_STREAM goes out when it may */
