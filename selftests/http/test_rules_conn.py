@@ -2,9 +2,13 @@
 """Rules about connections: how long they last, whose bytes go where, who is believed."""
 
 import json
+import os
 import re
+import signal
 import socket
+import struct
 import threading
+import time
 import unittest
 
 from harness import (Backend, Worker, echo, exchange, field, fixed, get, ingress, read_body,
@@ -151,6 +155,42 @@ class Routing(Scene):
                 self.assertEqual(answers[0], b"200")
                 self.assertIn(answers[1:], ([b"400"], [b"501"]))
                 self.assertEqual(self.backends["b.test"].accepted, 0)
+
+    def test_what_a_backend_no_longer_takes_of_a_body_is_no_request(self):
+        inner = get("/admin", "b.test")
+        framings = ((b"Content-Length: %d" % len(inner), inner),
+                    (b"Transfer-Encoding: chunked", b"%x\r\n" % len(inner) + inner + b"\r\n0" + E))
+        for answer, status in ((b"", 502), (ANSWER, 200)):
+            for framing, body in framings:
+                with self.subTest(f"{framing}, {status}"):
+                    heard, gate = threading.Event(), threading.Event()
+
+                    def handler(conn, _backend, answer=answer, heard=heard, gate=gate):
+                        read_head(conn)
+                        heard.set()
+                        gate.wait(10)
+                        conn.sendall(answer)
+                        time.sleep(0.1)
+                        conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+                    self.serve({"a.test": handler, "b.test": echo("b")})
+                    conn = self.connect()
+                    conn.sendall(b"POST / HTTP/1.1\r\nHost: a.test\r\n" + framing + E)
+                    self.assertTrue(heard.wait(10))
+                    # In one turn: all of the body comes, then it is seen that nobody takes it.
+                    os.kill(self.worker.pid, signal.SIGSTOP)
+                    try:
+                        conn.sendall(body)
+                        time.sleep(0.1)
+                        gate.set()
+                        time.sleep(0.3)
+                    finally:
+                        os.kill(self.worker.pid, signal.SIGCONT)
+                    got, _, _, rest = exchange(conn, b"")
+                    self.assertEqual((got, rest), (status, b""))
+                    got, _, text, _ = exchange(conn, get("/next", "b.test"))
+                    self.assertIn("GET /next ", json.loads(text)["head"])
+                    self.assertEqual(got, 200)
 
     def test_bytes_behind_a_request_never_reach_its_backend(self):
         seen = []

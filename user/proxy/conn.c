@@ -166,7 +166,7 @@ static void ended(struct exchange *x, bool aborted)
 		conn_close(conn);
 	} else if (!conn->keep_alive) {
 		conn_linger(conn);
-	} else if (!conn->reader.body.done) {
+	} else if (!http1_reader_body_taken(&conn->reader)) {
 		conn->state = CONN_DISCARD;
 		conn->discarded_bytes = 0;
 		arm(conn, DISCARD_MS);

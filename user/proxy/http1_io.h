@@ -54,6 +54,12 @@ void http1_reader_drop(struct http1_reader *reader, size_t bytes);
 void http1_reader_body(struct http1_reader *reader, enum http1_framing framing,
 		       uint64_t length_bytes, unsigned int flags);
 
+/* The body has ended, and all of it was consumed: what is there is the next message. */
+static inline bool http1_reader_body_taken(const struct http1_reader *reader)
+{
+	return reader->body.done && !reader->payload_bytes;
+}
+
 struct http1_writer {
 	struct sink sink;
 	struct stream *stream;    /* borrowed */
