@@ -22,9 +22,6 @@ import resource
 import statistics
 import sys
 
-os.environ.setdefault("PROXY_CPU", "0-1")
-os.environ.setdefault("LOAD_CPU", "0-1")
-
 from peers import HOST, NOISY_SPREAD, PORTS, TUNNEL_PORT, Candidates, number, rounds, spread
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
