@@ -185,3 +185,20 @@ class TlsWithoutHosts(TlsScene):
     def test_plain_requests_for_them_are_redirected(self):
         self.check_plain({("any.test", "/"): 308, (NODE_IP, "/"): 308, ("a.test", "/"): 308,
                           ("plain.test", "/"): "c"})
+
+
+class TlsOfDefaultBackend(TlsScene):
+    """TLS of an Ingress that has a default backend alone."""
+
+    @staticmethod
+    def ingresses():
+        return [ingress("all", default=backend("b"), tls=[{"secretName": "outside"}]),
+                ingress("plain", rule("plain.test", path("/x", "c")))]
+
+    def test_it_is_that_of_all_hosts_without_rules(self):
+        for name, host, wanted in (("any.test", "any.test", ("outside.test", "b")),
+                                   (None, NODE_IP, ("outside.test", "b")),
+                                   ("plain.test", "plain.test", (DEFAULT, "b"))):
+            with self.subTest(f"{name} {host}"):
+                self.assertEqual(self.handshake(name, host), wanted)
+        self.check_plain({("any.test", "/"): 308, (NODE_IP, "/"): 308, ("plain.test", "/"): "b"})

@@ -266,6 +266,9 @@ static int add_tls(struct work *work, const struct ingress_tls *tls)
 		err = add_tls_host(work, tls, tls->hosts[i], i);
 	for (size_t i = 0; i < ingress->rules_count && !tls->hosts_count && !err; i++)
 		err = add_tls_host(work, tls, ingress->rules[i].host, i);
+	/* The API's "wildcard host": what the default backend is for. */
+	if (!err && !tls->hosts_count && !ingress->has_rules && ingress->default_backend)
+		err = add_tls_host(work, tls, "", 0);
 	return err;
 }
 
@@ -330,7 +333,7 @@ static size_t claims_max(const struct ingress *ingress)
 		count += ingress->rules[i].paths_count;
 	for (size_t i = 0; i < ingress->tls_count; i++)
 		count += ingress->tls[i].hosts_count ? ingress->tls[i].hosts_count
-						     : ingress->rules_count;
+						     : 1 + ingress->rules_count;
 	return count;
 }
 
