@@ -236,6 +236,50 @@ class Retries(Scene):
                 got = exchange(first, get(method=method, extra=extra) + body, is_head=method == "HEAD")
                 self.assertEqual(got[0], status)
 
+    def test_a_short_body_is_sent_again_with_its_request(self):
+        seen = []
+
+        def handler(conn, backend):
+            head, rest = read_head(conn)
+            seen.append((head, read_body(conn, head, rest)[0]))
+            conn.sendall(ANSWER)
+            head, rest = read_head(conn)
+            if self.reads_body and head:
+                read_body(conn, head, rest)
+
+        self.serve({"a.test": handler})
+        text = bytes(range(256)) * 40
+        chunks = [b"3\r\nabc\r\n", b"4;x=y\r\ndefg\r\n", b"0" + E]
+        length, chunked = b"Content-Length: %d\r\n", b"Transfer-Encoding: chunked\r\n"
+        for name, method, framing, pieces, body, status in (
+                ("at once", b"PUT", length % 2, [b"ok"], b"ok", 200),
+                ("DELETE", b"DELETE", length % 2, [b"ok"], b"ok", 200),
+                ("longer", b"PUT", length % len(text), [text], text, 200),
+                ("in pieces", b"PUT", length % 6, [b"", b"ab", b"cd", b"ef"], b"abcdef", 200),
+                ("chunks", b"PUT", chunked, [b"".join(chunks)], b"abcdefg", 200),
+                ("chunks in pieces", b"PUT", chunked, [b"", *chunks], b"abcdefg", 200),
+                ("no chunk", b"PUT", chunked, [b"0" + E], b"", 200),
+                ("too long", b"PUT", length % 30000, [b"x" * 30000], None, 502),
+                ("too many chunks", b"PUT", chunked,
+                 [(b"1f40\r\n" + b"x" * 8000 + b"\r\n") * 4 + b"0" + E], None, 502),
+                ("not idempotent", b"POST", length % 2, [b"ok"], None, 502)):
+            for self.reads_body in (True, False):
+                with self.subTest(f"{name}, {self.reads_body}"):
+                    client = self.connect()
+                    self.assertEqual(exchange(client, get())[0], 200)  # leaves a connection behind
+                    seen.clear()
+                    request = method + b" / HTTP/1.1\r\nHost: a.test\r\n" + framing + b"\r\n"
+                    try:
+                        client.sendall(request + pieces[0])
+                        for piece in pieces[1:]:
+                            time.sleep(0.02)
+                            client.sendall(piece)
+                    except (BrokenPipeError, ConnectionResetError):
+                        pass  # refused before the last piece: the answer is there
+                    self.assertEqual(exchange(client, b"")[0], status)
+                    self.assertEqual([got for _, got in seen], [] if body is None else [body])
+                    exchange(client, get(extra="Connection: close\r\n"))
+
     def test_a_request_is_tried_again_once_a_first_byte_of_the_answer_was_seen_never(self):
         def handler(conn, backend):
             read_head(conn)

@@ -168,7 +168,10 @@ static void forward_path(struct exchange *x, struct http_slice path)
 		exchange_fail(x, 500, "no memory for a request head");
 		return;
 	}
-	x->request_writer.keep_head = true; /* until the response begins: it may be sent again */
+	/* Until the response begins, it may be sent again. */
+	x->request_writer.keep_head = true;
+	x->request_writer.keep_body = x->idempotent && x->request.content_length_bytes <=
+							       buffer_room(x->request_writer.head);
 	x->phase = EXCHANGE_CONNECT;
 }
 

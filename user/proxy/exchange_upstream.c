@@ -31,7 +31,7 @@ static void attach(struct exchange *x, struct upstream_conn *u)
 	u->exchange = x;
 	exchange_backend_taken(x);
 	u->ops->begin(x);
-	x->up = (struct relay){ 0 };
+	x->up = (struct relay){ .moved_bytes = x->up.moved_bytes }; /* they are kept */
 	x->request_done = false;
 	x->request_stopped = false;
 	x->phase = u->reused ? EXCHANGE_HEAD : EXCHANGE_CONNECT;
@@ -151,8 +151,9 @@ void exchange_connect(struct exchange *x)
 static bool may_repeat(const struct exchange *x)
 {
 	bool unsent = x->request_writer.sent_bytes == 0;
+	bool kept = x->request_sink == &x->request_writer.sink && x->request_writer.keep_body;
 
-	return !x->response_begun && x->up.moved_bytes == 0 && (unsent || x->idempotent);
+	return !x->response_begun && (x->up.moved_bytes == 0 || kept) && (unsent || x->idempotent);
 }
 
 static void note_failure(struct exchange *x)

@@ -69,6 +69,8 @@ struct http1_writer {
 	uint32_t head_sent_bytes;
 	uint8_t framing;     /* enum http1_framing */
 	bool keep_head;      /* hold the head after it was sent, for http1_writer_rewind() */
+	bool keep_body;      /* ... and the body behind it; false as soon as there is no room */
+	bool kept_last;      /* the end of the body is kept */
 	bool shut_when_done; /* tunnels: the end of the payload is the end of the stream */
 	bool ended;          /* the last payload was taken */
 	uint8_t small_bytes; /* in .small: rest of chunk framing, goes out behind the head */
@@ -87,7 +89,7 @@ int http1_writer_begin(struct http1_writer *writer, struct stream *stream, struc
 		       struct buffer *head, enum http1_framing framing);
 void http1_writer_release(struct http1_writer *writer);
 
-/* Sends the kept head again, to another connection. No payload may have been taken. */
+/* Sends what is kept again, to another connection. No payload may have been taken that is not. */
 void http1_writer_rewind(struct http1_writer *writer, struct stream *stream);
 
 /* The head is not needed again; freed now or as soon as it is sent. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proxy/http1_output.h"
+
 #define CHUNK_END      "\r\n"
 #define CHUNK_END_LAST "\r\n0\r\n\r\n"
 #define LAST_CHUNK     "0\r\n\r\n"
@@ -135,6 +137,31 @@ static ssize_t write_chunk(struct http1_writer *writer, const struct payload *pa
 	return (ssize_t)bytes;
 }
 
+/* Puts payload behind the head, which may be sent again. Return: false: there is no room. */
+static bool keep(struct http1_writer *writer, const struct payload *payload)
+{
+	struct buffer *head = writer->head;
+	bool chunked = writer->framing == HTTP1_FRAMING_CHUNKED;
+	size_t most =
+		payload->bytes + (chunked ? HTTP1_CHUNK_HEAD_MAX + sizeof(CHUNK_END_LAST) : 0);
+	struct http1_output o = { buffer_tail(head), head->data + head->size, false };
+
+	if (payload->trailers || most > buffer_room(head))
+		return false;
+	if (payload->bytes) {
+		if (chunked)
+			o.at += http1_chunk_head(o.at, payload->bytes);
+		http1_output_text(&o, payload->data, payload->bytes);
+		if (chunked)
+			HTTP1_OUTPUT(&o, CHUNK_END);
+	}
+	if (chunked && payload->last)
+		HTTP1_OUTPUT(&o, LAST_CHUNK);
+	head->end = (uint32_t)(o.at - head->data);
+	writer->kept_last = payload->last;
+	return true;
+}
+
 static ssize_t writer_write(struct sink *sink, const struct payload *payload)
 {
 	struct http1_writer *writer = (struct http1_writer *)sink;
@@ -145,6 +172,12 @@ static ssize_t writer_write(struct sink *sink, const struct payload *payload)
 	if (writer->framing == HTTP1_FRAMING_NONE) { /* HEAD, 304: nothing of a body goes out */
 		writer->ended = payload->last;
 		return (ssize_t)payload->bytes;
+	}
+	if (writer->keep_body) {
+		writer->keep_body = writer->kept_last || keep(writer, payload);
+		writer->ended = writer->kept_last;
+		if (writer->keep_body)
+			return (ssize_t)payload->bytes;
 	}
 	if (payload->bytes) {
 		taken = chunked ? write_chunk(writer, payload) : write_plain(writer, payload);
@@ -265,7 +298,7 @@ void http1_writer_rewind(struct http1_writer *writer, struct stream *stream)
 
 void http1_writer_forget_head(struct http1_writer *writer)
 {
-	writer->keep_head = false;
+	writer->keep_head = writer->keep_body = false;
 	if (writer->head && !head_left(writer))
 		drop(writer, &writer->head);
 }
