@@ -129,6 +129,48 @@ static void files__path_that_is_a_symlink_is_swapped(void **state)
 	UNTIL(w, a_is_81);
 }
 
+/* A checkout with the manifests below it: root/current -> v1, which has m. Swapped while the old one
+ * stays, gone for a moment, swapped to an absolute path by way of another link. */
+static void files__link_above_the_directory_is_swapped(void **state)
+{
+	struct world *w = *state;
+	char path[220], current[220], other[220];
+
+	for (int i = 1; i <= 3; i++) {
+		snprintf(path, sizeof(path), "%s/v%d", w->root, i);
+		assert_int_equal(mkdir(path, 0755), 0);
+		snprintf(path, sizeof(path), "%s/v%d/m", w->root, i);
+		assert_int_equal(mkdir(path, 0755), 0);
+		snprintf(path, sizeof(path), "%s/v%d/m/a.yaml", w->root, i);
+		write_at(path, i == 2 ? SERVICE("a", "82") : SERVICE("a", "81"));
+	}
+	snprintf(current, sizeof(current), "%s/current", w->root);
+	snprintf(other, sizeof(other), "%s/new", w->root);
+	assert_int_equal(symlink("v1", current), 0);
+	snprintf(w->dir, sizeof(w->dir), "%s/current/m", w->root);
+	start(w);
+	assert_int_equal(port_of(w, "a"), 81);
+	assert_int_equal(symlink("v2", other), 0);
+	assert_int_equal(rename(other, current), 0);
+	UNTIL(w, a_is_82);
+	assert_int_equal(unlink(current), 0);
+	UNTIL(w, there_is_a_problem);
+	assert_int_equal(symlink("./v1", current), 0);
+	UNTIL(w, a_is_81);
+	UNTIL(w, there_is_no_problem);
+	save(w, "a.yaml", SERVICE("a", "82"));
+	UNTIL(w, a_is_82);
+	snprintf(path, sizeof(path), "%s/v3", w->root);
+	assert_int_equal(symlink(path, other), 0);
+	assert_int_equal(unlink(current), 0);
+	assert_int_equal(symlink("new", current), 0);
+	UNTIL(w, a_is_81);
+	snprintf(path, sizeof(path), "%s/newer", w->root);
+	assert_int_equal(symlink("v2", path), 0);
+	assert_int_equal(rename(path, other), 0);
+	UNTIL(w, a_is_82);
+}
+
 static void files__flood_of_events_is_no_loss(void **state)
 {
 	struct world *w = *state;
@@ -154,6 +196,7 @@ int main(void)
 		TEST(files__what_a_link_leads_to_is_followed),
 		TEST(files__one_file_by_two_names_is_followed),
 		TEST(files__path_that_is_a_symlink_is_swapped),
+		TEST(files__link_above_the_directory_is_swapped),
 		TEST(files__flood_of_events_is_no_loss),
 	};
 

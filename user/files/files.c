@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
@@ -17,20 +16,20 @@
 
 #include "base/log.h"
 #include "files/folder.h"
+#include "files/way.h"
 
 #define EVENTS_DIR                                                                               \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 #define EVENTS_TARGET (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
-#define EVENTS_PARENT (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 #define REOPEN_MS     1000 /* between looks for a directory that is gone */
 
 struct files {
 	struct files_options options; /* .dir is the folder's copy */
 	struct folder folder;
-	char *parent, *base;   /* owned; of the directory's path */
-	int inotify_fd;        /* owned */
-	int dir_wd, parent_wd; /* -1: none */
+	struct way way; /* to the directory */
+	int inotify_fd; /* owned */
+	int dir_wd;     /* -1: none */
 	struct loop_watch *watch;
 	struct loop_timer *soon;    /* files that are missing or busy, a directory that is gone */
 	struct loop_timer *recheck; /* what inotify does not tell */
@@ -48,15 +47,13 @@ struct files {
 static int open_dir(struct files *files)
 {
 	const char *path = files->folder.path;
-	int wd = inotify_add_watch(files->inotify_fd, path, EVENTS_DIR);
+	int wd;
 
+	way_watch(&files->way, files->inotify_fd, path, files->dir_wd);
+	wd = inotify_add_watch(files->inotify_fd, path, EVENTS_DIR);
 	if (files->dir_wd >= 0 && wd != files->dir_wd)
 		inotify_rm_watch(files->inotify_fd, files->dir_wd);
 	files->dir_wd = wd;
-	/* "." has no name in its parent that could be swapped. */
-	if (files->parent_wd < 0 && files->base[0] != '.' && files->base[0] != '/')
-		files->parent_wd =
-			inotify_add_watch(files->inotify_fd, files->parent, EVENTS_PARENT);
 	if (wd < 0 && errno == ENOSPC)
 		log_error("files: %s: no inotify watch left (fs.inotify.max_user_watches); "
 			  "changes are seen every %d s",
@@ -203,11 +200,8 @@ static void note_event(struct files *files, const struct inotify_event *event)
 		files->rescan = true;
 	} else if (event->wd == files->dir_wd) {
 		note_dir_event(files, event);
-	} else if (event->wd == files->parent_wd) {
-		if (event->mask & IN_IGNORED)
-			files->parent_wd = -1;
-		else if (event->len && strcmp(event->name, files->base) == 0)
-			files->reopen = true;
+	} else if (way_judge(&files->way, event) != WAY_FOREIGN) {
+		files->reopen |= way_judge(&files->way, event) == WAY_CHANGED;
 	} else if (!(event->mask & IN_IGNORED)) {
 		files->rescan = true; /* what a link leads to */
 	}
@@ -273,19 +267,6 @@ void files_reread(struct files *files)
 
 /* ---- start and stop --------------------------------------------------------------------------------------- */
 
-static int split_path(struct files *files)
-{
-	char *copy = strdup(files->folder.path);
-
-	if (!copy)
-		return -ENOMEM;
-	files->base = strdup(basename(copy));
-	strcpy(copy, files->folder.path);
-	files->parent = strdup(dirname(copy));
-	free(copy);
-	return files->base && files->parent ? 0 : -ENOMEM;
-}
-
 static int first_reading(struct files *files)
 {
 	int err = open_dir(files);
@@ -332,12 +313,10 @@ int files_start(const struct files_options *options, struct files **out,
 	signal(SIGIO, SIG_IGN);
 	files->options = *options;
 	files->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	files->dir_wd = files->parent_wd = -1;
+	files->dir_wd = -1;
 	err = files->inotify_fd < 0 ? -errno : 0;
 	if (!err)
 		err = folder_init(&files->folder, options->dir, options->model);
-	if (!err)
-		err = split_path(files);
 	if (!err)
 		err = start_watching(files);
 	if (!err)
@@ -378,8 +357,7 @@ void files_stop(struct files *files)
 	free_problems(files);
 	strmap_clear(&files->dirty);
 	folder_free(&files->folder);
-	free(files->parent);
-	free(files->base);
+	way_free(&files->way);
 	free(files);
 }
 
