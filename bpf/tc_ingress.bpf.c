@@ -5,7 +5,8 @@
  * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent. On devices
  * that XDP does not see packets of (tunnels of an overlay, named as return interfaces) replies of
  * pods on other nodes, and errors of ICMP about what was sent to them, get the addresses of frontend and
- * client back, and are sent the same way.
+ * client back, and are sent the same way. Packets of some of these devices begin with the IP header
+ * (IP in IP, GRE, WireGuard, tun): tc_ingress_ip is for them.
  */
 #include "mark.bpf.h"
 #include "node.bpf.h"
@@ -20,8 +21,15 @@ static __always_inline int drop(__u32 reason)
 	return TC_ACT_SHOT;
 }
 
+/* A packet without Ethernet header gets room for one, which whoever sends it writes. */
+static __always_inline bool has_room(struct __sk_buff *skb, const struct pkt *pkt)
+{
+	return pkt->l3_off_bytes || !bpf_skb_change_head(skb, sizeof(struct ethhdr), 0);
+}
+
 /* Sends a packet to its own destination, which the FIB knows a device for. */
-static __always_inline int send(struct __sk_buff *skb, struct bpf_fib_lookup *fib)
+static __always_inline int send(struct __sk_buff *skb, const struct pkt *pkt,
+				struct bpf_fib_lookup *fib)
 {
 	long code;
 
@@ -41,12 +49,13 @@ static __always_inline int send(struct __sk_buff *skb, struct bpf_fib_lookup *fi
 		return drop(DROP_NO_ROUTE);
 	}
 	/* A tag of the way in, which the device of the way out has none of or another. */
-	if (skb->vlan_present && bpf_skb_vlan_pop(skb))
+	if ((skb->vlan_present && bpf_skb_vlan_pop(skb)) || !has_room(skb, pkt))
 		return drop(DROP_NO_TRANSMIT);
 	return bpf_redirect_neigh(fib->ifindex, NULL, 0, 0);
 }
 
-static __always_inline int send4(struct __sk_buff *skb, __be32 saddr, __be32 daddr)
+static __always_inline int send4(struct __sk_buff *skb, const struct pkt *pkt, __be32 saddr,
+				 __be32 daddr)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
@@ -54,16 +63,17 @@ static __always_inline int send4(struct __sk_buff *skb, __be32 saddr, __be32 dad
 		.ipv4_dst = daddr,
 	};
 
-	return send(skb, &fib);
+	return send(skb, pkt, &fib);
 }
 
-static __always_inline int send6(struct __sk_buff *skb, const __u8 saddr[16], const __u8 daddr[16])
+static __always_inline int send6(struct __sk_buff *skb, const struct pkt *pkt, const __u8 saddr[16],
+				 const __u8 daddr[16])
 {
 	struct bpf_fib_lookup fib = { .family = AF_INET6 };
 
 	__builtin_memcpy(fib.ipv6_src, saddr, sizeof(fib.ipv6_src));
 	__builtin_memcpy(fib.ipv6_dst, daddr, sizeof(fib.ipv6_dst));
-	return send(skb, &fib);
+	return send(skb, pkt, &fib);
 }
 
 static __always_inline bool is_marked(struct __sk_buff *skb)
@@ -85,12 +95,12 @@ static __always_inline int send_marked(struct __sk_buff *skb)
 	if (type == bpf_htons(ETH_P_IP)) {
 		const struct iphdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
 
-		return ip ? send4(skb, ip->saddr, ip->daddr) : drop(DROP_NO_TRANSMIT);
+		return ip ? send4(skb, &pkt, ip->saddr, ip->daddr) : drop(DROP_NO_TRANSMIT);
 	}
 	if (type == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
 
-		return ip ? send6(skb, (const __u8 *)&ip->saddr, (const __u8 *)&ip->daddr)
+		return ip ? send6(skb, &pkt, (const __u8 *)&ip->saddr, (const __u8 *)&ip->daddr)
 			  : drop(DROP_NO_TRANSMIT);
 	}
 	return drop(DROP_NO_TRANSMIT);
@@ -122,7 +132,7 @@ static __always_inline int error4(struct __sk_buff *skb, struct pkt *pkt)
 		return drop(DROP_SHORT_L4);
 	rewrite_ttl4(ip);
 	count_stat(STAT_ICMP_TRANSLATED);
-	return send4(skb, outer.saddr, outer.daddr);
+	return send4(skb, pkt, outer.saddr, outer.daddr);
 }
 
 static __always_inline int error6(struct __sk_buff *skb, struct pkt *pkt)
@@ -156,7 +166,7 @@ static __always_inline int error6(struct __sk_buff *skb, struct pkt *pkt)
 				&hop_limit, sizeof(hop_limit), BPF_F_RECOMPUTE_CSUM))
 		return drop(DROP_NO_TRANSMIT);
 	count_stat(STAT_ICMP_TRANSLATED);
-	return send6(skb, nat->frontend_addr, nat->client_addr);
+	return send6(skb, pkt, nat->frontend_addr, nat->client_addr);
 }
 
 static __always_inline int reply4(struct __sk_buff *skb, struct pkt *pkt, const struct iphdr *ip)
@@ -201,7 +211,7 @@ static __always_inline int reply4(struct __sk_buff *skb, struct pkt *pkt, const 
 	if (!err)
 		err = bpf_skb_store_bytes(skb, l3_off_bytes + __builtin_offsetof(struct iphdr, ttl),
 					  &ttl, 1, 0);
-	return err ? drop(DROP_NO_TRANSMIT) : send4(skb, to.saddr, to.daddr);
+	return err ? drop(DROP_NO_TRANSMIT) : send4(skb, pkt, to.saddr, to.daddr);
 }
 
 static __always_inline int reply6(struct __sk_buff *skb, struct pkt *pkt, const struct ipv6hdr *ip)
@@ -243,35 +253,60 @@ static __always_inline int reply6(struct __sk_buff *skb, struct pkt *pkt, const 
 		err = bpf_skb_store_bytes(
 			skb, l3_off_bytes + __builtin_offsetof(struct ipv6hdr, hop_limit),
 			&hop_limit, 1, 0);
-	return err ? drop(DROP_NO_TRANSMIT) : send6(skb, to.saddr, to.daddr);
+	return err ? drop(DROP_NO_TRANSMIT) : send6(skb, pkt, to.saddr, to.daddr);
+}
+
+/* A packet of another node for this one's address, which may be a reply. @type: network order */
+static __always_inline int receive(struct __sk_buff *skb, struct pkt *pkt, __be16 type)
+{
+	const struct node_config *config = node();
+
+	if (!config)
+		return TC_ACT_UNSPEC;
+	if (type == bpf_htons(ETH_P_IP)) {
+		const struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+
+		if (ip && ip->daddr == config->addr4 && config->flags & NODE_F_SNAT4)
+			return reply4(skb, pkt, ip);
+	} else if (type == bpf_htons(ETH_P_IPV6)) {
+		const struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+
+		if (ip && config->flags & NODE_F_SNAT6 &&
+		    addr_equal((const __u8 *)&ip->daddr, config->addr6))
+			return reply6(skb, pkt, ip);
+	}
+	return TC_ACT_UNSPEC;
+}
+
+/* Does anything come in here that this node has to translate? */
+static __always_inline bool translates(void)
+{
+	const struct node_config *config = node();
+
+	return config && config->flags & (NODE_F_SNAT4 | NODE_F_SNAT6);
 }
 
 SEC("tc")
 int tc_ingress(struct __sk_buff *skb)
 {
-	const struct node_config *config = node();
 	struct pkt pkt = {};
-	__be16 type;
 
 	if (is_marked(skb))
 		return send_marked(skb);
-	if (!config || !(config->flags & (NODE_F_SNAT4 | NODE_F_SNAT6)) ||
-	    skb->protocol == bpf_htons(ETH_P_ARP) || !pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
+	if (!translates() || skb->protocol == bpf_htons(ETH_P_ARP) ||
+	    !pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
 		return TC_ACT_UNSPEC;
-	type = pkt_parse_ethernet(&pkt);
-	if (type == bpf_htons(ETH_P_IP)) {
-		const struct iphdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+	return receive(skb, &pkt, pkt_parse_ethernet(&pkt));
+}
 
-		if (ip && ip->daddr == config->addr4 && config->flags & NODE_F_SNAT4)
-			return reply4(skb, &pkt, ip);
-	} else if (type == bpf_htons(ETH_P_IPV6)) {
-		const struct ipv6hdr *ip = pkt_at(&pkt, pkt.l3_off_bytes, sizeof(*ip));
+SEC("tc")
+int tc_ingress_ip(struct __sk_buff *skb)
+{
+	struct pkt pkt = {};
 
-		if (ip && config->flags & NODE_F_SNAT6 &&
-		    addr_equal((const __u8 *)&ip->daddr, config->addr6))
-			return reply6(skb, &pkt, ip);
-	}
-	return TC_ACT_UNSPEC;
+	if (!translates() || !pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
+		return TC_ACT_UNSPEC;
+	return receive(skb, &pkt, skb->protocol);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

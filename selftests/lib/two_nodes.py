@@ -13,6 +13,7 @@ device of node1 and not by that of node2, whose stack has to.
 import contextlib
 import errno
 import hashlib
+import json
 import random
 import socket
 import threading
@@ -197,6 +198,14 @@ class Node:
     def ctl(self, *words, check=True):
         return self.host.run(BUILD / "sluicectl", *words, "--bpffs", self.bpffs, check=check)
 
+    def tc_programs(self):
+        """Names by number, of the programs of TC that are pinned for this node."""
+        names = program_names()
+        links = [json.loads(run(["bpftool", "-j", "link", "show", "pinned", path]).stdout)
+                 for path in (self.bpffs / "sluice/v1/links").iterdir()
+                 if path.name.startswith("tc_")]
+        return {link["prog_id"]: names[link["prog_id"]] for link in links}
+
     def metrics(self):
         lines = request(self.host, "127.0.0.1", ADMIN_PORT, "/metrics").text.splitlines()
         return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
@@ -238,12 +247,16 @@ class TwoNodes(Lab):
         self.route_to(first)
         self.prepare()
         for node in self.nodes:
-            node.start(*flags)
+            node.start(*flags, *self.flags_of(node))
         for node in self.nodes:
             node.wait_ready()
 
     def prepare(self):
         """Called before the daemons start."""
+
+    def flags_of(self, node):
+        """Flags that one node alone has."""
+        return ()
 
     def close(self):
         for pod in self.pods:
@@ -301,6 +314,12 @@ class TwoNodes(Lab):
                             and error.errno != errno.EMSGSIZE:
                         raise
         return None
+
+
+def program_names():
+    """Of all BPF programs, by number."""
+    return {item["id"]: item.get("name")
+            for item in json.loads(run(["bpftool", "-j", "prog", "show"]).stdout)}
 
 
 def node_object(node):

@@ -56,15 +56,16 @@ class Startup(unittest.TestCase):
             with self.subTest(f"--{flag} {value}"):
                 self.fail_to_start(*self.flags(**{flag: value}), words=[f"--{flag}", value])
 
-    def test_a_return_interface_without_ethernet_headers_is_named(self):
+    def test_an_interface_without_ethernet_headers_is_named(self):
         node = self.cluster.node
-        node.run("ip", "tuntap", "add", "dev", "l3tun", "mode", "tun")
-        self.addCleanup(node.run, "ip", "link", "del", "l3tun")
-        self.cluster.start("--return-interface", "l3tun")
+        for name in ("l3tun", "l3back"):
+            node.run("ip", "tuntap", "add", "dev", name, "mode", "tun")
+            self.addCleanup(node.run, "ip", "link", "del", name)
+        self.cluster.start("--interface", "l3tun", "--return-interface", "l3back")
         self.addCleanup(lambda: self.cluster.sluiced.stop(signal.SIGINT))
         log = self.cluster.sluiced.log()
         self.assertRegex(log, "interface l3tun has no Ethernet headers")
-        self.assertNotRegex(log, "interface eth0 has no Ethernet headers")
+        self.assertNotRegex(log, "interface (eth0|l3back) has no Ethernet headers")
 
     def test_manifests_and_kubeconfig(self):
         self.fail_to_start(*self.flags(kubeconfig="/x"), words=["--manifests", "--kubeconfig"])

@@ -12,7 +12,8 @@ import unittest
 
 from cluster import CLIENT_IP, CLIENT_IP6
 from netns import BUILD, run, wait_until
-from two_nodes import TCP_PORT, VIPS, VIPS6, TwoNodes, balancer, exchange, pod_endpoint
+from two_nodes import (TCP_PORT, VIPS, VIPS6, TwoNodes, balancer, exchange, pod_endpoint,
+                       program_names)
 
 MORE_VIP, MORE_VIP6 = "198.51.100.50", "2001:db8:2::50"  # of what single tests need
 TRANSFER_BYTES = 8 << 20
@@ -52,6 +53,14 @@ class TcTest(unittest.TestCase):
         if any(error for _, error in getattr(self._outcome, "errors", []) if error):
             for node in self.lab.nodes:
                 print(node.name, node.drops(), node.ctl("status", check=False).stdout)
+
+    def backends_of(self, upstream):
+        """Addresses of the backends that a Service has, on the first node."""
+        found = json.loads(self.lab.nodes[0].ctl("backends", "-o", "json").stdout)["backends"]
+        addresses = [backend["address"] for backend in found
+                     if backend["upstream"].startswith(upstream) and backend["state"] != "down"]
+        self.assertTrue(addresses, found)
+        return addresses
 
     def seen(self, mode):
         """The pod, and whom it has to see as its client."""
@@ -153,6 +162,10 @@ class EveryMode(TcTest):
                     self.lab.save("more.json", balancer(
                         "more", address, [], "snat", endpoints=[pod_endpoint(pods[1], v6)]))
                     wait_until(lambda: "pod-b" in (answer() or ""), "the other pod has it")
+                    # New flows go elsewhere first; a moment later the old pod is gone.
+                    gone = pods[0].ip6 if v6 else pods[0].ip
+                    wait_until(lambda gone=gone: gone not in self.backends_of("default/more"),
+                               "the first one is none of its backends")
                     with self.assertRaises(ConnectionResetError):
                         self.lab.who(sock)
 
@@ -220,7 +233,7 @@ class BesideAnother(TcTest):
     def test_cleaning_up_leaves_the_other_program_alone(self):
         node = self.lab.nodes[1]
         foreign = self.xdp_id(node)
-        before = self.tc_programs(node)
+        before = node.tc_programs()
         self.assertEqual(set(before.values()), {"tc_l4", "tc_egress"})
         node.sluiced.stop(signal.SIGTERM)
         node.host.run(BUILD / "sluiced", "--cleanup", "--bpffs", node.bpffs)
@@ -229,16 +242,3 @@ class BesideAnother(TcTest):
         self.assertEqual(self.xdp_id(node), foreign)
         node.start()
         node.wait_ready()
-
-    def tc_programs(self, node):
-        """Names by number, of the programs of TC that are pinned for a node."""
-        names = program_names()
-        links = [json.loads(run(["bpftool", "-j", "link", "show", "pinned", path]).stdout)
-                 for path in (node.bpffs / "sluice/v1/links").iterdir()
-                 if path.name.startswith("tc_")]
-        return {link["prog_id"]: names[link["prog_id"]] for link in links}
-
-
-def program_names():
-    return {item["id"]: item.get("name")
-            for item in json.loads(run(["bpftool", "-j", "prog", "show"]).stdout)}

@@ -13,7 +13,7 @@
 #include "dataplane/object.h"
 #include "dataplane/state.h"
 
-/* The programs read an Ethernet header first. A tunnel of IP in IP, WireGuard or tun has none. */
+/* A tunnel of IP in IP, GRE, WireGuard or tun has none: its packets begin with the IP header. */
 static bool has_ethernet(const char *name)
 {
 	struct ifreq request = { 0 };
@@ -64,14 +64,18 @@ int interface_attach(struct dataplane *dp, struct interface *interface, char *er
 {
 	struct attach_context context = attach_context_of(dp);
 	char why[DATAPLANE_ERROR_MAX] = "";
+	bool ethernet;
 	int err;
 
-	if (!has_ethernet(interface->name))
+	ethernet = has_ethernet(interface->name);
+	if (interface->replies_only)
+		return attach_tc_ingress(
+			&context, interface,
+			ethernet ? context.tc_ingress_prog : context.tc_ingress_ip_prog, error);
+	if (!ethernet)
 		log_warn(
 			"dataplane: interface %s has no Ethernet headers: its packets are passed unread",
 			interface->name);
-	if (interface->replies_only)
-		return attach_tc_ingress(&context, interface, context.tc_ingress_prog, error);
 	if (dp->xdp == DATAPLANE_XDP_TC) {
 		log_info("dataplane: interface %s: served in TC, as --xdp-mode says",
 			 interface->name);

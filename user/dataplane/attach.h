@@ -29,7 +29,7 @@ struct attach_context {
 	const char *bpffs;
 	const int *maps; /* MAPS_COUNT descriptors */
 	int xdp_prog, tc_prog, sk_lookup_prog;
-	int tc_ingress_prog;
+	int tc_ingress_prog, tc_ingress_ip_prog;
 	bool force_generic;
 };
 
@@ -44,7 +44,7 @@ int attach_xdp_check(const struct attach_context *context, const struct interfac
 int attach_xdp(const struct attach_context *context, struct interface *interface, char *error);
 int attach_tc_egress(const struct attach_context *context, struct interface *interface,
 		     char *error);
-/* @prog_fd: tc_ingress, or tc_l4 in its place. */
+/* @prog_fd: tc_ingress; tc_ingress_ip where packets begin with the IP header; tc_l4 in its place. */
 int attach_tc_ingress(const struct attach_context *context, struct interface *interface,
 		      int prog_fd, char *error);
 int attach_sk_lookup(const struct attach_context *context, char *error);

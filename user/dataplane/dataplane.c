@@ -74,6 +74,7 @@ struct attach_context attach_context_of(const struct dataplane *dp)
 		.tc_prog = dp->tc_prog,
 		.sk_lookup_prog = dp->sk_lookup_prog,
 		.tc_ingress_prog = dp->tc_ingress_prog,
+		.tc_ingress_ip_prog = dp->tc_ingress_ip_prog,
 		.force_generic = dp->xdp == DATAPLANE_XDP_GENERIC,
 	};
 }
@@ -210,11 +211,12 @@ static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
 	dp->tc_prog = object_program(object, "tc_egress");
 	dp->sk_lookup_prog = object_program(object, "sk_lookup_steer");
 	dp->tc_ingress_prog = object_program(object, "tc_ingress");
+	dp->tc_ingress_ip_prog = object_program(object, "tc_ingress_ip");
 	dp->sk_skb_prog = object_program(object, SPLICE_PROGRAM);
 	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
 	bpf_object__close(object);
 	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0 ||
-	    dp->tc_ingress_prog < 0)
+	    dp->tc_ingress_prog < 0 || dp->tc_ingress_ip_prog < 0)
 		return error_set(error, -EPROTO, "the BPF object lacks a program");
 	return 0;
 }
@@ -226,7 +228,7 @@ static struct dataplane *dataplane_new(const char *bpffs)
 	if (!dp)
 		return NULL;
 	dp->xdp_prog = dp->tc_prog = dp->sk_lookup_prog = dp->tc_ingress_prog = -1;
-	dp->sk_skb_prog = dp->tc_l4_prog = -1;
+	dp->sk_skb_prog = dp->tc_l4_prog = dp->tc_ingress_ip_prog = -1;
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		dp->maps[id] = -1;
 	dp->bpffs = strdup(bpffs);
@@ -316,6 +318,7 @@ void dataplane_close(struct dataplane *dp)
 	fd_close(dp->sk_lookup_prog);
 	fd_close(dp->sk_skb_prog);
 	fd_close(dp->tc_ingress_prog);
+	fd_close(dp->tc_ingress_ip_prog);
 	fd_close(dp->tc_l4_prog);
 	drains_free(&dp->drains);
 	ranges_free(&dp->ranges);

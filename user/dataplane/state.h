@@ -19,15 +19,15 @@
 struct events;
 
 struct dataplane {
-	char *bpffs;                           /* owned */
-	bool adopted;                          /* maps of a former sluiced were found */
-	enum dataplane_xdp xdp;                /* as asked at opening */
-	int maps[MAPS_COUNT];                  /* owned */
-	int xdp_prog, tc_prog, sk_lookup_prog; /* owned */
-	int tc_ingress_prog;                   /* owned */
-	int tc_l4_prog;                        /* owned; negative: not needed yet */
-	int sk_skb_prog;                       /* owned; negative: the kernel refused it */
-	struct interface *interfaces;          /* owned array */
+	char *bpffs;                             /* owned */
+	bool adopted;                            /* maps of a former sluiced were found */
+	enum dataplane_xdp xdp;                  /* as asked at opening */
+	int maps[MAPS_COUNT];                    /* owned */
+	int xdp_prog, tc_prog, sk_lookup_prog;   /* owned */
+	int tc_ingress_prog, tc_ingress_ip_prog; /* owned */
+	int tc_l4_prog;                          /* owned; negative: not needed yet */
+	int sk_skb_prog;                         /* owned; negative: the kernel refused it */
+	struct interface *interfaces;            /* owned array */
 	size_t interfaces_count;
 
 	struct mapped_array upstreams, backends, members, filter, steering, daemon_state;
