@@ -116,6 +116,24 @@ static void coalesce__notices_that_the_gain_has_gone(void **state)
 	assert_false(run.sleep);
 }
 
+static void coalesce__a_loss_that_a_slow_start_hid_is_found_within_a_second(void **state)
+{
+	/* Connections come one after the other, then 64 of them: 150k events a second, or 109k. */
+	const struct load start = { 100, 10, 100, 10 }, loss = { 40, 6, 585, 64 };
+	struct run run = { .now_us = 1 };
+	uint64_t begun_us;
+
+	(void)state;
+	run_load(&run, &start, COALESCE_WINDOW_TURNS + 1);
+	assert_true(run.sleep);
+	begun_us = run.now_us;
+	while (run.sleep)
+		run_load(&run, &loss, 1);
+	assert_true(run.now_us - begun_us < 1000000);
+	run_load(&run, &loss, 100000);
+	assert_true(run.slept < run.turns / 50);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -126,6 +144,7 @@ int main(void)
 		cmocka_unit_test(coalesce__a_worker_that_is_full_does_not_sleep),
 		cmocka_unit_test(coalesce__notices_at_once_that_the_load_has_gone),
 		cmocka_unit_test(coalesce__notices_that_the_gain_has_gone),
+		cmocka_unit_test(coalesce__a_loss_that_a_slow_start_hid_is_found_within_a_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

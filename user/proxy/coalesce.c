@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/coalesce.h"
 
-#define WINDOWS_ON      64 /* windows with sleeps between two without, that check the gain */
-#define WINDOWS_OFF     16 /* windows without after a failure; doubled by each that follows */
+#define CHECK_US        500000 /* of windows with sleeps, between two without, that check the gain */
+#define WINDOWS_OFF     16     /* windows without after a failure; doubled by each that follows */
 #define WINDOWS_OFF_MAX 1024
 
 #define LOOK_TURNS 32 /* into a window with sleeps: is it still so busy? */
@@ -20,10 +20,10 @@ static void turn_off(struct coalesce *coalesce)
 		coalesce->windows_off *= 2;
 }
 
-static void turn_on(struct coalesce *coalesce)
+static void turn_on(struct coalesce *coalesce, uint64_t now_us)
 {
 	coalesce->on = true;
-	coalesce->windows_left = WINDOWS_ON;
+	coalesce->on_since_us = now_us;
 	coalesce->slept_per_s = 0;
 }
 
@@ -34,7 +34,7 @@ static bool comes_fast(uint32_t per_s)
 }
 
 /* A window without sleeps has ended. */
-static void end_plain(struct coalesce *coalesce, uint32_t per_s)
+static void end_plain(struct coalesce *coalesce, uint32_t per_s, uint64_t now_us)
 {
 	coalesce->plain_per_s = per_s;
 	if (coalesce->slept_per_s && coalesce->slept_per_s < KEPT_MIN(per_s)) {
@@ -45,7 +45,7 @@ static void end_plain(struct coalesce *coalesce, uint32_t per_s)
 	if (coalesce->windows_left)
 		coalesce->windows_left--;
 	if (!coalesce->windows_left && comes_fast(per_s))
-		turn_on(coalesce);
+		turn_on(coalesce, now_us);
 }
 
 static bool gathers_little(const struct coalesce *coalesce)
@@ -54,13 +54,13 @@ static bool gathers_little(const struct coalesce *coalesce)
 }
 
 /* A window with sleeps has ended. */
-static void end_slept(struct coalesce *coalesce, uint32_t per_s)
+static void end_slept(struct coalesce *coalesce, uint32_t per_s, uint64_t now_us)
 {
 	coalesce->slept_per_s = per_s;
 	if (gathers_little(coalesce) || per_s < KEPT_MIN(coalesce->plain_per_s)) {
 		coalesce->slept_per_s = 0;
 		turn_off(coalesce);
-	} else if (!--coalesce->windows_left) {
+	} else if (now_us - coalesce->on_since_us >= CHECK_US) {
 		coalesce->on = false; /* for one window, to compare */
 		coalesce->windows_off = 0;
 	}
@@ -84,9 +84,9 @@ bool coalesce_turn(struct coalesce *coalesce, uint32_t events, uint64_t now_us)
 	if (per_s > UINT32_MAX)
 		per_s = UINT32_MAX;
 	if (coalesce->on)
-		end_slept(coalesce, (uint32_t)per_s);
+		end_slept(coalesce, (uint32_t)per_s, now_us);
 	else
-		end_plain(coalesce, (uint32_t)per_s);
+		end_plain(coalesce, (uint32_t)per_s, now_us);
 	coalesce->begun_us = now_us;
 	coalesce->turns = 0;
 	coalesce->events = 0;

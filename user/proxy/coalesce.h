@@ -22,10 +22,11 @@
 
 struct coalesce {
 	uint64_t begun_us; /* the window under way */
+	uint64_t on_since_us;
 	uint32_t turns;
 	uint32_t events;
 	uint32_t plain_per_s, slept_per_s; /* events, of the last window of each kind */
-	uint16_t windows_left;             /* until the other kind is tried */
+	uint16_t windows_left;             /* until sleeps are tried */
 	uint16_t windows_off;              /* how long it stays off after the next failure */
 	bool on;
 };
