@@ -102,6 +102,12 @@ class EveryOverlay:
     def tearDownClass(cls):
         cls.lab.close()
 
+    def tearDown(self):
+        for node in self.lab.nodes:
+            drops = node.drops()
+            drops.pop("too_big", None)  # answered: the client learns what the overlay takes
+            self.assertEqual(drops, {}, node.name)
+
     def own(self, family):
         return self.lab.addresses_of(self.lab.nodes[0])[family]
 
@@ -142,9 +148,6 @@ class EveryOverlay:
         for family, (name, _, _) in enumerate(SNAT):
             with self.subTest(name):
                 self.lab.nodes[1].host.run("ping", "-c1", "-W5", self.own(family))
-
-    def test_nothing_is_dropped(self):
-        self.assertEqual(self.lab.nodes[0].drops(), {})
 
 
 class Ethernet(EveryOverlay, unittest.TestCase):
