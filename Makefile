@@ -30,7 +30,8 @@ endif
 B := build
 O := $(B)/obj$(if $(SAN),-san)
 layers := base model kube files table dataplane proxy admin daemon cli
-srcs_of = $(sort $(wildcard user/$1/*.c))
+# A layer is a folder of user/; its sources lie in it and in folders below.
+srcs_of = $(sort $(shell find user/$1 -name '*.c'))
 mains	:= user/daemon/main.c user/proxy/main.c user/cli/main.c
 objs_of = $(patsubst user/%.c,$O/%.o,$(filter-out $(mains),$(call srcs_of,$1)))
 archive = $O/lib$1.a
@@ -40,7 +41,7 @@ bpf_srcs := $(filter-out bpf/xdp_dispatcher.bpf.c bpf/tc_l4.bpf.c,$(sort $(wildc
 bpf_objs := $(bpf_srcs:bpf/%.bpf.c=$(B)/bpf/%.bpf.o)
 skeleton := $(B)/gen/sluice.skel.h $(B)/gen/sluice_tc.skel.h $(B)/gen/dispatcher.skel.h
 
-BUILD_ID := $(VERSION)-$(shell cat user/*/*.[ch] headers/*.h 2>/dev/null | sha256sum | cut -c1-12)
+BUILD_ID := $(VERSION)-$(shell find user headers -name '*.[ch]' | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12)
 
 # ---- flags ------------------------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),$(san_flags))
 
 BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
-	      -Wno-unused-parameter -Iheaders $(if $(filter full,$(VMLINUX)),-I$(B)/gen/full,-I.)
+	      -Wno-unused-parameter -Iheaders -Ibpf $(if $(filter full,$(VMLINUX)),-I$(B)/gen/full,-I.)
 
 LIBS_sluiced	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson -lyaml -lmicrohttpd -lcrypto -lpcre2-8
 LIBS_sluice-proxy := -lssl -lcrypto -lnghttp2 -lpcre2-8 -lseccomp
@@ -125,7 +126,7 @@ $(B)/gen/full/vmlinux.h:
 	$Q mkdir -p $(@D)
 	$Q $(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c >$@
 
--include $(wildcard $O/*/*.d $(B)/bpf/*.d $(B)/tests/*/*.d)
+-include $(shell find $O $(B)/bpf $(B)/tests -name '*.d' 2>/dev/null)
 
 # ---- everything else has a file of its own beside what it drives -----------------------------------------
 

@@ -4,9 +4,9 @@
 T := $(B)/tests
 
 # ---- units: cmocka under ASan + UBSan ---------------------------------------------------------------
-# selftests/unit/test_X.c is one program; it is linked with the sanitized archives of all layers.
+# selftests/unit/LAYER/test_X.c is one program; it is linked with the sanitized archives of all layers.
 
-unit_srcs := $(sort $(wildcard selftests/unit/test_*.c))
+unit_srcs := $(sort $(shell find selftests/unit -name 'test_*.c'))
 unit_bins := $(unit_srcs:selftests/unit/%.c=$T/unit/%)
 SO := $(B)/obj-san
 san_archives := $(foreach l,cli daemon admin proxy dataplane table files kube model base,$(SO)/lib$l.a)

@@ -26,11 +26,10 @@ for file in headers/*.h; do
 			-include vmlinux.h -std=gnu11 -x c "$file"
 	fi
 done
-for file in user/*/*.h; do
+for file in $(find user -name '*.h'); do
 	try C "$file" gcc "${flags[@]}" -D_GNU_SOURCE -Iuser -Ibuild/gen -std=gnu11 -x c "$file"
 done
-for file in bpf/*.h; do
-	[ -f "$file" ] || continue
+for file in $(find bpf -name '*.h'); do
 	try "BPF C" "$file" "$clang" -target bpf "${flags[@]}" -Ibpf -I. \
 		-Wno-unused-parameter -D__TARGET_ARCH_x86 -std=gnu11 -x c "$file"
 done

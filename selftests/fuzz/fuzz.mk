@@ -31,7 +31,7 @@ $T/fuzz/%: selftests/fuzz/%.c $(FO)/all.a
 fuzz: $(fuzz_bins) ## run all fuzzers side by side, FUZZ_SECONDS=60 each
 	$Q selftests/fuzz/run-fuzz.sh $(FUZZ_SECONDS) $(fuzz_bins)
 
--include $(wildcard $(FO)/*/*.d)
+-include $(shell find $(FO) -name '*.d' 2>/dev/null)
 
 test_suites += fuzz
 test_builds += $(fuzz_bins)
