@@ -29,7 +29,7 @@ endif
 
 B := build
 O := $(B)/obj$(if $(SAN),-san)
-layers := base model kube files table dataplane proxy admin daemon cli
+layers := base model handoff kube files table dataplane proxy admin daemon cli
 # A layer is a folder of user/; its sources lie in it and in folders below.
 srcs_of = $(sort $(shell find user/$1 -name '*.c'))
 mains	:= user/daemon/main.c user/proxy/main.c user/cli/main.c
@@ -67,9 +67,9 @@ programs := $(if $(SAN),$(B)/san,$(B))
 
 all: $(programs)/sluiced $(programs)/sluice-proxy $(programs)/sluicectl ## build the three programs
 
-$(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin proxy dataplane table files kube model base,$(call archive,$l))
-$(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy table model base,$(call archive,$l))
-$(programs)/sluicectl: $O/cli/main.o $(foreach l,cli admin dataplane table model base,$(call archive,$l))
+$(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin proxy dataplane table files kube handoff model base,$(call archive,$l))
+$(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy table handoff model base,$(call archive,$l))
+$(programs)/sluicectl: $O/cli/main.o $(foreach l,cli admin dataplane table handoff model base,$(call archive,$l))
 
 # A static pattern: an open one would also be tried for what -include names below $(programs).
 $(addprefix $(programs)/,sluiced sluice-proxy sluicectl): $(programs)/%:

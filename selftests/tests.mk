@@ -9,7 +9,7 @@ T := $(B)/tests
 unit_srcs := $(sort $(shell find selftests/unit -name 'test_*.c'))
 unit_bins := $(unit_srcs:selftests/unit/%.c=$T/unit/%)
 SO := $(B)/obj-san
-san_archives := $(foreach l,cli daemon admin proxy dataplane table files kube model base,$(SO)/lib$l.a)
+san_archives := $(foreach l,cli daemon admin proxy dataplane table files kube handoff model base,$(SO)/lib$l.a)
 LIBS_unit := -lcmocka $(sort $(LIBS_sluiced) $(LIBS_sluice-proxy))
 
 ifndef SAN

@@ -6,7 +6,7 @@
 bench_srcs := $(sort $(wildcard selftests/bench/*_cost.c selftests/bench/*_bench.c))
 bench_bins := $(bench_srcs:selftests/bench/%.c=$(B)/bench/%)
 bench_scripts := $(sort $(wildcard selftests/bench/*_cost.py selftests/bench/*_bench.py))
-bench_archives := $(foreach l,admin proxy dataplane table files kube model base,$(call archive,$l))
+bench_archives := $(foreach l,admin proxy dataplane table files kube handoff model base,$(call archive,$l))
 
 $(B)/bench/%: selftests/bench/%.c $(bench_archives)
 	$(say) BENCH $@

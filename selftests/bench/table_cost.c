@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "model/model.h"
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 #include "table/table.h"
 
 #define CHANGES 2000

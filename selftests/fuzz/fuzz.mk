@@ -5,7 +5,7 @@
 FUZZ_SECONDS ?= 60
 
 FO := $(B)/obj-fuzz
-fuzz_layers := files kube table proxy model base
+fuzz_layers := files kube table proxy handoff model base
 fuzz_srcs := $(sort $(wildcard selftests/fuzz/fuzz_*.c))
 fuzz_bins := $(fuzz_srcs:selftests/fuzz/%.c=$T/fuzz/%)
 fuzz_objs := $(patsubst user/%.c,$(FO)/%.o,$(filter-out $(mains),$(foreach l,$(fuzz_layers),$(call srcs_of,$l))))

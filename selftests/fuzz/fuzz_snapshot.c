@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "model/decode.h"
-#include "table/snapshot.h"
-#include "table/snapshot_check.h"
-#include "table/snapshot_format.h"
+#include "handoff/snapshot.h"
+#include "handoff/snapshot_check.h"
+#include "handoff/snapshot_format.h"
 #include "table/table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

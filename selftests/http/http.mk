@@ -2,7 +2,7 @@
 # HTTP without root and without BPF: worker-host stands in for sluiced and hands one worker
 # everything it needs; the tests in Python speak to it over the loopback device.
 
-http_archives := $(foreach l,proxy table model base,$(call archive,$l))
+http_archives := $(foreach l,proxy table handoff model base,$(call archive,$l))
 
 $T/worker-host: selftests/http/worker_host.c $(http_archives)
 	$(say) TEST $@

@@ -29,7 +29,7 @@
 #include <cmocka.h>
 
 #include "model/decode.h"
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 #include "table/table.h"
 
 struct fixture {

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "build_id.h"
 
 struct fake {

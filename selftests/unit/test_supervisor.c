@@ -21,7 +21,7 @@
 #include "base/loop.h"
 #include "daemon/sockets.h"
 #include "daemon/supervisor.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "unit/fake_worker.h"
 
 #define WORKERS_MAX 8

@@ -13,7 +13,7 @@
 #include "base/loop.h"
 #include "daemon/greeting.h"
 #include "dataplane/dataplane.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 
 #define END_WAIT_MS 2000
 

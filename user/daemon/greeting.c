@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon/sockets.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "build_id.h"
 
 #define HELLO_FDS_MAX 4

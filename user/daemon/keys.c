@@ -8,8 +8,8 @@
 #include <sys/random.h>
 
 #include "daemon/roots.h"
-#include "proxy/certificates.h"
-#include "proxy/tls_certificate.h"
+#include "handoff/certificates.h"
+#include "handoff/tls_certificate.h"
 
 #define TICKET_KEYS 2 /* one to encrypt, one that went before it */
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "proxy/control.h"
+#include "handoff/control.h"
 
 /* The kernel cuts it to net.core.somaxconn; a restarted worker finds that many waiting. */
 #define TCP_BACKLOG     65535

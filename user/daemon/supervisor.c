@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "daemon/greeting.h"
 #include "daemon/worker.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "sluice_schema.h"
 
 /* How long a new set may take to become whole before those that are ready get the connections. */

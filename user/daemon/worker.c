@@ -18,7 +18,7 @@
 #include "daemon/sockets.h"
 #include "daemon/spawn.h"
 #include "daemon/worker_talk.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 
 /* A life shorter than this counts as a failure to start: the next start waits longer. */
 #define SHORT_LIFE_MS        10000

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/sockets.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "build_id.h"
 
 #define PUSH_RETRY_MS 50

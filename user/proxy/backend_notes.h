@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "proxy/maps.h"
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 
 #define CONNECT_ASIDE_MS     1000u /* after a failed connect, doubled with each that follows */
 #define CONNECT_ASIDE_MAX_MS 60000u

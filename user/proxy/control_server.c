@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "build_id.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "proxy/listener.h"
 #include "proxy/tls.h"
 #include "proxy/worker.h"

@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "proxy/conn.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "proxy/http2_client.h"
 #include "proxy/worker.h"
 

@@ -16,7 +16,7 @@
 
 #include "proxy/backend_notes.h"
 #include "proxy/maps.h"
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 
 #define PICKER_ATTEMPTS_MAX 3u  /* backends tried for one exchange */
 #define PICKER_TAG_DIGITS   16u /* of a backend's name in an affinity cookie */

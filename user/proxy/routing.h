@@ -7,7 +7,7 @@
 
 #include "proxy/http_host.h"
 #include "proxy/http_fields.h"
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 
 struct routing;
 

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "proxy/worker.h"
 
 /* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/inet.h"
-#include "proxy/certificates.h"
+#include "handoff/certificates.h"
 #include "proxy/stream.h"
 
 struct tls_client;  /* of one worker */

@@ -7,7 +7,7 @@
 
 #include <openssl/ssl.h>
 
-#include "proxy/certificates.h"
+#include "handoff/certificates.h"
 #include "proxy/tls_client.h"
 
 #define TLS_RECORD_BYTES 16384u /* RFC 8446 5.1 */

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/strmap.h"
-#include "proxy/tls_certificate.h"
+#include "handoff/tls_certificate.h"
 
 struct tls_store {
 	struct strmap by_name;               /* "ns/secret" -> struct tls_certificate, one ref */

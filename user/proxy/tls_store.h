@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "proxy/certificates.h"
+#include "handoff/certificates.h"
 
 struct tls_store;
 

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "proxy/conn.h"
-#include "proxy/control.h"
+#include "handoff/control.h"
 #include "proxy/control_server.h"
 #include "proxy/exchange.h"
 #include "proxy/http2_client.h"

@@ -25,7 +25,7 @@
 #include "table/l4_policy.h"
 #include "table/policy.h"
 #include "table/problems.h"
-#include "table/snapshot_format.h"
+#include "handoff/snapshot_format.h"
 #include "table/table.h"
 
 /* Name of the entry that holds the overall default backend; no host can be called so. */

@@ -10,7 +10,7 @@
 
 #include "base/inet.h"
 #include "table/problems.h"
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 
 #define POLICY_PREFIX "sluice.dev/"
 

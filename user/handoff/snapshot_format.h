@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 
 #define SNAPSHOT_MAGIC   0x504e5345554c53u /* "SLUESNP" */
 #define SNAPSHOT_VERSION 1u

@@ -5,13 +5,13 @@
  * The writer is trusted with what routes say, not with memory safety: after this, a lookup stays
  * within the mapping whatever the bytes are.
  */
-#include "table/snapshot_check.h"
+#include "handoff/snapshot_check.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "table/snapshot_format.h"
+#include "handoff/snapshot_format.h"
 
 struct image {
 	const char *base;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/certificates.h"
+#include "handoff/certificates.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/control.h"
+#include "handoff/control.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /*
  * snapshot.c - the helper's side: lookups in a mapped snapshot (checked by snapshot_check.c)
  */
-#include "table/snapshot.h"
+#include "handoff/snapshot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "table/snapshot_check.h"
-#include "table/snapshot_format.h"
+#include "handoff/snapshot_check.h"
+#include "handoff/snapshot_format.h"
 
 #define ACME_PATH "/.well-known/acme-challenge/" /* RFC 8555, 8.3 */
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "proxy/certificates.h"
+#include "handoff/certificates.h"
 
 /* Counted: shared by the sets that hold it. */
 struct tls_certificate {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/tls_certificate.h"
+#include "handoff/tls_certificate.h"
 
 #include <errno.h>
 #include <openssl/err.h>
