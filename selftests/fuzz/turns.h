@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "proxy/stream.h"
+#include "proxy/loop/stream.h"
 #include "proxy/worker.h"
 
 #define TURNS_MAX 100000

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/coalesce.h"
+#include "proxy/loop/coalesce.h"
 
 /* What a load does: how long a turn takes and what it finds, without and with a sleep before it. */
 struct load {

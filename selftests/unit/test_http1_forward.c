@@ -12,7 +12,7 @@
 
 #include "proxy/http1_forward.h"
 #include "proxy/http1_reply.h"
-#include "proxy/http_date.h"
+#include "proxy/loop/http_date.h"
 #include "proxy/http_path.h"
 
 #define END    "\r\n\r\n"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/sources.h"
+#include "proxy/loop/sources.h"
 
 #define ADDRESSES 1000u
 #define STEPS     200000u

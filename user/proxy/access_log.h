@@ -16,7 +16,7 @@
 
 #include "proxy/http1_request.h"
 #include "proxy/settings.h"
-#include "proxy/timers.h"
+#include "proxy/loop/timers.h"
 
 struct exchange;
 struct worker;

@@ -27,7 +27,7 @@
 #include "proxy/http1_reply.h"
 #include "proxy/picker.h"
 #include "proxy/pool.h"
-#include "proxy/relay.h"
+#include "proxy/loop/relay.h"
 #include "proxy/worker.h"
 
 #define EXCHANGE_ADDED_MAX  4u

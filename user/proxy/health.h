@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "proxy/slab.h"
+#include "proxy/loop/slab.h"
 
 struct worker;
 struct health_target;

@@ -8,10 +8,10 @@
 #ifndef SLUICE_PROXY_HTTP1_IO_H
 #define SLUICE_PROXY_HTTP1_IO_H
 
-#include "proxy/buffer.h"
+#include "proxy/loop/buffer.h"
 #include "proxy/http1_body.h"
-#include "proxy/relay.h"
-#include "proxy/stream.h"
+#include "proxy/loop/relay.h"
+#include "proxy/loop/stream.h"
 
 struct http1_reader {
 	struct source source;

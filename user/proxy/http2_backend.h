@@ -10,7 +10,7 @@
 #define SLUICE_PROXY_HTTP2_BACKEND_H
 
 #include "proxy/maps.h"
-#include "proxy/timers.h"
+#include "proxy/loop/timers.h"
 #include "proxy/upstream.h"
 
 struct http2_backend;

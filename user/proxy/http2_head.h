@@ -12,7 +12,7 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "proxy/buffer.h"
+#include "proxy/loop/buffer.h"
 #include "proxy/http1_fault.h"
 #include "proxy/http_fields.h"
 

@@ -21,8 +21,8 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include "proxy/buffer.h"
-#include "proxy/stream.h"
+#include "proxy/loop/buffer.h"
+#include "proxy/loop/stream.h"
 #include "proxy/worker.h"
 
 /* Two frames of the size that every peer takes (RFC 9113 4.2), with their heads. */

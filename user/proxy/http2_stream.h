@@ -12,7 +12,7 @@
 
 #include "proxy/http2_head.h"
 #include "proxy/http2_session.h"
-#include "proxy/relay.h"
+#include "proxy/loop/relay.h"
 
 #define HTTP2_KEY_BYTES   24u  /* Sec-WebSocket-Key: 16 octets in base64 */
 #define HTTP2_STREAMS_MAX 128u /* concurrent ones on a connection, as we and others allow */

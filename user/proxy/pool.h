@@ -9,7 +9,7 @@
 #define SLUICE_PROXY_POOL_H
 
 #include "proxy/maps.h"
-#include "proxy/timers.h"
+#include "proxy/loop/timers.h"
 #include "proxy/upstream.h"
 
 struct worker;

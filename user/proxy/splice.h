@@ -23,9 +23,9 @@
 #include <stdint.h>
 
 #include "base/mapped_array.h"
-#include "proxy/slab.h"
-#include "proxy/stream.h"
-#include "proxy/timers.h"
+#include "proxy/loop/slab.h"
+#include "proxy/loop/stream.h"
+#include "proxy/loop/timers.h"
 #include "sluice_schema.h"
 
 struct exchange;

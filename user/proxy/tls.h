@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "proxy/settings.h"
-#include "proxy/stream.h"
+#include "proxy/loop/stream.h"
 
 struct routing;
 struct tls;          /* of one worker */

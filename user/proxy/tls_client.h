@@ -17,7 +17,7 @@
 
 #include "base/inet.h"
 #include "handoff/certificates.h"
-#include "proxy/stream.h"
+#include "proxy/loop/stream.h"
 
 struct tls_client;  /* of one worker */
 struct tls_io;      /* tls_internal.h */

@@ -14,23 +14,23 @@
 #include <time.h>
 
 #include "proxy/access_log.h"
-#include "proxy/buffer.h"
-#include "proxy/coalesce.h"
+#include "proxy/loop/buffer.h"
+#include "proxy/loop/coalesce.h"
 #include "proxy/fault_log.h"
 #include "proxy/health.h"
 #include "proxy/http1_forward.h"
 #include "proxy/http2_backend.h"
-#include "proxy/http_date.h"
+#include "proxy/loop/http_date.h"
 #include "proxy/maps.h"
 #include "proxy/picker.h"
 #include "proxy/pool.h"
 #include "proxy/routing.h"
 #include "proxy/settings.h"
-#include "proxy/slab.h"
-#include "proxy/sources.h"
+#include "proxy/loop/slab.h"
+#include "proxy/loop/sources.h"
 #include "proxy/splice.h"
-#include "proxy/stream.h"
-#include "proxy/timers.h"
+#include "proxy/loop/stream.h"
+#include "proxy/loop/timers.h"
 
 /* Something to be done at the end of this turn. */
 struct task {

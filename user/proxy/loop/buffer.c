@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/buffer.h"
+#include "proxy/loop/buffer.h"
 
 #include <stdlib.h>
 #include <string.h>

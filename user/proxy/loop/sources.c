@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/sources.h"
+#include "proxy/loop/sources.h"
 
 #include <errno.h>
 #include <stdlib.h>

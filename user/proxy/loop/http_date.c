@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http_date.h"
+#include "proxy/loop/http_date.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/coalesce.h"
+#include "proxy/loop/coalesce.h"
 
 #define CHECK_US        500000 /* of windows with sleeps, between two without, that check the gain */
 #define WINDOWS_OFF     16     /* windows without after a failure; doubled by each that follows */

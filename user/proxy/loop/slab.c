@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/slab.h"
+#include "proxy/loop/slab.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/stream.h"
+#include "proxy/loop/stream.h"
 
 #include <errno.h>
 #include <sys/epoll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/timers.h"
+#include "proxy/loop/timers.h"
 
 #include <errno.h>
 #include <limits.h>

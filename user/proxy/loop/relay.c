@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/relay.h"
+#include "proxy/loop/relay.h"
 
 #include <errno.h>
 
