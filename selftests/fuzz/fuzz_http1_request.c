@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "proxy/http1_forward.h"
-#include "proxy/http_cookie.h"
-#include "proxy/http_path.h"
+#include "proxy/http/http_cookie.h"
+#include "proxy/http/http_path.h"
 
 #define INPUT_MAX 40000
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 static void must(int condition)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/proxy_header.h"
+#include "proxy/http/proxy_header.h"
 
 static void must(int condition)
 {

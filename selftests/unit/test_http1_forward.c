@@ -13,7 +13,7 @@
 #include "proxy/http1_forward.h"
 #include "proxy/http1_reply.h"
 #include "proxy/loop/http_date.h"
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 #define END    "\r\n\r\n"
 #define CLIENT "192.0.2.1"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 #include "unit/guard.h"
 
 struct path_case {

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/hash64.h"
+#include "proxy/http/hash64.h"
 #include "proxy/picker.h"
 
 #define UPSTREAM 3u

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/proxy_header.h"
+#include "proxy/http/proxy_header.h"
 #include "unit/guard.h"
 
 #define V2_START      "\r\n\r\n\0\r\nQUIT\n"

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/rewrite.h"
+#include "proxy/http/rewrite.h"
 
 static struct http_slice slice(const char *text)
 {

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "proxy/hash64.h"
+#include "proxy/http/hash64.h"
 
 #define WEIGHT_LEAST (BACKEND_WEIGHT_FULL / 10) /* enough to warm up by */
 

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "proxy/client_hello.h"
 #include "proxy/conn.h"
-#include "proxy/proxy_header.h"
+#include "proxy/http/proxy_header.h"
 #include "proxy/tls.h"
 
 /* Return: bytes that lie in the socket, at most @size; -EAGAIN; 0 the client ended; -errno. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 #define STATUS_CLIENT_GONE 499 /* in the log only, as nginx writes it */
 #define RETRY_AFTER_S      1u

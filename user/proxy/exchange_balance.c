@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "proxy/exchange.h"
-#include "proxy/hash64.h"
-#include "proxy/http_cookie.h"
+#include "proxy/http/hash64.h"
+#include "proxy/http/http_cookie.h"
 
 static uint64_t key_of(const void *data, size_t bytes)
 {

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "proxy/exchange.h"
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 int exchange_rewrite(struct exchange *x, struct buffer *buffer, struct http_slice *path)
 {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/hash64.h"
+#include "proxy/http/hash64.h"
 #include "proxy/worker.h"
 
 #define STATUS_LINE_BYTES 12 /* "HTTP/1.1 200" */

@@ -6,7 +6,7 @@
 
 #include "proxy/http1_head.h"
 #include "proxy/http1_output.h"
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 enum state {
 	STATE_SIZE_FIRST, /* the first digit of a chunk size */

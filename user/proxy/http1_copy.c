@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http1_copy.h"
 
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 #define KNOWN_NAME_MAX 32 /* longer than every name that has an id */
 

@@ -8,7 +8,7 @@
 #ifndef SLUICE_PROXY_HTTP1_FAULT_H
 #define SLUICE_PROXY_HTTP1_FAULT_H
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 #include "sluice_faults.h"
 
 /* The reasons of sluice_faults.h: those that a parser finds, and those of limits and times. */

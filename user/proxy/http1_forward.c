@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "proxy/http1_copy.h"
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 #define EXTRA_BYTES       1024 /* fields of ours without the authority and what the peer sent */
 #define REQUEST_ID_MAX    256  /* longer ones are not kept */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 int http1_fault_set(struct http1_fault *fault, enum http1_fault_reason reason,
 		    const struct http_slice *where)

@@ -9,7 +9,7 @@
 
 #include "proxy/http1_body.h"
 #include "proxy/http1_fault.h"
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 /**
  * http1_line_find - end of the line that begins at cursor->line_at

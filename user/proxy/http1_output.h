@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 struct http1_output {
 	char *at;        /* borrowed: where the next octet goes */

@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROXY_HTTP1_REPLY_H
 #define SLUICE_PROXY_HTTP1_REPLY_H
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 #define HTTP_SERVER_NAME     "sluice"
 #define HTTP1_REPLY_MAX      1024 /* bytes, Location not counted */

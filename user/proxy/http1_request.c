@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "proxy/http1_head.h"
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 enum state { STATE_START, STATE_REQUEST_LINE, STATE_FIELDS };
 

@@ -12,8 +12,8 @@
 
 #include "proxy/http1_body.h"
 #include "proxy/http1_fault.h"
-#include "proxy/http_fields.h"
-#include "proxy/http_host.h"
+#include "proxy/http/http_fields.h"
+#include "proxy/http/http_host.h"
 
 #define HTTP1_HEAD_BYTES_MAX   16384u /* default; 431 */
 #define HTTP1_TARGET_BYTES_MIN 8000u  /* no flag may set less: RFC 9112 3 */

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "proxy/http_chars.h"
-#include "proxy/http_host.h"
+#include "proxy/http/http_chars.h"
+#include "proxy/http/http_host.h"
 
 #define FIELD_OVERHEAD 32u /* of a field in a header list: RFC 9113 6.5.2 */
 #define STATUS_BYTES   3u

@@ -14,7 +14,7 @@
 
 #include "proxy/loop/buffer.h"
 #include "proxy/http1_fault.h"
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 #define HTTP2_FIELDS_OUT_MAX \
 	1100u /* fields of one head of ours: those of a request (--max-fields) and

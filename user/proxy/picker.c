@@ -9,7 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "proxy/hash64.h"
+#include "proxy/http/hash64.h"
 
 /* 2^32 / golden ratio: spreads small worker numbers far apart (Knuth, TAOCP 3, 6.4). */
 #define GOLDEN_RATIO_32 0x9e3779b1u

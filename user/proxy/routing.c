@@ -10,7 +10,7 @@
 #include <pcre2.h>
 
 #include "base/log.h"
-#include "proxy/rewrite.h"
+#include "proxy/http/rewrite.h"
 
 /* Bounds what one path may cost with a bad expression: about a millisecond. */
 #define REGEX_MATCH_LIMIT 20000u

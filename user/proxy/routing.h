@@ -5,8 +5,8 @@
 #ifndef SLUICE_PROXY_ROUTING_H
 #define SLUICE_PROXY_ROUTING_H
 
-#include "proxy/http_host.h"
-#include "proxy/http_fields.h"
+#include "proxy/http/http_host.h"
+#include "proxy/http/http_fields.h"
 #include "handoff/snapshot.h"
 
 struct routing;

@@ -11,7 +11,7 @@
 
 #include "proxy/http1_io.h"
 #include "proxy/maps.h"
-#include "proxy/proxy_header.h"
+#include "proxy/http/proxy_header.h"
 #include "proxy/tls_client.h"
 
 struct exchange;

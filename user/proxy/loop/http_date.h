@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROXY_HTTP_DATE_H
 #define SLUICE_PROXY_HTTP_DATE_H
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 #include <time.h>
 

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 struct payload {
 	const char *data; /* borrowed from the source until payload_consume() */

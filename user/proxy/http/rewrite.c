@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/rewrite.h"
+#include "proxy/http/rewrite.h"
 
 #include <errno.h>
 #include <string.h>

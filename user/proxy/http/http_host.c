@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http_host.h"
+#include "proxy/http/http_host.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 #define PORT_DIGITS_MAX 5
 

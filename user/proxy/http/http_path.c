@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http_path.h"
+#include "proxy/http/http_path.h"
 
 #include <string.h>
 
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 /* True if some step may change the path: an escape, "//", or a segment that begins with a dot. */
 static bool suspicious(const char *path, size_t bytes)

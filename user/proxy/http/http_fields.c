@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 #include <string.h>
 
-#include "proxy/http_chars.h"
+#include "proxy/http/http_chars.h"
 
 #define NAME(text)                       \
 	{                                \

@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROXY_HTTP_COOKIE_H
 #define SLUICE_PROXY_HTTP_COOKIE_H
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 /**
  * http_cookie_find - the first cookie of that name in all Cookie fields

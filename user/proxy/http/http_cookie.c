@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http_cookie.h"
+#include "proxy/http/http_cookie.h"
 
 #include <string.h>
 

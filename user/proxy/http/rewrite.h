@@ -8,7 +8,7 @@
 #ifndef SLUICE_PROXY_REWRITE_H
 #define SLUICE_PROXY_REWRITE_H
 
-#include "proxy/http_fields.h"
+#include "proxy/http/http_fields.h"
 
 #define REWRITE_GROUPS 10u /* $0, which is all that matched, to $9 */
 

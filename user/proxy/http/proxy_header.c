@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/proxy_header.h"
+#include "proxy/http/proxy_header.h"
 
 #include <errno.h>
 #include <stdio.h>
