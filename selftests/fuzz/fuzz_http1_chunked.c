@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/http1_body.h"
+#include "proxy/http1/http1_body.h"
 
 #define INPUT_MAX 20000
 

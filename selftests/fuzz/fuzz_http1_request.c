@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/http1_forward.h"
+#include "proxy/http1/http1_forward.h"
 #include "proxy/http/http_cookie.h"
 #include "proxy/http/http_path.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/http1_forward.h"
+#include "proxy/http1/http1_forward.h"
 
 #define INPUT_MAX 40000
 

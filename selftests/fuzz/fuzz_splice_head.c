@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/http1_forward.h"
+#include "proxy/http1/http1_forward.h"
 #include "sluice_schema.h"
 
 #include "../../bpf/splice_head.bpf.h"

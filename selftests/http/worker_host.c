@@ -41,7 +41,7 @@
 #include "model/model.h"
 #include "handoff/certificates.h"
 #include "handoff/control.h"
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_fault.h"
 #include "sluice_schema.h"
 #include "table/table.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/http1_body.h"
+#include "proxy/http1/http1_body.h"
 #include "unit/guard.h"
 
 struct body_case {

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "proxy/http1_forward.h"
-#include "proxy/http1_reply.h"
+#include "proxy/http1/http1_forward.h"
+#include "proxy/http1/http1_reply.h"
 #include "proxy/loop/http_date.h"
 #include "proxy/http/http_path.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/http1_response.h"
+#include "proxy/http1/http1_response.h"
 #include "unit/guard.h"
 
 #define END     "\r\n\r\n"

@@ -14,7 +14,7 @@
 #ifndef SLUICE_PROXY_ACCESS_LOG_H
 #define SLUICE_PROXY_ACCESS_LOG_H
 
-#include "proxy/http1_request.h"
+#include "proxy/http1/http1_request.h"
 #include "proxy/settings.h"
 #include "proxy/loop/timers.h"
 

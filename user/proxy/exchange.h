@@ -22,9 +22,9 @@
 #define SLUICE_PROXY_EXCHANGE_H
 
 #include "proxy/access_log.h"
-#include "proxy/http1_forward.h"
-#include "proxy/http1_io.h"
-#include "proxy/http1_reply.h"
+#include "proxy/http1/http1_forward.h"
+#include "proxy/http1/http1_io.h"
+#include "proxy/http1/http1_reply.h"
 #include "proxy/picker.h"
 #include "proxy/pool.h"
 #include "proxy/loop/relay.h"

@@ -13,7 +13,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "proxy/loop/buffer.h"
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_fault.h"
 #include "proxy/http/http_fields.h"
 
 #define HTTP2_FIELDS_OUT_MAX \

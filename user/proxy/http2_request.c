@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "proxy/exchange.h"
-#include "proxy/fault_log.h"
+#include "proxy/http1/fault_log.h"
 #include "proxy/http2_client.h"
 #include "proxy/http2_stream.h"
 #include "proxy/tls.h"

@@ -10,7 +10,7 @@
 
 #include "base/inet.h"
 #include "base/log.h"
-#include "proxy/http1_request.h"
+#include "proxy/http1/http1_request.h"
 
 #define SETTINGS_TRUSTED_MAX     32
 #define SETTINGS_HTTPS_PORTS_MAX 8

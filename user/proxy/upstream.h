@@ -9,7 +9,7 @@
 #ifndef SLUICE_PROXY_UPSTREAM_H
 #define SLUICE_PROXY_UPSTREAM_H
 
-#include "proxy/http1_io.h"
+#include "proxy/http1/http1_io.h"
 #include "proxy/maps.h"
 #include "proxy/http/proxy_header.h"
 #include "proxy/tls_client.h"

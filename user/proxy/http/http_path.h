@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROXY_HTTP_PATH_H
 #define SLUICE_PROXY_HTTP_PATH_H
 
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_fault.h"
 
 /**
  * http_path_normalize - normal form of the path of a target, without its query

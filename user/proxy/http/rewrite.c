@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http1_output.h"
+#include "proxy/http1/http1_output.h"
 
 static bool is_group(const char *text)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_fault.h"
 
 static const char *const names[HTTP1_FAULT_COUNT] = {
 #define X(number, name, metric, text) [number] = metric,

@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROXY_FAULT_LOG_H
 #define SLUICE_PROXY_FAULT_LOG_H
 
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_fault.h"
 
 struct inet_addr;
 struct worker;

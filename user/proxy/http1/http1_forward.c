@@ -2,13 +2,13 @@
 /*
  * The head of a request as the backend reads it.
  */
-#include "proxy/http1_forward.h"
+#include "proxy/http1/http1_forward.h"
 
 #include <errno.h>
 #include <sys/random.h>
 #include <time.h>
 
-#include "proxy/http1_copy.h"
+#include "proxy/http1/http1_copy.h"
 #include "proxy/http/http_chars.h"
 
 #define EXTRA_BYTES       1024 /* fields of ours without the authority and what the peer sent */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_reply.h"
+#include "proxy/http1/http1_reply.h"
 
 #include <stdio.h>
 
-#include "proxy/http1_output.h"
+#include "proxy/http1/http1_output.h"
 
 static const struct {
 	unsigned int status;

@@ -10,8 +10,8 @@
 #ifndef SLUICE_PROXY_HTTP1_REQUEST_H
 #define SLUICE_PROXY_HTTP1_REQUEST_H
 
-#include "proxy/http1_body.h"
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_body.h"
+#include "proxy/http1/http1_fault.h"
 #include "proxy/http/http_fields.h"
 #include "proxy/http/http_host.h"
 

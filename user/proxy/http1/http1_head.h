@@ -7,8 +7,8 @@
 #ifndef SLUICE_PROXY_HTTP1_HEAD_H
 #define SLUICE_PROXY_HTTP1_HEAD_H
 
-#include "proxy/http1_body.h"
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_body.h"
+#include "proxy/http1/http1_fault.h"
 #include "proxy/http/http_fields.h"
 
 /**

@@ -7,8 +7,8 @@
 #ifndef SLUICE_PROXY_HTTP1_COPY_H
 #define SLUICE_PROXY_HTTP1_COPY_H
 
-#include "proxy/http1_forward.h"
-#include "proxy/http1_output.h"
+#include "proxy/http1/http1_forward.h"
+#include "proxy/http1/http1_output.h"
 
 struct http1_copy_rules {
 	const bool *left;  /* borrowed: by enum http_field_id, what is not copied */

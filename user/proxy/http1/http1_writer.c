@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_io.h"
+#include "proxy/http1/http1_io.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http1_output.h"
+#include "proxy/http1/http1_output.h"
 
 #define CHUNK_END      "\r\n"
 #define CHUNK_END_LAST "\r\n0\r\n\r\n"

@@ -9,8 +9,8 @@
 #define SLUICE_PROXY_HTTP1_FORWARD_H
 
 #include "base/inet.h"
-#include "proxy/http1_request.h"
-#include "proxy/http1_response.h"
+#include "proxy/http1/http1_request.h"
+#include "proxy/http1/http1_response.h"
 
 #define HTTP1_REQUEST_ID_BYTES 32 /* hex digits */
 

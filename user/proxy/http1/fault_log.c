@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/fault_log.h"
+#include "proxy/http1/fault_log.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #ifndef SLUICE_PROXY_HTTP1_BODY_H
 #define SLUICE_PROXY_HTTP1_BODY_H
 
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_fault.h"
 
 enum http1_framing {
 	HTTP1_FRAMING_NONE = 0, /* no body at all */

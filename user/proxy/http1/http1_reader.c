@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_io.h"
+#include "proxy/http1/http1_io.h"
 
 #include <errno.h>
 #include <string.h>

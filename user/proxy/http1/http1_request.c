@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_request.h"
+#include "proxy/http1/http1_request.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http1_head.h"
+#include "proxy/http1/http1_head.h"
 #include "proxy/http/http_chars.h"
 
 enum state { STATE_START, STATE_REQUEST_LINE, STATE_FIELDS };

@@ -8,8 +8,8 @@
 #ifndef SLUICE_PROXY_HTTP1_RESPONSE_H
 #define SLUICE_PROXY_HTTP1_RESPONSE_H
 
-#include "proxy/http1_body.h"
-#include "proxy/http1_fault.h"
+#include "proxy/http1/http1_body.h"
+#include "proxy/http1/http1_fault.h"
 #include "proxy/http/http_fields.h"
 
 #define HTTP1_RESPONSE_HEAD_BYTES_MAX 65536u /* a name, behind the status line, fits 16 bits */

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "proxy/http1_head.h"
+#include "proxy/http1/http1_head.h"
 #include "proxy/http/http_chars.h"
 
 #define CONNECTION_OPTIONS_MAX 64u /* each is looked for among all fields */

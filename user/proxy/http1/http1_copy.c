@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_copy.h"
+#include "proxy/http1/http1_copy.h"
 
 #include "proxy/http/http_chars.h"
 

@@ -9,7 +9,7 @@
 #define SLUICE_PROXY_HTTP1_IO_H
 
 #include "proxy/loop/buffer.h"
-#include "proxy/http1_body.h"
+#include "proxy/http1/http1_body.h"
 #include "proxy/loop/relay.h"
 #include "proxy/loop/stream.h"
 

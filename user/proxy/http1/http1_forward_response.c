@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 
-#include "proxy/http1_copy.h"
-#include "proxy/http1_reply.h"
+#include "proxy/http1/http1_copy.h"
+#include "proxy/http1/http1_reply.h"
 
 #define EXTRA_BYTES 512 /* status line, framing, Date, Server, Connection */
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http1_body.h"
+#include "proxy/http1/http1_body.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "proxy/http1_head.h"
-#include "proxy/http1_output.h"
+#include "proxy/http1/http1_head.h"
+#include "proxy/http1/http1_output.h"
 #include "proxy/http/http_chars.h"
 
 enum state {
