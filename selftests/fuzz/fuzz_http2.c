@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "proxy/conn.h"
 #include "proxy/http2_client.h"
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 
 #include "fuzz/turns.h"
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "proxy/exchange.h"
 #include "proxy/http1/fault_log.h"
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 #include "proxy/tls.h"
 
 #define SWEEP_MS 1000u

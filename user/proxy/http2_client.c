@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "proxy/exchange.h"
 #include "proxy/http1/fault_log.h"
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 
 #define PRIORITY_BYTES 5u
 #define FAREWELL_MS    2000u /* for the last GOAWAY to leave */

@@ -9,9 +9,9 @@
 #define SLUICE_PROXY_HTTP2_CLIENT_H
 
 #include "proxy/conn.h"
-#include "proxy/http2_guard.h"
-#include "proxy/http2_head.h"
-#include "proxy/http2_session.h"
+#include "proxy/http2/http2_guard.h"
+#include "proxy/http2/http2_head.h"
+#include "proxy/http2/http2_session.h"
 
 /* Streams that ended lately, so that a frame for one of them can be told from a late one. */
 #define HTTP2_CLOSED_MAX 64u

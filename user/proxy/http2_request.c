@@ -10,7 +10,7 @@
 #include "proxy/exchange.h"
 #include "proxy/http1/fault_log.h"
 #include "proxy/http2_client.h"
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 #include "proxy/tls.h"
 
 #define LIST_TIMES_MAX 8u /* a head so many times over its limit is an attack */

@@ -15,7 +15,7 @@
 #include "proxy/control_server.h"
 #include "proxy/exchange.h"
 #include "proxy/http2_client.h"
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 #include "proxy/listener.h"
 #include "proxy/tls.h"
 

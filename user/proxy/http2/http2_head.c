@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http2_head.h"
+#include "proxy/http2/http2_head.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 
 #include "proxy/http1/http1_body.h"
 #include "proxy/http1/http1_head.h"
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 
 void http2_stream_refuse_trailers(struct http2_stream *s, enum http1_fault_reason reason)
 {

@@ -10,8 +10,8 @@
 #ifndef SLUICE_PROXY_HTTP2_STREAM_H
 #define SLUICE_PROXY_HTTP2_STREAM_H
 
-#include "proxy/http2_head.h"
-#include "proxy/http2_session.h"
+#include "proxy/http2/http2_head.h"
+#include "proxy/http2/http2_session.h"
 #include "proxy/loop/relay.h"
 
 #define HTTP2_KEY_BYTES   24u  /* Sec-WebSocket-Key: 16 octets in base64 */

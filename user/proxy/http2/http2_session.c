@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http2_session.h"
+#include "proxy/http2/http2_session.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 
 #define INPUT_BYTES      (64u * 1024)
 #define INPUT_TURN_MAX   (512u * 1024) /* read in one turn: others wait meanwhile */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http2_stream.h"
+#include "proxy/http2/http2_stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
