@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/client_hello.h"
+#include "proxy/tls/client_hello.h"
 
 static void must(int condition)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/client_hello.h"
+#include "proxy/tls/client_hello.h"
 #include "unit/guard.h"
 
 #define ROOM 40000u

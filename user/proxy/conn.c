@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proxy/http2_client.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #define LINGER_MS         5000u /* for the client to read the answer and close */
 #define LINGER_TURN_BYTES (256u * 1024)

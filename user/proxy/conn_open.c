@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "proxy/client_hello.h"
+#include "proxy/tls/client_hello.h"
 #include "proxy/conn.h"
 #include "proxy/http/proxy_header.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 /* Return: bytes that lie in the socket, at most @size; -EAGAIN; 0 the client ended; -errno. */
 static ssize_t look(const struct conn *conn, void *out, size_t size)

@@ -13,7 +13,7 @@
 #include "build_id.h"
 #include "handoff/control.h"
 #include "proxy/listener.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 #include "proxy/worker.h"
 
 static void hang_up(struct worker *worker)

@@ -12,7 +12,7 @@
 #include "proxy/exchange.h"
 #include "proxy/http1/fault_log.h"
 #include "proxy/http2/http2_stream.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #define SWEEP_MS 1000u
 

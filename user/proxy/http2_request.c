@@ -11,7 +11,7 @@
 #include "proxy/http1/fault_log.h"
 #include "proxy/http2_client.h"
 #include "proxy/http2/http2_stream.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #define LIST_TIMES_MAX 8u /* a head so many times over its limit is an attack */
 

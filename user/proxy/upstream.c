@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "proxy/exchange.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 #include "proxy/worker.h"
 
 static void on_ready(struct stream *stream)

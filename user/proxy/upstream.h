@@ -12,7 +12,7 @@
 #include "proxy/http1/http1_io.h"
 #include "proxy/maps.h"
 #include "proxy/http/proxy_header.h"
-#include "proxy/tls_client.h"
+#include "proxy/tls/tls_client.h"
 
 struct exchange;
 struct exchange_peer;

@@ -17,7 +17,7 @@
 #include "proxy/http2_client.h"
 #include "proxy/http2/http2_stream.h"
 #include "proxy/listener.h"
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #define EVENTS_MAX 256
 

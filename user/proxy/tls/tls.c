@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/tls.h"
+#include "proxy/tls/tls.h"
 
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -12,8 +12,8 @@
 
 #include "base/log.h"
 #include "proxy/routing.h"
-#include "proxy/tls_internal.h"
-#include "proxy/tls_store.h"
+#include "proxy/tls/tls_priv.h"
+#include "proxy/tls/tls_store.h"
 
 /* Forward secrecy and authenticated encryption only (Mozilla "intermediate", without DHE). */
 #define CIPHERS_TLS12                                                \

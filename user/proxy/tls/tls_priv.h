@@ -8,7 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "handoff/certificates.h"
-#include "proxy/tls_client.h"
+#include "proxy/tls/tls_client.h"
 
 #define TLS_RECORD_BYTES 16384u /* RFC 8446 5.1 */
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "proxy/tls.h"
-#include "proxy/tls_internal.h"
+#include "proxy/tls/tls.h"
+#include "proxy/tls/tls_priv.h"
 
 /* ---- the socket as OpenSSL sees it --------------------------------------------------------------- */
 

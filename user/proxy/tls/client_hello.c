@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/client_hello.h"
+#include "proxy/tls/client_hello.h"
 
 #include <errno.h>
 #include <stdbool.h>

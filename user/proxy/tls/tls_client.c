@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/tls_client.h"
+#include "proxy/tls/tls_client.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -13,8 +13,8 @@
 
 #include "base/log.h"
 #include "base/strmap.h"
-#include "proxy/tls_internal.h"
-#include "proxy/tls_store.h"
+#include "proxy/tls/tls_priv.h"
+#include "proxy/tls/tls_store.h"
 
 #define NAMES_MAX    4
 #define PROFILES_MAX 1024u /* known by name; those of routes that are gone, too */

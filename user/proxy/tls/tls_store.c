@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/tls_store.h"
+#include "proxy/tls/tls_store.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
