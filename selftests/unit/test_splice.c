@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/splice.h"
+#include "proxy/splice/splice.h"
 
 static void turns(struct splice *splice, uint32_t events, unsigned int count)
 {

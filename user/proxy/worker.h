@@ -28,7 +28,7 @@
 #include "proxy/settings.h"
 #include "proxy/loop/slab.h"
 #include "proxy/loop/sources.h"
-#include "proxy/splice.h"
+#include "proxy/splice/splice.h"
 #include "proxy/loop/stream.h"
 #include "proxy/loop/timers.h"
 

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/splice.h"
+#include "proxy/splice/splice.h"
 #include "proxy/worker.h"
 
 #define POLL_MS_MIN 1u

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/splice.h"
+#include "proxy/splice/splice.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
