@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "proxy/exchange.h"
-#include "proxy/http2_backend.h"
+#include "proxy/backend/http2_backend.h"
 #include "proxy/http2/http2_stream.h"
 
 #include "fuzz/turns.h"

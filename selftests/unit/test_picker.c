@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "proxy/http/hash64.h"
-#include "proxy/picker.h"
+#include "proxy/backend/picker.h"
 
 #define UPSTREAM 3u
 #define BACKENDS 64u

@@ -25,8 +25,8 @@
 #include "proxy/http1/http1_forward.h"
 #include "proxy/http1/http1_io.h"
 #include "proxy/http1/http1_reply.h"
-#include "proxy/picker.h"
-#include "proxy/pool.h"
+#include "proxy/backend/picker.h"
+#include "proxy/backend/pool.h"
 #include "proxy/loop/relay.h"
 #include "proxy/worker.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "proxy/http2_backend.h"
+#include "proxy/backend/http2_backend.h"
 
 void exchange_let_go(struct exchange *x, bool reuse)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/backend_notes.h"
+#include "proxy/backend/backend_notes.h"
 
 #include <errno.h>
 #include <stdlib.h>

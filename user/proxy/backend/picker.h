@@ -14,8 +14,8 @@
 #ifndef SLUICE_PROXY_PICKER_H
 #define SLUICE_PROXY_PICKER_H
 
-#include "proxy/backend_notes.h"
-#include "proxy/maps.h"
+#include "proxy/backend/backend_notes.h"
+#include "proxy/backend/maps.h"
 #include "handoff/snapshot.h"
 
 #define PICKER_ATTEMPTS_MAX 3u  /* backends tried for one exchange */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/upstream.h"
+#include "proxy/backend/upstream.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

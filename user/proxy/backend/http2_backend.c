@@ -2,7 +2,7 @@
 /*
  * size: a connection and its calls are two halves of one thing, and nobody else may see either
  */
-#include "proxy/http2_backend.h"
+#include "proxy/backend/http2_backend.h"
 
 #include <errno.h>
 #include <stdlib.h>

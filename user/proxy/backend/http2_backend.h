@@ -9,9 +9,9 @@
 #ifndef SLUICE_PROXY_HTTP2_BACKEND_H
 #define SLUICE_PROXY_HTTP2_BACKEND_H
 
-#include "proxy/maps.h"
+#include "proxy/backend/maps.h"
 #include "proxy/loop/timers.h"
-#include "proxy/upstream.h"
+#include "proxy/backend/upstream.h"
 
 struct http2_backend;
 struct worker;

@@ -8,9 +8,9 @@
 #ifndef SLUICE_PROXY_POOL_H
 #define SLUICE_PROXY_POOL_H
 
-#include "proxy/maps.h"
+#include "proxy/backend/maps.h"
 #include "proxy/loop/timers.h"
-#include "proxy/upstream.h"
+#include "proxy/backend/upstream.h"
 
 struct worker;
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proxy/maps.h"
+#include "proxy/backend/maps.h"
 #include "handoff/snapshot.h"
 
 #define CONNECT_ASIDE_MS     1000u /* after a failed connect, doubled with each that follows */

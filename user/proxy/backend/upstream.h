@@ -10,7 +10,7 @@
 #define SLUICE_PROXY_UPSTREAM_H
 
 #include "proxy/http1/http1_io.h"
-#include "proxy/maps.h"
+#include "proxy/backend/maps.h"
 #include "proxy/http/proxy_header.h"
 #include "proxy/tls/tls_client.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/maps.h"
+#include "proxy/backend/maps.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/picker.h"
+#include "proxy/backend/picker.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/pool.h"
+#include "proxy/backend/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/health.h"
+#include "proxy/backend/health.h"
 
 #include <errno.h>
 #include <stdio.h>
