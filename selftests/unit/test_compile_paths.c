@@ -3,7 +3,7 @@
  * test_compile_paths.c - which path of a host answers
  */
 #include "lib/table_fixture.h"
-#include "proxy/routing.h"
+#include "proxy/exchange/routing.h"
 
 struct ask {
 	const char *host, *path, *answer;

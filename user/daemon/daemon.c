@@ -12,7 +12,7 @@
 #include "build_id.h"
 #include "daemon/announcer.h"
 #include "daemon/machine.h"
-#include "proxy/routing.h"
+#include "proxy/exchange/routing.h"
 
 /* Sooner, a second SIGINT is the same one: some senders signal process and group. */
 #define END_AGAIN_MS 250

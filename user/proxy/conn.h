@@ -7,7 +7,7 @@
 #ifndef SLUICE_PROXY_CONN_H
 #define SLUICE_PROXY_CONN_H
 
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 struct http2_client;
 

@@ -13,7 +13,7 @@
 #include "proxy/conn.h"
 #include "handoff/control.h"
 #include "proxy/control_server.h"
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 #include "proxy/http2_client.h"
 #include "proxy/http2/http2_stream.h"
 #include "proxy/listener.h"

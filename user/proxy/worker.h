@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "proxy/access_log.h"
+#include "proxy/exchange/access_log.h"
 #include "proxy/loop/buffer.h"
 #include "proxy/loop/coalesce.h"
 #include "proxy/http1/fault_log.h"
@@ -24,7 +24,7 @@
 #include "proxy/backend/maps.h"
 #include "proxy/backend/picker.h"
 #include "proxy/backend/pool.h"
-#include "proxy/routing.h"
+#include "proxy/exchange/routing.h"
 #include "proxy/settings.h"
 #include "proxy/loop/slab.h"
 #include "proxy/loop/sources.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 static struct http2_fields scratch; /* of the head that is being said; a worker is one thread */
 

@@ -5,7 +5,7 @@
  * source from its first upload on. The answer is relayed: it may come at any time.
  */
 #include "proxy/conn.h"
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 /* Below, the relay is done before enrolling the client's connection has paid. */
 #define UPLOAD_BYTES_MIN (64u * 1024)

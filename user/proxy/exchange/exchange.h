@@ -21,7 +21,7 @@
 #ifndef SLUICE_PROXY_EXCHANGE_H
 #define SLUICE_PROXY_EXCHANGE_H
 
-#include "proxy/access_log.h"
+#include "proxy/exchange/access_log.h"
 #include "proxy/http1/http1_forward.h"
 #include "proxy/http1/http1_io.h"
 #include "proxy/http1/http1_reply.h"

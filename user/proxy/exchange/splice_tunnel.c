@@ -5,7 +5,7 @@
  * stays with the relay until it was quiet for a while.
  */
 #include "proxy/conn.h"
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 #define QUIET_MS 50u
 /* Bytes by which a direction may outrun the rate of sk_skb.bpf.c before it is bulk, which is faster

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 struct buffer *exchange_head_buffer(struct worker *worker, size_t bytes)
 {

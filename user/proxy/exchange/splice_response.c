@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "proxy/conn.h"
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 #define TICK_MS 10u
 /* Longer bodies are relayed by --splice auto, since copying them costs no more than the kernel's way

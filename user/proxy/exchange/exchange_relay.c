@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/exchange.h"
+#include "proxy/exchange/exchange.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/routing.h"
+#include "proxy/exchange/routing.h"
 
 #include <errno.h>
 #include <stdio.h>
