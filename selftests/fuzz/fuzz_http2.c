@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/conn.h"
-#include "proxy/http2_client.h"
+#include "proxy/client/conn.h"
+#include "proxy/client/http2_client.h"
 #include "proxy/http2/http2_stream.h"
 
 #include "fuzz/turns.h"

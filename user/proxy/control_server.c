@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "build_id.h"
 #include "handoff/control.h"
-#include "proxy/listener.h"
+#include "proxy/client/listener.h"
 #include "proxy/tls/tls.h"
 #include "proxy/worker.h"
 

@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 #include "handoff/control.h"
 #include "proxy/control_server.h"
 #include "proxy/exchange/exchange.h"
-#include "proxy/http2_client.h"
+#include "proxy/client/http2_client.h"
 #include "proxy/http2/http2_stream.h"
-#include "proxy/listener.h"
+#include "proxy/client/listener.h"
 #include "proxy/tls/tls.h"
 
 #define EVENTS_MAX 256

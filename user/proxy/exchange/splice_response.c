@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 #include "proxy/exchange/exchange.h"
 
 #define TICK_MS 10u

@@ -4,7 +4,7 @@
  * the kernel. What the kernel passes up the relay takes as before; a direction that carries bulk
  * stays with the relay until it was quiet for a while.
  */
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 #include "proxy/exchange/exchange.h"
 
 #define QUIET_MS 50u

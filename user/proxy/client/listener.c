@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/listener.h"
+#include "proxy/client/listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 #include "handoff/control.h"
-#include "proxy/http2_client.h"
+#include "proxy/client/http2_client.h"
 #include "proxy/worker.h"
 
 #define ACCEPT_BUDGET       64  /* a turn: those that are served wait meanwhile */

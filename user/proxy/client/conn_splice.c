@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A conn of which the kernel moves bytes: what its exchanges ask, and how it ends. */
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 
 #define FLUSH_LOOK_MS 5u
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/http2_client.h"
+#include "proxy/client/http2_client.h"
 
 #include <errno.h>
 #include <stdlib.h>

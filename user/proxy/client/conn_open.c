@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "proxy/tls/client_hello.h"
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 #include "proxy/http/proxy_header.h"
 #include "proxy/tls/tls.h"
 

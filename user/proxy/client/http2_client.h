@@ -8,7 +8,7 @@
 #ifndef SLUICE_PROXY_HTTP2_CLIENT_H
 #define SLUICE_PROXY_HTTP2_CLIENT_H
 
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 #include "proxy/http2/http2_guard.h"
 #include "proxy/http2/http2_head.h"
 #include "proxy/http2/http2_session.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/conn.h"
+#include "proxy/client/conn.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "proxy/http2_client.h"
+#include "proxy/client/http2_client.h"
 #include "proxy/tls/tls.h"
 
 #define LINGER_MS         5000u /* for the client to read the answer and close */

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http1/fault_log.h"
-#include "proxy/http2_client.h"
+#include "proxy/client/http2_client.h"
 #include "proxy/http2/http2_stream.h"
 #include "proxy/tls/tls.h"
 
