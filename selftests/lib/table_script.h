@@ -28,7 +28,7 @@
 #include <errno.h>
 
 #include "lib/table_fixture.h"
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 struct script_case {
 	const char *name;

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "lib/table_fixture.h"
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 #define WEB     "port 80"
 #define INGRESS "host a.com; prefix / web:80"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/table_random.h"
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 #define ROUNDS 60
 #define STEPS  40

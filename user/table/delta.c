@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 /* An id that went and came back, or came and went, within one update is told of once. */
 static void keep_backends(const struct table *table, struct table_delta *delta)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 int note_service(struct table *table, const struct model *model, const char *namespace,
 		 const char *name)

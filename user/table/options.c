@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 static int copy_text(const char *text, const char *otherwise, const char **out)
 {

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 #include "table/vec.h"
 
 #define MARK(table, list, entry)                                            \

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 #include "table/vec.h"
 
 /* Texts that follow one another are often the same: Ingress, Service. */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 #define CLASS_ANNOTATION "kubernetes.io/ingress.class"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 #include "table/vec.h"
 
 /* What the scopes are called in names; with "65535/udp" before it at most 15 bytes. */

@@ -2,7 +2,7 @@
 /*
  * policy.c - one table of annotations: name, form of the value, field
  */
-#include "table/policy.h"
+#include "table/policy/policy.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/l4_policy.h"
+#include "table/policy/l4_policy.h"
 
 #define SECONDS_PER_YEAR 31536000u
 #define COUNT_MAX        1000u

@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 struct image {
 	const struct table *table;

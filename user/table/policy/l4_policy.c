@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "table/l4_policy.h"
+#include "table/policy/l4_policy.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "table/maglev.h"
-#include "table/policy.h"
+#include "table/policy/policy.h"
 
 #define MODE          POLICY_PREFIX "l4-mode"
 #define ENCAPSULATION POLICY_PREFIX "l4-encapsulation"

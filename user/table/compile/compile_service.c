@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 static int entry_new(const char *namespace, const char *name, struct service_entry **out)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 const struct service_port *service_port_find(const struct service *service,
 					     const struct service_port_ref *ref)

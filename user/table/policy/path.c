@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 #define REGEX_BYTES_MAX 1024 /* a pattern is compiled by every worker: keep it sane */
 

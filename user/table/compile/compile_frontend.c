@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 #include "table/vec.h"
 
 void frontend_key(const struct inet_addr *addr, uint16_t port, uint8_t proto,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 int host_entry_get(struct table *table, const char *name, struct host_entry **out)
 {

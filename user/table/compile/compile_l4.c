@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/compile.h"
+#include "table/table_priv.h"
 
 bool service_is_l4(const struct table *table, const struct service *service)
 {
