@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/gratuitous.h"
+#include "daemon/node/gratuitous.h"
 #include "kube/holders.h"
 
 static const uint8_t mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };

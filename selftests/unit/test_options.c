@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/options.h"
+#include "daemon/options/options.h"
 
 #define ARGUMENTS_MAX 16
 

@@ -19,8 +19,8 @@
 
 #include "base/log.h"
 #include "base/loop.h"
-#include "daemon/sockets.h"
-#include "daemon/supervisor.h"
+#include "daemon/workers/sockets.h"
+#include "daemon/workers/supervisor.h"
 #include "handoff/control.h"
 #include "unit/fake_worker.h"
 

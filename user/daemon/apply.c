@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/trim.h"
-#include "daemon/keys.h"
+#include "daemon/workers/keys.h"
 #include "daemon/removals.h"
 
 /* Routing tables follow each other no faster; a burst of changes makes one. */

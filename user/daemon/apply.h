@@ -13,7 +13,7 @@
 
 #include "base/loop.h"
 #include "dataplane/dataplane.h"
-#include "daemon/supervisor.h"
+#include "daemon/workers/supervisor.h"
 #include "model/model.h"
 #include "table/table.h"
 

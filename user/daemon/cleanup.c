@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
-#include "daemon/greeting.h"
+#include "daemon/workers/greeting.h"
 #include "dataplane/dataplane.h"
 #include "handoff/control.h"
 

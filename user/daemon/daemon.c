@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/keys.h"
+#include "daemon/workers/keys.h"
 #include "daemon/daemon.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "build_id.h"
-#include "daemon/announcer.h"
-#include "daemon/machine.h"
+#include "daemon/node/announcer.h"
+#include "daemon/workers/machine.h"
 #include "proxy/exchange/routing.h"
 
 /* Sooner, a second SIGINT is the same one: some senders signal process and group. */

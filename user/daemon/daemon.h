@@ -9,15 +9,15 @@
 
 #include "admin/admin.h"
 #include "base/loop.h"
-#include "daemon/addresses.h"
+#include "daemon/node/addresses.h"
 #include "daemon/apply.h"
-#include "daemon/external_names.h"
-#include "daemon/helper.h"
+#include "daemon/node/external_names.h"
+#include "daemon/workers/helper.h"
 #include "daemon/instance.h"
-#include "daemon/l4.h"
-#include "daemon/options.h"
+#include "daemon/node/l4.h"
+#include "daemon/options/options.h"
 #include "daemon/source.h"
-#include "daemon/supervisor.h"
+#include "daemon/workers/supervisor.h"
 #include "dataplane/dataplane.h"
 
 struct daemon {

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/sockets.h"
+#include "daemon/workers/sockets.h"
 
 #define LEAF             "daemon"
 #define TAKEOVER_WORD    't'

@@ -10,7 +10,7 @@
 
 #include "admin/admin.h"
 #include "base/loop.h"
-#include "daemon/options.h"
+#include "daemon/options/options.h"
 #include "model/model.h"
 #include "table/table.h"
 

@@ -127,7 +127,7 @@ void dataplane_events_read(struct dataplane *dp);
 
 /* What the programs know of this node, mapped. Borrowed. */
 /*
- * Addresses in a flat network, see user/daemon/announcer.h; node_config.announce turns it on. The map
+ * Addresses in a flat network, see user/daemon/node/announcer.h; node_config.announce turns it on. The map
  * outlives the process, like all maps.
  */
 

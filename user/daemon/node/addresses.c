@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/addresses.h"
+#include "daemon/node/addresses.h"
 
 #include <errno.h>
 #include <ifaddrs.h>

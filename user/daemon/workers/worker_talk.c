@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/worker_talk.h"
+#include "daemon/workers/worker_talk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/sockets.h"
+#include "daemon/workers/sockets.h"
 #include "handoff/control.h"
 #include "build_id.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/external_names.h"
+#include "daemon/node/external_names.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/option_values.h"
+#include "daemon/options/option_values.h"
 #include "sluice_schema.h"
 
 #define PORT_LEAST 1024u

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/options.h"
+#include "daemon/options/options.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/option_table.h"
+#include "daemon/options/option_table.h"
 #include "sluice_schema.h"
 
 #define ENVIRONMENT_PREFIX "SLUICED_"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/keys.h"
+#include "daemon/workers/keys.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "daemon/roots.h"
+#include "daemon/workers/roots.h"
 #include "handoff/certificates.h"
 #include "handoff/tls_certificate.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/announcer.h"
+#include "daemon/node/announcer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/strmap.h"
-#include "daemon/gratuitous.h"
+#include "daemon/node/gratuitous.h"
 
 #define REVIEW_MS     20u /* changes of so long are looked at in one go */
 #define WAIT_READY_MS 100u

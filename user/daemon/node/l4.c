@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/l4.h"
+#include "daemon/node/l4.h"
 
 #include <errno.h>
 #include <stdlib.h>

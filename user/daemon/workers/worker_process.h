@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 #include "base/loop.h"
-#include "daemon/supervisor.h"
+#include "daemon/workers/supervisor.h"
 
 struct worker;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/helper.h"
+#include "daemon/workers/helper.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/supervisor.h"
+#include "daemon/workers/supervisor.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/greeting.h"
-#include "daemon/worker.h"
+#include "daemon/workers/greeting.h"
+#include "daemon/workers/worker_process.h"
 #include "handoff/control.h"
 #include "sluice_schema.h"
 

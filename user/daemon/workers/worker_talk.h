@@ -7,7 +7,7 @@
 #ifndef SLUICE_DAEMON_WORKER_TALK_H
 #define SLUICE_DAEMON_WORKER_TALK_H
 
-#include "daemon/worker.h"
+#include "daemon/workers/worker_process.h"
 
 /* Connects by the slot's name. Return: 0; -errno. */
 int worker_talk_connect(struct worker *worker);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/option_table.h"
+#include "daemon/options/option_table.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/spawn.h"
+#include "daemon/workers/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/worker.h"
+#include "daemon/workers/worker_process.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/greeting.h"
-#include "daemon/sockets.h"
-#include "daemon/spawn.h"
-#include "daemon/worker_talk.h"
+#include "daemon/workers/greeting.h"
+#include "daemon/workers/sockets.h"
+#include "daemon/workers/spawn.h"
+#include "daemon/workers/worker_talk.h"
 #include "handoff/control.h"
 
 /* A life shorter than this counts as a failure to start: the next start waits longer. */

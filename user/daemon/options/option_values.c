@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/option_values.h"
+#include "daemon/options/option_values.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/roots.h"
+#include "daemon/workers/roots.h"
 
 #include <errno.h>
 #include <fcntl.h>

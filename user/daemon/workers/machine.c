@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/machine.h"
+#include "daemon/workers/machine.h"
 
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/sockets.h"
+#include "daemon/workers/sockets.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -5,7 +5,7 @@
 #ifndef SLUICE_DAEMON_OPTION_VALUES_H
 #define SLUICE_DAEMON_OPTION_VALUES_H
 
-#include "daemon/options.h"
+#include "daemon/options/options.h"
 
 struct option_value {
 	struct options *options; /* for lists */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/greeting.h"
+#include "daemon/workers/greeting.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
-#include "daemon/sockets.h"
+#include "daemon/workers/sockets.h"
 #include "handoff/control.h"
 #include "build_id.h"
 

@@ -5,7 +5,7 @@
 #ifndef SLUICE_DAEMON_OPTION_TABLE_H
 #define SLUICE_DAEMON_OPTION_TABLE_H
 
-#include "daemon/option_values.h"
+#include "daemon/options/option_values.h"
 
 enum option_flag {
 	OPTION_F_SWITCH = 1 << 0, /* "--name" alone means "true" */

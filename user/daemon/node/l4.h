@@ -8,8 +8,8 @@
 
 #include "admin/drop_log.h"
 #include "base/loop.h"
-#include "daemon/addresses.h"
-#include "daemon/options.h"
+#include "daemon/node/addresses.h"
+#include "daemon/options/options.h"
 #include "dataplane/dataplane.h"
 #include "model/model.h"
 #include "table/table.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/gratuitous.h"
+#include "daemon/node/gratuitous.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
