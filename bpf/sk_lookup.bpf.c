@@ -5,7 +5,7 @@
  * Nothing binds the ports of HTTP frontends on the node, and any address that the stack delivers
  * locally works.
  */
-#include "count.bpf.h"
+#include "node/count.bpf.h"
 #include <bpf/bpf_endian.h>
 
 #define AF_INET  2

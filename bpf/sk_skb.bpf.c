@@ -7,7 +7,7 @@
  * slot that the program writes have one writer at a time. When in doubt, bytes go up.
  */
 #include "maps.bpf.h"
-#include "splice_head.bpf.h"
+#include "splice/splice_head.bpf.h"
 
 /* A tunnel's bytes are bulk once they outrun 1 byte in 32 ns (31 MB/s) by .length_max. Messages to
  * and fro stay below, however fast; a stream that fills a link does not. */

@@ -4,7 +4,7 @@
  *
  * Errors of ICMP that the pod or this node sends about a packet of the client are translated with it.
  */
-#include "tc_nat.bpf.h"
+#include "forward/tc_nat.bpf.h"
 
 /* What of a packet must lie in its linear part to be parsed: Ethernet, VLANs, IPv6, and an ICMP error
  * with the headers that it quotes. */

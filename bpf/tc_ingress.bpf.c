@@ -8,9 +8,9 @@
  * client back, and are sent the same way. Packets of some of these devices begin with the IP header
  * (IP in IP, GRE, WireGuard, tun): tc_ingress_ip is for them.
  */
-#include "mark.bpf.h"
-#include "node.bpf.h"
-#include "tc_nat.bpf.h"
+#include "packet/mark.bpf.h"
+#include "node/node.bpf.h"
+#include "forward/tc_nat.bpf.h"
 
 /* As that of tc_egress: Ethernet, VLANs, IPv6, and an ICMP error with the headers that it quotes. */
 #define HEAD_BYTES_MAX 160

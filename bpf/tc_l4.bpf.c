@@ -11,8 +11,8 @@
  * that the verifier does not let be added to the context. */
 #define BPF_NO_PRESERVE_ACCESS_INDEX
 
-#include "ctx.bpf.h"
-#include "tc_rewrite.bpf.h"
+#include "packet/ctx.bpf.h"
+#include "packet/tc_rewrite.bpf.h"
 #include "xdp_ingress.bpf.c"
 
 /* What of a packet is made to lie in one piece: Ethernet, tags, a tunnel, and in it IPv6 with options

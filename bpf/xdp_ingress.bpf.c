@@ -15,12 +15,12 @@
  *   deliver.bpf.h  up the stack to a pod        short.bpf.h     what nearly every packet takes
  *   ctx.bpf.h      what is otherwise in TC                      instead of all of it
  */
-#include "announce.bpf.h"
-#include "deliver.bpf.h"
-#include "fragment.bpf.h"
-#include "icmp_in.bpf.h"
-#include "judge.bpf.h"
-#include "reset.bpf.h"
+#include "node/announce.bpf.h"
+#include "forward/deliver.bpf.h"
+#include "packet/fragment.bpf.h"
+#include "forward/icmp_in.bpf.h"
+#include "flow/judge.bpf.h"
+#include "forward/reset.bpf.h"
 
 /* ---- IPv4 ------------------------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@
 #include "proxy/http1/http1_forward.h"
 #include "sluice_schema.h"
 
-#include "../../bpf/splice_head.bpf.h"
+#include "../../bpf/splice/splice_head.bpf.h"
 
 static void must(int condition)
 {

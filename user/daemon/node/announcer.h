@@ -2,7 +2,7 @@
 /*
  * announcer.h - virtual addresses in a flat network: this node answers for those that it holds
  *
- * The programs answer questions (bpf/announce.bpf.h); here stands for which addresses they do, and
+ * The programs answer questions (bpf/node/announce.bpf.h); here stands for which addresses they do, and
  * neighbours are told when one is taken over. Who holds an address is for the source to say.
  */
 #ifndef SLUICE_DAEMON_ANNOUNCER_H

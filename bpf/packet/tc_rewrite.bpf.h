@@ -10,7 +10,7 @@
 #ifndef SLUICE_TC
 #define SLUICE_TC
 #endif
-#include "tc_nat.bpf.h"
+#include "forward/tc_nat.bpf.h"
 
 /* Both ends. */
 static __always_inline bool rewrite_ends4(struct __sk_buff *skb, const struct pkt *pkt,

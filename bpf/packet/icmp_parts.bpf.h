@@ -6,7 +6,7 @@
 #ifndef SLUICE_ICMP_PARTS_BPF_H
 #define SLUICE_ICMP_PARTS_BPF_H
 
-#include "rewrite.bpf.h"
+#include "packet/rewrite.bpf.h"
 
 #define ICMP_ECHO_REPLY    0
 #define ICMP_UNREACHABLE   3

@@ -9,8 +9,8 @@
 #ifndef SLUICE_ANNOUNCE_BPF_H
 #define SLUICE_ANNOUNCE_BPF_H
 
-#include "count.bpf.h"
-#include "packet.bpf.h"
+#include "node/count.bpf.h"
+#include "packet/packet.bpf.h"
 
 #define ARP_HARDWARE_ETHERNET 1
 #define ARP_REQUEST           1

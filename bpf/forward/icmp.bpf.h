@@ -5,9 +5,9 @@
 #ifndef SLUICE_ICMP_BPF_H
 #define SLUICE_ICMP_BPF_H
 
-#include "flow6.bpf.h"
-#include "icmp_parts.bpf.h"
-#include "send.bpf.h"
+#include "flow/flow6.bpf.h"
+#include "packet/icmp_parts.bpf.h"
+#include "forward/send.bpf.h"
 
 #define ICMP_TTL 64
 #define ICMP_TOS 0xc0 /* internetwork control, RFC 1812, 4.3.2.5 */

@@ -9,7 +9,7 @@
 #ifndef SLUICE_TUNNEL_BPF_H
 #define SLUICE_TUNNEL_BPF_H
 
-#include "remote.bpf.h"
+#include "forward/remote.bpf.h"
 
 #define TUNNEL_TTL 64
 #define TUNNEL_PORT_MIN \

@@ -5,9 +5,9 @@
 #ifndef SLUICE_EVENT_BPF_H
 #define SLUICE_EVENT_BPF_H
 
-#include "count.bpf.h"
-#include "packet.bpf.h"
-#include "time.bpf.h"
+#include "node/count.bpf.h"
+#include "packet/packet.bpf.h"
+#include "node/time.bpf.h"
 
 /* True for one caller a second, whatever its CPU. */
 static __always_inline bool event_is_due(__u32 reason, __u64 now_ns)

@@ -8,8 +8,8 @@
 #ifndef SLUICE_TUNNEL_ERROR_BPF_H
 #define SLUICE_TUNNEL_ERROR_BPF_H
 
-#include "todo.bpf.h"
-#include "tunnel.bpf.h"
+#include "flow/todo.bpf.h"
+#include "forward/tunnel.bpf.h"
 
 #define IPV4_MTU_MIN 68   /* RFC 791 */
 #define IPV6_MTU_MIN 1280 /* RFC 8200, 5 */

@@ -9,8 +9,8 @@
 #ifndef SLUICE_PICK_BPF_H
 #define SLUICE_PICK_BPF_H
 
-#include "count.bpf.h"
-#include "time.bpf.h"
+#include "node/count.bpf.h"
+#include "node/time.bpf.h"
 
 /* Slots tried when the first ones name a backend that has just gone and the ring is not yet
  * swapped, or pods of other nodes where only one of this will do. */

@@ -5,8 +5,8 @@
 #ifndef SLUICE_REMOTE_BPF_H
 #define SLUICE_REMOTE_BPF_H
 
-#include "fragment.bpf.h"
-#include "icmp.bpf.h"
+#include "packet/fragment.bpf.h"
+#include "forward/icmp.bpf.h"
 
 #define ICMP_EXPIRED  (ICMP_TIME_EXCEEDED << 8)
 #define ICMP_FRAG     (ICMP_UNREACHABLE << 8 | ICMP_FRAG_NEEDED)

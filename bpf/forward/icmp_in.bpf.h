@@ -6,7 +6,7 @@
 #ifndef SLUICE_ICMP_IN_BPF_H
 #define SLUICE_ICMP_IN_BPF_H
 
-#include "tunnel_error.bpf.h"
+#include "forward/tunnel_error.bpf.h"
 
 /* Sends a translated error on. @to: new addresses of it; those inside are in @inner. */
 static __always_inline int icmp4_forward(struct xdp_md *ctx, struct pkt *pkt,

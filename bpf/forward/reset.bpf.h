@@ -5,7 +5,7 @@
 #ifndef SLUICE_RESET_BPF_H
 #define SLUICE_RESET_BPF_H
 
-#include "remote.bpf.h"
+#include "forward/remote.bpf.h"
 
 /* The header of the RST that answers @tcp (RFC 9293, 3.5.2), checksum 0. */
 static __always_inline void reset_fill(struct tcphdr *out, const struct tcphdr *tcp, __u32 flags,

@@ -6,9 +6,9 @@
 #ifndef SLUICE_FRAGMENT_BPF_H
 #define SLUICE_FRAGMENT_BPF_H
 
-#include "checksum.bpf.h"
-#include "count.bpf.h"
-#include "packet.bpf.h"
+#include "packet/checksum.bpf.h"
+#include "node/count.bpf.h"
+#include "packet/packet.bpf.h"
 
 /* Ports of a later fragment, in @found. False: its first one has not been seen lately. */
 static __always_inline bool fragment_apply(struct pkt *pkt, const struct fragment *known,

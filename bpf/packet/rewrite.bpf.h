@@ -8,8 +8,8 @@
 #ifndef SLUICE_REWRITE_BPF_H
 #define SLUICE_REWRITE_BPF_H
 
-#include "checksum.bpf.h"
-#include "packet.bpf.h"
+#include "packet/checksum.bpf.h"
+#include "packet/packet.bpf.h"
 
 struct ends4 {
 	__be32 saddr, daddr;

@@ -12,8 +12,8 @@
 #ifndef SLUICE_SHORT_BPF_H
 #define SLUICE_SHORT_BPF_H
 
-#include "judge.bpf.h"
-#include "tunnel.bpf.h"
+#include "flow/judge.bpf.h"
+#include "forward/tunnel.bpf.h"
 
 #define LONG_WAY (-100) /* no verdict: 0 and above are those of XDP; nor an enum todo */
 

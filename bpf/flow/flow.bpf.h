@@ -12,10 +12,10 @@
 
 #include <asm-generic/errno.h>
 
-#include "node.bpf.h"
-#include "packet.bpf.h"
-#include "pick.bpf.h"
-#include "protect.bpf.h"
+#include "node/node.bpf.h"
+#include "packet/packet.bpf.h"
+#include "flow/pick.bpf.h"
+#include "flow/protect.bpf.h"
 
 #define FLOW_UDP_IDLE_NS (180 * NS_PER_S) /* as nf_conntrack's udp_timeout_stream + a margin */
 #define FLOW_CLOSING_NS  (10 * NS_PER_S)  /* as nf_conntrack's tcp_timeout_close */

@@ -5,7 +5,7 @@
 #ifndef SLUICE_FLOW6_BPF_H
 #define SLUICE_FLOW6_BPF_H
 
-#include "flow.bpf.h"
+#include "flow/flow.bpf.h"
 
 static __always_inline int nat6_claim(const struct flow6_key *reply, const struct nat6 *nat,
 				      __u64 now_ns)

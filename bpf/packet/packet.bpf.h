@@ -8,7 +8,7 @@
 #ifndef SLUICE_PACKET_BPF_H
 #define SLUICE_PACKET_BPF_H
 
-#include "ctx.bpf.h"
+#include "packet/ctx.bpf.h"
 #include "sluice_drops.h"
 #include "sluice_schema.h"
 

@@ -8,8 +8,8 @@
 #ifndef SLUICE_TC_NAT_BPF_H
 #define SLUICE_TC_NAT_BPF_H
 
-#include "fragment.bpf.h"
-#include "icmp_parts.bpf.h"
+#include "packet/fragment.bpf.h"
+#include "packet/icmp_parts.bpf.h"
 
 #define TC_ACT_UNSPEC (-1) /* the next program, if there is one, decides; else pass */
 #define TC_ACT_SHOT   2

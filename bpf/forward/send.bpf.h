@@ -9,10 +9,10 @@
 #ifndef SLUICE_SEND_BPF_H
 #define SLUICE_SEND_BPF_H
 
-#include "event.bpf.h"
-#include "mark.bpf.h"
-#include "packet.bpf.h"
-#include "time.bpf.h"
+#include "node/event.bpf.h"
+#include "packet/mark.bpf.h"
+#include "packet/packet.bpf.h"
+#include "node/time.bpf.h"
 
 /* A way out of this node. */
 struct hop {

@@ -8,12 +8,12 @@
 #ifndef SLUICE_DELIVER_BPF_H
 #define SLUICE_DELIVER_BPF_H
 
-#include "remote.bpf.h"
-#include "todo.bpf.h"
+#include "forward/remote.bpf.h"
+#include "flow/todo.bpf.h"
 
 #ifndef SLUICE_TC
 
-#include "short.bpf.h"
+#include "forward/short.bpf.h"
 
 #define HAS_SHORT_WAY 1
 

@@ -6,7 +6,7 @@
 #define SLUICE_PROTECT_BPF_H
 
 #include "maps.bpf.h"
-#include "time.bpf.h"
+#include "node/time.bpf.h"
 
 #define BITS_OF(array) (8 * sizeof(array))
 
