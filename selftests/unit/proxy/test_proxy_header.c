@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "proxy/http/proxy_header.h"
-#include "unit/guard.h"
+#include "unit/lib/guard.h"
 
 #define V2_START      "\r\n\r\n\0\r\nQUIT\n"
 #define TEXT(literal) literal, sizeof(literal) - 1

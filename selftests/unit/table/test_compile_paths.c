@@ -2,7 +2,7 @@
 /*
  * test_compile_paths.c - which path of a host answers
  */
-#include "lib/table_fixture.h"
+#include "unit/lib/table_fixture.h"
 #include "proxy/exchange/routing.h"
 
 struct ask {

@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 
 #include "kube/split.h"
-#include "unit/fixture.h"
+#include "unit/lib/fixture.h"
 
 struct pieces {
 	size_t count, bytes;

@@ -27,7 +27,7 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include "lib/table_fixture.h"
+#include "unit/lib/table_fixture.h"
 #include "table/table_priv.h"
 
 struct script_case {

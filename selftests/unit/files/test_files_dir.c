@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The directory itself: gone, replaced, swapped, flooded. */
-#include "unit/files_world.h"
+#include "unit/files/files_world.h"
 
 /* ---- the directory ------------------------------------------------------------------------------------------ */
 

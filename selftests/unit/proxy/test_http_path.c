@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "proxy/http/http_path.h"
-#include "unit/guard.h"
+#include "unit/lib/guard.h"
 
 struct path_case {
 	const char *name, *raw;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 
-#include "unit/decode_case.h"
+#include "unit/model/decode_case.h"
 
 #define INGRESS(spec)                                                                                 \
 	"{'kind':'Ingress','apiVersion':'networking.k8s.io/v1','metadata':{'name':'i'},'spec':{" spec \

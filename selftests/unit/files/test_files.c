@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Files of a directory: what is read, what a save does, what is wrong. */
-#include "unit/files_world.h"
+#include "unit/files/files_world.h"
 
 #include <pthread.h>
 

@@ -2,7 +2,7 @@
 /* Kind, version, metadata, and the small kinds. */
 #include <errno.h>
 
-#include "unit/decode_case.h"
+#include "unit/model/decode_case.h"
 
 #define X50        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define META(meta) "{'kind':'Service','apiVersion':'v1','metadata':" meta "}"

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "kube/intake.h"
-#include "unit/fixture.h"
+#include "unit/lib/fixture.h"
 
 struct refusals {
 	unsigned int told, ended;

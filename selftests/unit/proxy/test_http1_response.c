@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "proxy/http1/http1_response.h"
-#include "unit/guard.h"
+#include "unit/lib/guard.h"
 
 #define END     "\r\n\r\n"
 #define OK      "HTTP/1.1 200 OK"

@@ -2,7 +2,7 @@
 /*
  * test_compile_hosts.c - which host answers, default backends, TLS of hosts
  */
-#include "lib/table_script.h"
+#include "unit/lib/table_script.h"
 
 #define WEB "service default/web 0 port 80"
 #define API "service default/api 0 port 80"

@@ -3,7 +3,7 @@
  * test_match_oracle.c - random Ingresses and requests, against the rules of docs/ingress.md written
  * down once more in the plainest way: look at all rules, take the best
  */
-#include "lib/table_random.h"
+#include "unit/lib/table_random.h"
 
 #define INGRESSES_MAX 6
 #define RULES_MAX     3

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "proxy/tls/client_hello.h"
-#include "unit/guard.h"
+#include "unit/lib/guard.h"
 
 #define ROOM 40000u
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "proxy/http1/http1_body.h"
-#include "unit/guard.h"
+#include "unit/lib/guard.h"
 
 struct body_case {
 	const char *name, *text;

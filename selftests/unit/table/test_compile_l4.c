@@ -2,7 +2,7 @@
 /*
  * test_compile_l4.c - frontends of Services and of HTTP
  */
-#include "lib/table_script.h"
+#include "unit/lib/table_script.h"
 
 #define DNS "service default/dns 10 udp u 53; port t 53; lb 192.0.2.1"
 #define PODS                                                                \

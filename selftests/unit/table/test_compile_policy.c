@@ -2,7 +2,7 @@
 /*
  * test_compile_policy.c - each annotation, what it becomes, and what a bad value does
  */
-#include "lib/table_fixture.h"
+#include "unit/lib/table_fixture.h"
 
 struct policy_case {
 	const char *note;     /* without the prefix; several by ";" */

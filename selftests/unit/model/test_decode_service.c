@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
-#include "unit/decode_case.h"
+#include "unit/model/decode_case.h"
 
 #define SERVICE(spec) \
 	"{'kind':'Service','apiVersion':'v1','metadata':{'name':'web'},'spec':{" spec "}}"

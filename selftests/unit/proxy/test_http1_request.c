@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "proxy/http1/http1_request.h"
-#include "unit/guard.h"
+#include "unit/lib/guard.h"
 
 static const struct http1_limits limits = { HTTP1_HEAD_BYTES_MAX, HTTP1_TARGET_BYTES_MAX };
 

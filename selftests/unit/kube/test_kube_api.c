@@ -12,7 +12,7 @@
 
 #include "kube/api.h"
 #include "kube/selection.h"
-#include "unit/fixture.h"
+#include "unit/lib/fixture.h"
 
 static void api_target__paths(void **state)
 {

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "lib/table_random.h"
+#include "unit/lib/table_random.h"
 #include "table/table_priv.h"
 
 #define ROUNDS 60

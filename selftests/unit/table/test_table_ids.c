@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "lib/table_fixture.h"
+#include "unit/lib/table_fixture.h"
 #include "table/table_priv.h"
 
 #define WEB     "port 80"

@@ -5,7 +5,7 @@
 #ifndef SELFTESTS_TABLE_RANDOM_H
 #define SELFTESTS_TABLE_RANDOM_H
 
-#include "lib/table_fixture.h"
+#include "unit/lib/table_fixture.h"
 
 static inline int random_pick(int n)
 {

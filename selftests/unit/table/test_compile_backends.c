@@ -2,7 +2,7 @@
 /*
  * test_compile_backends.c - Services, ports, endpoints; class; conflicts
  */
-#include "lib/table_script.h"
+#include "unit/lib/table_script.h"
 
 #define WEB     "service default/web 0 port http 80"
 #define API     "service default/api 0 port 80"

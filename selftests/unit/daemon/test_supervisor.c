@@ -22,7 +22,7 @@
 #include "daemon/workers/sockets.h"
 #include "daemon/workers/supervisor.h"
 #include "handoff/control.h"
-#include "unit/fake_worker.h"
+#include "unit/daemon/fake_worker.h"
 
 #define WORKERS_MAX 8
 
