@@ -26,10 +26,12 @@ for file in headers/*.h; do
 			-include vmlinux.h -std=gnu11 -x c "$file"
 	fi
 done
-for file in $(find user -name '*.h'); do
+mapfile -t user_headers < <(git ls-files -co --exclude-standard 'user/*.h')
+mapfile -t bpf_headers < <(git ls-files -co --exclude-standard 'bpf/*.h')
+for file in "${user_headers[@]}"; do
 	try C "$file" gcc "${flags[@]}" -D_GNU_SOURCE -Iuser -Ibuild/gen -std=gnu11 -x c "$file"
 done
-for file in $(find bpf -name '*.h'); do
+for file in "${bpf_headers[@]}"; do
 	try "BPF C" "$file" "$clang" -target bpf "${flags[@]}" -Ibpf -I. \
 		-Wno-unused-parameter -D__TARGET_ARCH_x86 -std=gnu11 -x c "$file"
 done
