@@ -28,7 +28,7 @@ int keys_rotate(struct keys *keys);
 const char *keys_inspect(const struct secret *secret, int64_t *end_unix_s);
 
 /**
- * keys_write - the set of certificates for the workers (proxy/certificates.h)
+ * keys_write - the set of certificates for the workers (handoff/certificates.h)
  * @table: says which Secrets are named; @model: holds them
  * Return: 0 with *fd owned by the caller; -errno.
  */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/workers/greeting.h"
 #include "daemon/workers/worker_process.h"
+#include "daemon/workers/worker_talk.h"
 #include "handoff/control.h"
 #include "sluice_schema.h"
 
@@ -23,7 +24,7 @@ struct supervisor {
 	struct supervisor_options options;
 	char *pin_folder; /* owned */
 	struct worker_host host;
-	struct worker *workers; /* owned list */
+	struct worker_process *workers; /* owned list */
 	struct loop_timer *settle_timer;
 	uint64_t settle_by_ms; /* 0: no routing table yet, no hurry */
 	bool steered;          /* new connections go to workers of ours */
@@ -36,7 +37,7 @@ struct supervisor {
 
 /* ---- who gets new connections --------------------------------------------------------------------- */
 
-static bool is_eligible(const struct worker *worker)
+static bool is_eligible(const struct worker_process *worker)
 {
 	if (!worker->counted || worker->hung)
 		return false;
@@ -50,7 +51,7 @@ static bool is_becoming_whole(const struct supervisor *s)
 {
 	if (s->settle_by_ms && loop_now_ms() >= s->settle_by_ms)
 		return false;
-	for (const struct worker *worker = s->workers; worker; worker = worker->next)
+	for (const struct worker_process *worker = s->workers; worker; worker = worker->next)
 		if (worker->counted && !is_eligible(worker) && !worker->hung &&
 		    worker->failures <= FAILURES_IN_PLACE)
 			return true;
@@ -64,7 +65,7 @@ static int steer(struct supervisor *s)
 	bool differs = !s->steered;
 	int err;
 
-	for (const struct worker *worker = s->workers; worker; worker = worker->next) {
+	for (const struct worker_process *worker = s->workers; worker; worker = worker->next) {
 		if (is_eligible(worker)) {
 			fds[2 * count] = worker->listeners[0];
 			fds[2 * count + 1] = worker->listeners[1];
@@ -77,7 +78,7 @@ static int steer(struct supervisor *s)
 	err = s->options.steer(s->options.ctx, fds, count);
 	if (err)
 		return err;
-	for (struct worker *worker = s->workers; worker; worker = worker->next)
+	for (struct worker_process *worker = s->workers; worker; worker = worker->next)
 		worker->steered = is_eligible(worker);
 	log_info("supervisor: new connections go to %u of %u workers", count, s->options.workers);
 	s->steered = true;
@@ -87,27 +88,27 @@ static int steer(struct supervisor *s)
 /* Those that are not wanted any more, once others have their place. */
 static void drain_uncounted(struct supervisor *s)
 {
-	for (struct worker *worker = s->workers; worker; worker = worker->next) {
+	for (struct worker_process *worker = s->workers; worker; worker = worker->next) {
 		if (worker->counted || worker->state == WORKER_DRAINING ||
 		    worker->state == WORKER_ENDED)
 			continue;
 		log_info("supervisor: worker %u (pid %d) drains: another build or other settings",
 			 worker->slot, worker->pid);
-		worker_drain(worker, s->options.drain_timeout_ms);
+		worker_process_drain(worker, s->options.drain_timeout_ms);
 	}
 }
 
 static void sweep(struct supervisor *s)
 {
-	struct worker **link = &s->workers;
+	struct worker_process **link = &s->workers;
 
 	while (*link) {
-		struct worker *worker = *link;
+		struct worker_process *worker = *link;
 
 		if (worker->state == WORKER_ENDED) {
 			*link = worker->next;
 			s->taken[worker->slot] = false;
-			worker_free(worker);
+			worker_process_free(worker);
 		} else {
 			link = &worker->next;
 		}
@@ -146,7 +147,7 @@ static void settle(void *ctx)
 	s->options.changed(s->options.ctx);
 }
 
-static void worker_changed(void *ctx, struct worker *worker)
+static void worker_changed(void *ctx, struct worker_process *worker)
 {
 	struct supervisor *s = ctx;
 
@@ -176,7 +177,7 @@ static uint64_t settings_hash(const struct supervisor_options *options)
 	return hash;
 }
 
-static void link_worker(struct supervisor *s, struct worker *worker)
+static void link_worker(struct supervisor *s, struct worker_process *worker)
 {
 	worker->next = s->workers;
 	s->workers = worker;
@@ -189,10 +190,10 @@ static void adopt_one(struct supervisor *s, struct greeting *greeting, uint32_t 
 	bool keep = greeting->same && !greeting->draining && *counted < s->options.workers &&
 		    greeting->listeners[0] >= 0;
 	bool draining = greeting->draining;
-	struct worker *worker;
+	struct worker_process *worker;
 	int err;
 
-	err = worker_adopt(&s->host, greeting, &worker);
+	err = worker_process_adopt(&s->host, greeting, &worker);
 	if (err) {
 		log_error("supervisor: adopt worker %u: %s; it goes on unwatched", slot,
 			  strerror(-err));
@@ -206,7 +207,7 @@ static void adopt_one(struct supervisor *s, struct greeting *greeting, uint32_t 
 		 : draining ? "it is draining"
 			    : "it will be replaced");
 	if (draining)
-		worker_drain(worker, s->options.drain_timeout_ms);
+		worker_process_drain(worker, s->options.drain_timeout_ms);
 }
 
 static uint32_t adopt_all(struct supervisor *s)
@@ -233,12 +234,12 @@ static uint32_t adopt_all(struct supervisor *s)
 static int add_worker(struct supervisor *s)
 {
 	for (uint32_t slot = 0; slot < SLUICE_WORKERS_MAX; slot++) {
-		struct worker *worker;
+		struct worker_process *worker;
 		int err;
 
 		if (s->taken[slot])
 			continue;
-		err = worker_new(&s->host, slot, &worker);
+		err = worker_process_new(&s->host, slot, &worker);
 		if (err == -EADDRINUSE) {
 			s->taken[slot] = true;
 			continue;
@@ -247,7 +248,7 @@ static int add_worker(struct supervisor *s)
 			return err;
 		worker->counted = true;
 		link_worker(s, worker);
-		worker_start(worker);
+		worker_process_start(worker);
 		return 0;
 	}
 	return -EMFILE;
@@ -310,10 +311,10 @@ void supervisor_free(struct supervisor *s)
 	if (!s)
 		return;
 	while (s->workers) {
-		struct worker *worker = s->workers;
+		struct worker_process *worker = s->workers;
 
 		s->workers = worker->next;
-		worker_free(worker);
+		worker_process_free(worker);
 	}
 	loop_timer_free(s->settle_timer);
 	if (s->host.snapshot_fd >= 0)
@@ -328,8 +329,8 @@ void supervisor_free(struct supervisor *s)
 
 static void push_all(struct supervisor *s)
 {
-	for (struct worker *worker = s->workers; worker; worker = worker->next)
-		worker_push(worker);
+	for (struct worker_process *worker = s->workers; worker; worker = worker->next)
+		worker_talk_push(worker);
 }
 
 void supervisor_set_snapshot(struct supervisor *s, int fd, size_t bytes, uint64_t generation)
@@ -367,7 +368,7 @@ void supervisor_count(const struct supervisor *s, struct supervisor_counts *out)
 		.wanted = s->options.workers,
 		.restarts = s->restarts,
 	};
-	for (const struct worker *worker = s->workers; worker; worker = worker->next) {
+	for (const struct worker_process *worker = s->workers; worker; worker = worker->next) {
 		if (worker->state == WORKER_DRAINING)
 			out->draining++;
 		if (worker->state != WORKER_SERVING || !worker->counted)
@@ -389,13 +390,13 @@ void supervisor_end(struct supervisor *s, uint32_t timeout_ms, void (*ended)(voi
 	err = s->options.steer(s->options.ctx, NULL, 0);
 	if (err)
 		log_warn("supervisor: stop new connections: %s", strerror(-err));
-	for (struct worker *worker = s->workers; worker; worker = worker->next)
-		worker_drain(worker, timeout_ms);
+	for (struct worker_process *worker = s->workers; worker; worker = worker->next)
+		worker_process_drain(worker, timeout_ms);
 	loop_timer_arm(s->settle_timer, 0);
 }
 
 void supervisor_kill(struct supervisor *s)
 {
-	for (struct worker *worker = s->workers; worker; worker = worker->next)
-		worker_kill(worker);
+	for (struct worker_process *worker = s->workers; worker; worker = worker->next)
+		worker_process_kill(worker);
 }

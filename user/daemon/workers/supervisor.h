@@ -15,11 +15,9 @@
 #include <sys/types.h>
 
 #include "base/loop.h"
+#include "daemon/workers/worker.h"
 
 struct supervisor;
-
-/* upstreams backends members worker_stats, for splice socks sinks slots */
-#define WORKER_MAPS 7
 
 struct supervisor_options {
 	struct loop *loop;      /* borrowed */

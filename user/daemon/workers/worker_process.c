@@ -34,7 +34,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-static bool has_process(const struct worker *worker)
+static bool has_process(const struct worker_process *worker)
 {
 	return worker->pidfd >= 0 || worker->control >= 0;
 }
@@ -42,7 +42,7 @@ static bool has_process(const struct worker *worker)
 /* ---- the end of a process ----------------------------------------------------------------------- */
 
 /* How the process ended, for people. */
-static void describe_end(const struct worker *worker, char *text, size_t size)
+static void describe_end(const struct worker_process *worker, char *text, size_t size)
 {
 	siginfo_t info = {};
 
@@ -56,7 +56,7 @@ static void describe_end(const struct worker *worker, char *text, size_t size)
 			 strsignal(info.si_status));
 }
 
-static uint64_t restart_delay_ms(const struct worker *worker)
+static uint64_t restart_delay_ms(const struct worker_process *worker)
 {
 	uint64_t delay_ms = RESTART_DELAY_MS;
 
@@ -67,7 +67,7 @@ static uint64_t restart_delay_ms(const struct worker *worker)
 	return delay_ms < RESTART_DELAY_MAX_MS ? delay_ms : RESTART_DELAY_MAX_MS;
 }
 
-static void start_later(struct worker *worker)
+static void start_later(struct worker_process *worker)
 {
 	bool lived = worker->started_ms + SHORT_LIFE_MS <= loop_now_ms();
 
@@ -76,7 +76,7 @@ static void start_later(struct worker *worker)
 	loop_timer_arm(worker->start_timer, restart_delay_ms(worker));
 }
 
-static void process_ended(struct worker *worker)
+static void process_ended(struct worker_process *worker)
 {
 	char how[96];
 
@@ -98,9 +98,8 @@ static void process_ended(struct worker *worker)
 	worker->host->changed(worker->host->ctx, worker);
 }
 
-void worker_talk_lost(struct worker *worker, int err)
+static void talk_lost(struct worker_process *worker, int err)
 {
-	worker_talk_close(worker);
 	if (worker->pidfd < 0) {
 		process_ended(worker);
 		return;
@@ -121,7 +120,7 @@ static void pidfd_ready(void *ctx, int fd, uint32_t events)
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 /* Arguments of the process: an array of borrowed strings, owned by the caller. */
-static char **make_argv(const struct worker *worker, char number[32], char settings[40])
+static char **make_argv(const struct worker_process *worker, char number[32], char settings[40])
 {
 	const struct worker_host *host = worker->host;
 	char **argv = calloc(host->args_count + 4, sizeof(*argv));
@@ -138,7 +137,7 @@ static char **make_argv(const struct worker *worker, char number[32], char setti
 	return argv;
 }
 
-static int start_process(struct worker *worker, char error[SPAWN_ERROR_MAX])
+static int start_process(struct worker_process *worker, char error[SPAWN_ERROR_MAX])
 {
 	const struct worker_host *host = worker->host;
 	int ring = host->ring ? host->ring(host->ring_ctx, worker->slot) : -1;
@@ -170,13 +169,13 @@ static int start_process(struct worker *worker, char error[SPAWN_ERROR_MAX])
 	err = loop_watch_add(host->loop, worker->pidfd, EPOLLIN, pidfd_ready, worker,
 			     &worker->pidfd_watch);
 	if (err) {
-		worker_kill(worker);
+		worker_process_kill(worker);
 		close_fd(&worker->pidfd);
 	}
 	return err;
 }
 
-void worker_start(struct worker *worker)
+void worker_process_start(struct worker_process *worker)
 {
 	const struct worker_host *host = worker->host;
 	char error[SPAWN_ERROR_MAX] = "make its control socket";
@@ -205,32 +204,32 @@ void worker_start(struct worker *worker)
 		loop_timer_arm(worker->start_timer, RECONNECT_DELAY_MS);
 		return;
 	}
-	worker_push(worker);
+	worker_talk_push(worker);
 }
 
 /* Whatever is missing: a process, the connection to it, or the place to put a message. */
 static void start_timer_fired(void *ctx)
 {
-	struct worker *worker = ctx;
+	struct worker_process *worker = ctx;
 
 	if (worker->control >= 0) {
-		worker_push(worker);
+		worker_talk_push(worker);
 	} else if (worker->pidfd < 0) {
-		worker_start(worker);
+		worker_process_start(worker);
 	} else if (worker_talk_connect(worker)) {
 		loop_timer_arm(worker->start_timer, RECONNECT_DELAY_MS);
 	} else {
-		worker_push(worker);
+		worker_talk_push(worker);
 	}
 }
 
 static void kill_timer_fired(void *ctx)
 {
-	struct worker *worker = ctx;
+	struct worker_process *worker = ctx;
 
 	log_warn("supervisor: worker %u (pid %d) did not end in time; killed", worker->slot,
 		 worker->pid);
-	worker_kill(worker);
+	worker_process_kill(worker);
 	if (worker->pidfd < 0) {
 		worker->state = WORKER_ENDED;
 		worker_talk_close(worker);
@@ -238,7 +237,7 @@ static void kill_timer_fired(void *ctx)
 	}
 }
 
-void worker_drain(struct worker *worker, uint32_t timeout_ms)
+void worker_process_drain(struct worker_process *worker, uint32_t timeout_ms)
 {
 	struct control_drain payload = { .timeout_ms = timeout_ms };
 	int err = -ENOTCONN;
@@ -256,26 +255,27 @@ void worker_drain(struct worker *worker, uint32_t timeout_ms)
 	if (err) {
 		log_warn("supervisor: worker %u (pid %d) cannot be told to drain: %s; killed",
 			 worker->slot, worker->pid, strerror(-err));
-		worker_kill(worker);
+		worker_process_kill(worker);
 	}
 	loop_timer_arm(worker->kill_timer, (uint64_t)timeout_ms + KILL_GRACE_MS);
 }
 
-void worker_kill(struct worker *worker)
+void worker_process_kill(struct worker_process *worker)
 {
 	if (worker->pidfd >= 0)
 		pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
 }
 
-static int allocate(const struct worker_host *host, uint32_t slot, struct worker **out)
+static int allocate(const struct worker_host *host, uint32_t slot, struct worker_process **out)
 {
-	struct worker *worker = calloc(1, sizeof(*worker));
+	struct worker_process *worker = calloc(1, sizeof(*worker));
 	int err;
 
 	if (!worker)
 		return -ENOMEM;
 	worker->host = host;
 	worker->slot = slot;
+	worker->lost = talk_lost;
 	worker->listeners[0] = worker->listeners[1] = -1;
 	worker->control_listener = worker->control = worker->pidfd = -1;
 	err = loop_timer_new(host->loop, start_timer_fired, worker, &worker->start_timer);
@@ -285,16 +285,16 @@ static int allocate(const struct worker_host *host, uint32_t slot, struct worker
 	if (!err)
 		err = loop_timer_new(host->loop, kill_timer_fired, worker, &worker->kill_timer);
 	if (err) {
-		worker_free(worker);
+		worker_process_free(worker);
 		return err;
 	}
 	*out = worker;
 	return 0;
 }
 
-int worker_new(const struct worker_host *host, uint32_t slot, struct worker **out)
+int worker_process_new(const struct worker_host *host, uint32_t slot, struct worker_process **out)
 {
-	struct worker *worker;
+	struct worker_process *worker;
 	int err;
 
 	err = allocate(host, slot, &worker);
@@ -315,13 +315,14 @@ int worker_new(const struct worker_host *host, uint32_t slot, struct worker **ou
 	worker = NULL;
 	err = 0;
 out:
-	worker_free(worker);
+	worker_process_free(worker);
 	return err;
 }
 
-int worker_adopt(const struct worker_host *host, struct greeting *greeting, struct worker **out)
+int worker_process_adopt(const struct worker_host *host, struct greeting *greeting,
+			 struct worker_process **out)
 {
-	struct worker *worker;
+	struct worker_process *worker;
 	int err;
 
 	err = allocate(host, greeting->slot, &worker);
@@ -341,14 +342,14 @@ int worker_adopt(const struct worker_host *host, struct greeting *greeting, stru
 		greeting->control = -1;
 	}
 	if (err) {
-		worker_free(worker);
+		worker_process_free(worker);
 		return err;
 	}
 	*out = worker;
 	return 0;
 }
 
-void worker_free(struct worker *worker)
+void worker_process_free(struct worker_process *worker)
 {
 	if (!worker)
 		return;

@@ -1,112 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * worker.h - one process of the helper as sluiced sees it: sockets, life, what it has been told
+ * worker_process.h - the life of one process of the helper: its sockets, start, drain, end
  */
-#ifndef SLUICE_DAEMON_WORKER_H
-#define SLUICE_DAEMON_WORKER_H
+#ifndef SLUICE_DAEMON_WORKERS_WORKER_PROCESS_H
+#define SLUICE_DAEMON_WORKERS_WORKER_PROCESS_H
 
-#include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#include "base/loop.h"
-#include "daemon/workers/supervisor.h"
-
-struct worker;
-
-/* What all workers share. Owned by the supervisor, borrowed by each worker. */
-struct worker_host {
-	struct loop *loop;      /* borrowed */
-	const char *pin_folder; /* borrowed */
-	int binary_fd;          /* borrowed; O_PATH */
-	uid_t uid;
-	gid_t gid;
-	char *const *args; /* borrowed; "--name=value" for the helper */
-	size_t args_count;
-	uint64_t settings;        /* hash over user and args */
-	int map_fds[WORKER_MAPS]; /* borrowed; in the order of control.h */
-	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL: none. */
-	int (*ring)(void *ctx, uint32_t slot);
-	void *ring_ctx;
-
-	/* The newest of both; -1: none yet. Owned by the supervisor. */
-	int snapshot_fd;
-	uint64_t snapshot_bytes, snapshot_generation;
-	int certificates_fd;
-	uint64_t certificates_bytes;
-	uint32_t certificates_count;
-	uint64_t certificates_version; /* counts sets, from 1 */
-
-	/* Called when .state or .hung of a worker has changed; not from inside worker_*(). */
-	void (*changed)(void *ctx, struct worker *worker);
-	void *ctx;
-};
-
-enum worker_state {
-	WORKER_DOWN,     /* no process; will be started again */
-	WORKER_STARTING, /* a process without a snapshot */
-	WORKER_SERVING,
-	WORKER_DRAINING, /* finishes its conns and ends */
-	WORKER_ENDED,    /* drained; to be freed */
-};
-
-struct worker {
-	const struct worker_host *host; /* borrowed */
-	uint32_t slot; /* in worker_stats, in the control name, and the helper's --worker */
-	enum worker_state state;
-	bool hung;    /* owes an answer for too long */
-	bool steered; /* the supervisor's: gets new connections */
-	bool counted; /* the supervisor's: one of those that should run */
-
-	int listeners[2];     /* owned; IPv4, IPv6; -1: none */
-	int control_listener; /* owned; -1: the process has the only one */
-	int control;          /* owned; connected; -1: none */
-	struct loop_watch *control_watch;
-	pid_t pid;
-	int pidfd; /* owned; -1: not known, the end of .control tells */
-	struct loop_watch *pidfd_watch;
-
-	struct loop_timer *start_timer;  /* next start, or next try to connect */
-	struct loop_timer *answer_timer; /* the answer to a snapshot is overdue */
-	struct loop_timer *kill_timer;   /* a draining worker does not end */
-	uint64_t started_ms;
-	uint32_t failures; /* short lives in a row */
-
-	uint64_t generation_sent; /* in flight or answered */
-	uint64_t generation_done;
-	uint64_t certificates_sent; /* version */
-	bool awaiting;              /* an answer to .generation_sent */
-
-	struct worker *next; /* the supervisor's list */
-};
-
-/**
- * worker_new - a worker in a slot that nobody holds: its sockets; no process yet
- * Return: 0; -EADDRINUSE the name of the slot is taken; -errno.
- */
-int worker_new(const struct worker_host *host, uint32_t slot, struct worker **out);
+#include "daemon/workers/worker.h"
 
 struct greeting;
 
 /**
- * worker_adopt - take over a process that outlived its sluiced
+ * worker_process_new - a worker in a slot that nobody holds: its sockets; no process yet
+ * Return: 0; -EADDRINUSE the name of the slot is taken; -errno.
+ */
+int worker_process_new(const struct worker_host *host, uint32_t slot, struct worker_process **out);
+
+/**
+ * worker_process_adopt - take over a process that outlived its sluiced
  * @greeting: its descriptors move to the worker
  */
-int worker_adopt(const struct worker_host *host, struct greeting *greeting, struct worker **out);
+int worker_process_adopt(const struct worker_host *host, struct greeting *greeting,
+			 struct worker_process **out);
 
 /* Starts the process now; after a failure again and again, later each time. */
-void worker_start(struct worker *worker);
-
-/* Sends what is newer than what it has. */
-void worker_push(struct worker *worker);
+void worker_process_start(struct worker_process *worker);
 
 /* No new connections; the process ends when it has none left, or after @timeout_ms. */
-void worker_drain(struct worker *worker, uint32_t timeout_ms);
+void worker_process_drain(struct worker_process *worker, uint32_t timeout_ms);
 
 /* SIGKILL, where its pid is known. */
-void worker_kill(struct worker *worker);
+void worker_process_kill(struct worker_process *worker);
 
 /* Lets go of it: the process, if there is one, goes on by itself. Takes NULL. */
-void worker_free(struct worker *worker);
+void worker_process_free(struct worker_process *worker);
 
-#endif /* SLUICE_DAEMON_WORKER_H */
+#endif /* SLUICE_DAEMON_WORKERS_WORKER_PROCESS_H */

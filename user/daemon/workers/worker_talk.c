@@ -14,7 +14,7 @@
 
 #define PUSH_RETRY_MS 50
 
-void worker_talk_close(struct worker *worker)
+void worker_talk_close(struct worker_process *worker)
 {
 	loop_watch_remove(worker->control_watch);
 	worker->control_watch = NULL;
@@ -29,7 +29,7 @@ void worker_talk_close(struct worker *worker)
 	worker->certificates_sent = 0;
 }
 
-static void snapshot_done(struct worker *worker, const struct control_snapshot_done *done)
+static void snapshot_done(struct worker_process *worker, const struct control_snapshot_done *done)
 {
 	if (!worker->awaiting || done->generation != worker->generation_sent)
 		return; /* the answer to one that a newer request has made pointless */
@@ -49,12 +49,12 @@ static void snapshot_done(struct worker *worker, const struct control_snapshot_d
 		if (worker->state == WORKER_STARTING)
 			worker->state = WORKER_SERVING;
 	}
-	worker_push(worker);
+	worker_talk_push(worker);
 	worker->host->changed(worker->host->ctx, worker);
 }
 
 /* Of a worker that we started ourselves; adopted ones were asked before. */
-static void check_build(const struct worker *worker, const struct control_hello *hello)
+static void check_build(const struct worker_process *worker, const struct control_hello *hello)
 {
 	if (strncmp(hello->build_id, SLUICE_BUILD_ID, CONTROL_BUILD_ID_MAX) == 0)
 		return;
@@ -63,7 +63,7 @@ static void check_build(const struct worker *worker, const struct control_hello 
 		 worker->slot, CONTROL_BUILD_ID_MAX, hello->build_id, SLUICE_BUILD_ID);
 }
 
-static void handle_message(struct worker *worker, const uint8_t *buffer)
+static void handle_message(struct worker_process *worker, const uint8_t *buffer)
 {
 	struct control_snapshot_done done;
 	struct control_message message;
@@ -82,7 +82,7 @@ static void handle_message(struct worker *worker, const uint8_t *buffer)
 
 static void control_ready(void *ctx, int fd, uint32_t events)
 {
-	struct worker *worker = ctx;
+	struct worker_process *worker = ctx;
 	uint8_t buffer[CONTROL_MESSAGE_MAX];
 	unsigned int fds_count;
 	int fds[4];
@@ -96,14 +96,15 @@ static void control_ready(void *ctx, int fd, uint32_t events)
 		while (fds_count > 0)
 			close(fds[--fds_count]);
 		if (got <= 0) {
-			worker_talk_lost(worker, got ? got : -ECONNRESET);
+			worker_talk_close(worker);
+			worker->lost(worker, got ? got : -ECONNRESET);
 			return;
 		}
 		handle_message(worker, buffer);
 	}
 }
 
-static int push_certificates(struct worker *worker)
+static int push_certificates(struct worker_process *worker)
 {
 	const struct worker_host *host = worker->host;
 	struct control_certificates payload = {
@@ -121,7 +122,7 @@ static int push_certificates(struct worker *worker)
 	return err;
 }
 
-static int push_snapshot(struct worker *worker)
+static int push_snapshot(struct worker_process *worker)
 {
 	const struct worker_host *host = worker->host;
 	struct control_snapshot payload = {
@@ -142,7 +143,7 @@ static int push_snapshot(struct worker *worker)
 	return 0;
 }
 
-void worker_push(struct worker *worker)
+void worker_talk_push(struct worker_process *worker)
 {
 	int err;
 
@@ -161,7 +162,7 @@ void worker_push(struct worker *worker)
 
 void worker_talk_overdue(void *ctx)
 {
-	struct worker *worker = ctx;
+	struct worker_process *worker = ctx;
 
 	worker->hung = true;
 	log_error("supervisor: worker %u (pid %d) has not taken routing table %" PRIu64
@@ -171,7 +172,7 @@ void worker_talk_overdue(void *ctx)
 	worker->host->changed(worker->host->ctx, worker);
 }
 
-int worker_talk_attach(struct worker *worker, int fd)
+int worker_talk_attach(struct worker_process *worker, int fd)
 {
 	int err;
 
@@ -184,7 +185,7 @@ int worker_talk_attach(struct worker *worker, int fd)
 	return err;
 }
 
-int worker_talk_connect(struct worker *worker)
+int worker_talk_connect(struct worker_process *worker)
 {
 	struct ucred peer;
 	int fd;
