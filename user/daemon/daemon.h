@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * daemon.h - the parts of sluiced put together
+ * daemon.h - the parts of sluiced in one struct, which those that put them together share
  */
 #ifndef SLUICE_DAEMON_DAEMON_H
 #define SLUICE_DAEMON_DAEMON_H
@@ -50,18 +50,5 @@ struct daemon {
 	bool ending;       /* SIGINT: drain, then remove all */
 	uint64_t ending_since_ms;
 };
-
-/**
- * daemon_start - load, attach, adopt, begin to read
- * @d: with .options, .pin_folder, .loop, .instance and .helper filled
- * Return: 0; -errno, said in a log line. daemon_close() is due in any case.
- */
-int daemon_start(struct daemon *d);
-
-/* Ends all parts but loop and instance; what is pinned and the workers stay in force. */
-void daemon_close(struct daemon *d);
-
-/* Drains the workers, then stops the loop; asked again: at once. */
-void daemon_end(struct daemon *d);
 
 #endif /* SLUICE_DAEMON_DAEMON_H */

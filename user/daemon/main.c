@@ -2,22 +2,17 @@
 /*
  * sluiced: watches what Kubernetes (or a directory) says, keeps the BPF maps and the helper at it.
  *
- *   main.c           flags, signals, exit status
- *   daemon.c         the parts, in the order in which they start
- *   options.c        flags and environment;  option_table.c  one row each;  option_values.c
- *   instance.c       one sluiced a bpffs; how the next one takes over
- *   source.c         manifests or API server -> model
- *   external_names.c addresses of ExternalName Services;  machine.c  a secret of this machine
- *   addresses.c      addresses of the node and their changes
- *   apply.c          model -> table -> maps and workers
- *   removals.c       what leaves the maps once no routing table names it
- *   keys.c roots.c   Secrets, ticket keys, CA certificates of the system, for the workers
- *   supervisor.c     the set of workers: adopt, start, steer, drain
- *   worker.c         the life of one worker;  worker_talk.c  its control connection
- *   greeting.c       workers that outlived their sluiced
- *   helper.c         where sluice-proxy is and as whom it runs;  spawn.c  starting it
- *   sockets.c        listeners and control sockets
- *   cleanup.c        --cleanup
+ *   main.c      flags, signals, exit status
+ *   life.c      start, drain, end
+ *   parts.c     the parts, in the order in which they start;  part_forward.c  those that forward
+ *   instance.c  one sluiced a bpffs; how the next one takes over
+ *   source.c    manifests or API server -> model
+ *   apply.c     model -> table -> maps and workers
+ *   removals.c  what leaves the maps once no routing table names it
+ *   options/    flags and environment, one row each
+ *   node/       addresses of this node, L4, announcements, names that are looked up
+ *   workers/    the processes of the helper: adopt, start, steer, drain
+ *   cleanup.c   --cleanup
  *
  * One thread, one loop. What must not be lost when this process dies lies in pinned maps, in links
  * and in the workers; everything here is rebuilt from the source and from them.
@@ -36,7 +31,8 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon/cleanup.h"
-#include "daemon/daemon.h"
+#include "daemon/life.h"
+#include "daemon/options/options_parse.h"
 #include "build_id.h"
 
 enum exit_status {
@@ -55,7 +51,7 @@ static void signal_ready(void *ctx, int fd, uint32_t events)
 	(void)events;
 	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGINT || d->ending) {
-			daemon_end(d);
+			life_end(d);
 		} else if (info.ssi_signo == SIGHUP) {
 			log_info("signal: SIGHUP; reading all input anew");
 			source_reread(d->source);
@@ -135,13 +131,13 @@ static int run(struct daemon *d)
 		return err;
 	if (d->options.action == ACTION_CLEANUP)
 		return cleanup(d->options.bpffs, d->pin_folder);
-	err = daemon_start(d);
+	err = life_start(d);
 	/* A start that failed leaves what was in force before it, and nothing else. */
 	remove_all = err && d->dataplane && !d->was_in_force;
 	if (!err)
 		err = loop_run(d->loop);
 	remove_all = remove_all || d->ending;
-	daemon_close(d);
+	life_close(d);
 	if (remove_all && cleanup(d->options.bpffs, d->pin_folder) && !err)
 		err = -EIO;
 	return err;

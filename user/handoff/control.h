@@ -30,8 +30,8 @@
  *   10 socks             11 sinks          12 slots           13 events, the worker's ring
  *   (10 to 13 /dev/null: without --splice on)
  */
-#ifndef SLUICE_PROXY_CONTROL_H
-#define SLUICE_PROXY_CONTROL_H
+#ifndef SLUICE_HANDOFF_CONTROL_H
+#define SLUICE_HANDOFF_CONTROL_H
 
 #include <stdint.h>
 
@@ -92,7 +92,7 @@ struct control_snapshot_done {
 };
 
 /*
- * Certificates: a memfd with cJSON-free records, see certificates.h of proxy/. Sealed, and zeroed
+ * Certificates: a memfd with cJSON-free records, see handoff/certificates.h. Sealed, and zeroed
  * by the worker's own copy discipline: mapped, parsed, unmapped at once.
  */
 struct control_certificates {
@@ -136,4 +136,4 @@ int control_send(int socket, uint32_t type, const void *payload, uint32_t bytes,
  */
 int control_receive(int socket, void *buffer, uint32_t size, int fds[4], unsigned int *fds_count);
 
-#endif /* SLUICE_PROXY_CONTROL_H */
+#endif /* SLUICE_HANDOFF_CONTROL_H */

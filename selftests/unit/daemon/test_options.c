@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/options/options.h"
+#include "daemon/options/options_parse.h"
 
 #define ARGUMENTS_MAX 16
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Values of the flags about packets of L4 frontends. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,20 +2,17 @@
 /*
  * options.h - the settings of sluiced: flags of the command line, else SLUICED_* of the environment
  */
-#ifndef SLUICE_DAEMON_OPTIONS_H
-#define SLUICE_DAEMON_OPTIONS_H
+#ifndef SLUICE_DAEMON_OPTIONS_OPTIONS_H
+#define SLUICE_DAEMON_OPTIONS_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/inet.h"
 #include "base/log.h"
 #include "dataplane/dataplane.h"
 #include "table/table.h"
-
-#define OPTIONS_ERROR_MAX 512
 
 enum options_action {
 	ACTION_RUN,
@@ -88,24 +85,14 @@ struct options {
 	enum log_level log_level;
 };
 
-/**
- * options_parse - settings from flags and environment
- * @environment: as environ; a flag given wins over its variable
- * @out: freed by options_free(), also after a failure
- * @error: out, on failure: which flag, which value, why
- * --help, --version and --cleanup need no source. Return: 0; -EINVAL; -ENOMEM.
- */
-int options_parse(int argc, char **argv, char **environment, struct options *out,
-		  char error[OPTIONS_ERROR_MAX]);
+/* Frees what the options own, not the options. */
 void options_free(struct options *options);
-
-/* The text of --help. */
-void options_print_help(FILE *out);
 
 /* Number of workers to run: --proxy-workers, else one for each CPU that sluiced may use. */
 uint32_t options_workers(const struct options *options);
 
-/* One more argument for the helper, decided after the flags were read. Return: 0; -ENOMEM. */
-int options_forward(struct options *options, const char *argument);
+/* One more argument for the helper. Return: 0; -ENOMEM. */
+int options_forward(struct options *options, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-#endif /* SLUICE_DAEMON_OPTIONS_H */
+#endif /* SLUICE_DAEMON_OPTIONS_OPTIONS_H */

@@ -2,21 +2,16 @@
 #include "proxy/exchange/routing.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/log.h"
+#include "handoff/expression.h"
 #include "proxy/http/rewrite.h"
 
 /* Bounds what one path may cost with a bad expression: about a millisecond. */
 #define REGEX_MATCH_LIMIT 20000u
 #define REGEX_HEAP_KB     1024u
-
-#define REGEX_FAULT_MAX 192
 
 struct routing {
 	unsigned int refs;
@@ -29,41 +24,12 @@ struct routing {
 	bool passes_through;
 };
 
-/* @fault: out on failure, in words that go after the expression. Return: NULL on failure. */
-static pcre2_code *compile_text(const char *text, char fault[REGEX_FAULT_MAX])
-{
-	PCRE2_UCHAR why[128] = "";
-	PCRE2_SIZE offset;
-	pcre2_code *regex;
-	int code;
-
-	regex = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-			      PCRE2_ANCHORED | PCRE2_NEVER_UTF, &code, &offset, NULL);
-	if (regex)
-		return regex;
-	pcre2_get_error_message(code, why, sizeof(why));
-	snprintf(fault, REGEX_FAULT_MAX, "does not compile: %s at character %zu", (const char *)why,
-		 (size_t)offset);
-	return NULL;
-}
-
-const char *routing_regex_fault(const char *text)
-{
-	static char fault[REGEX_FAULT_MAX];
-	pcre2_code *regex = compile_text(text, fault);
-
-	if (!regex)
-		return fault;
-	pcre2_code_free(regex);
-	return NULL;
-}
-
 static void compile(struct routing *routing, uint32_t index)
 {
 	const char *text = snapshot_regex(routing->snapshot, index);
-	char fault[REGEX_FAULT_MAX];
+	char fault[EXPRESSION_FAULT_MAX];
 
-	routing->regexes[index] = compile_text(text, fault);
+	routing->regexes[index] = expression_compile(text, fault);
 	if (!routing->regexes[index])
 		log_warn("proxy: path expression \"%s\" %s; it matches nothing", text, fault);
 }

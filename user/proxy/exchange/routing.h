@@ -23,12 +23,6 @@ void routing_put(struct routing *routing); /* takes NULL; the last one closes th
 
 const struct snapshot *routing_snapshot(const struct routing *routing);
 
-/**
- * routing_regex_fault - can a worker compile this expression of a rule?
- * Return: NULL, or why not, in words that go after it; they stay until the next call.
- */
-const char *routing_regex_fault(const char *text);
-
 /* True if there is a host whose TLS is passed through. */
 bool routing_passes_through(const struct routing *routing);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/workers/keys.h"
-#include "daemon/daemon.h"
+#include "daemon/parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,14 +8,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "build_id.h"
 #include "daemon/node/announcer.h"
+#include "daemon/part_forward.h"
+#include "daemon/workers/keys.h"
 #include "daemon/workers/machine.h"
-#include "proxy/exchange/routing.h"
+#include "handoff/expression.h"
 
-/* Sooner, a second SIGINT is the same one: some senders signal process and group. */
-#define END_AGAIN_MS 250
-#define LB_CLASS     "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
+#define LB_CLASS "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
 
 /* ---- callbacks: the parts know each other only through these ------------------------------------------- */
 
@@ -66,21 +64,6 @@ static void problem_was_found(void *ctx, const struct problem *problem, bool cle
 	source_problem(d->source, problem, cleared);
 }
 
-static int steer(void *ctx, const int *fds, uint32_t workers)
-{
-	struct daemon *d = ctx;
-
-	return dataplane_set_listeners(d->dataplane, fds, workers);
-}
-
-static void workers_have_changed(void *ctx)
-{
-	struct daemon *d = ctx;
-
-	if (d->apply)
-		apply_workers_changed(d->apply);
-}
-
 static void set_addresses(struct daemon *d)
 {
 	const struct address_list *served = addresses_of_interfaces(d->addresses);
@@ -112,78 +95,25 @@ static void addresses_have_changed(void *ctx)
 	announcer_review_soon(d->announcer);
 }
 
-static void leave(void *ctx)
+/* ---- start and stop, one part after the other ---------------------------------------------------------- */
+
+static int start_addresses(struct daemon *d)
 {
-	struct daemon *d = ctx;
-
-	loop_stop(d->loop);
-}
-
-/* ---- start -------------------------------------------------------------------------------------------- */
-
-static void choose_interfaces(struct daemon *d)
-{
-	const struct options *options = &d->options;
-
-	d->interfaces_count = options->interfaces_count;
-	for (size_t i = 0; i < options->interfaces_count; i++)
-		d->interfaces[i] = options->interfaces[i];
-	if (d->interfaces_count)
-		return;
-	d->interfaces_count = addresses_default_interfaces(d->default_interfaces);
-	for (size_t i = 0; i < d->interfaces_count; i++)
-		d->interfaces[i] = d->default_interfaces[i];
-	if (!d->interfaces_count)
-		log_warn("no --interface and no default route: HTTP is served, L4 frontends are "
-			 "not");
-}
-
-static int open_dataplane(struct daemon *d)
-{
-	struct dataplane_options options = {
-		.bpffs = d->options.bpffs,
-		.interfaces = d->interfaces,
-		.interfaces_count = d->interfaces_count,
-		.return_interfaces = d->options.l4.return_interfaces,
-		.return_interfaces_count = d->options.l4.return_interfaces_count,
-		.flows_max = d->options.flows_max,
-		.xdp = d->options.xdp,
-	};
-	char error[DATAPLANE_ERROR_MAX] = "";
 	int err;
 
-	d->was_in_force = access(d->pin_folder, F_OK) == 0;
-	err = dataplane_open(&options, &d->dataplane, error);
-	if (err) {
-		log_error("dataplane: %s (%s)", error, strerror(-err));
-		return err;
-	}
-	d->state = dataplane_daemon_state(d->dataplane);
-	err = dataplane_view_of(d->dataplane, &d->view);
+	err = addresses_start(d->loop, d->interfaces, d->interfaces_count, addresses_have_changed,
+			      d, &d->addresses);
 	if (err)
-		log_error("dataplane: view: %s", strerror(-err));
+		log_error("addresses: %s", strerror(-err));
 	return err;
 }
 
-static void describe_self(struct daemon *d)
+static void stop_addresses(struct daemon *d)
 {
-	struct daemon_state *state = d->state;
-	struct daemon_state fresh = {
-		.schema = SLUICE_SCHEMA,
-		.pid = (__u32)getpid(),
-		.started_unix_s = (__u64)time(NULL),
-		.synced_unix_s = state->synced_unix_s,
-		.generation = state->generation,
-	};
-
-	snprintf(fresh.version, sizeof(fresh.version), "%s", SLUICE_VERSION);
-	snprintf(fresh.node_name, sizeof(fresh.node_name), "%s", d->options.node_name);
-	snprintf(fresh.source, sizeof(fresh.source), "%s", d->source_text);
-	*state = fresh;
-	dataplane_describe_interfaces(d->dataplane, state);
+	addresses_stop(d->addresses);
 }
 
-static int open_table(struct daemon *d)
+static int start_table(struct daemon *d)
 {
 	const struct options *o = &d->options;
 	struct table_options options = {
@@ -203,7 +133,7 @@ static int open_table(struct daemon *d)
 		.l4_encapsulation = o->l4.encapsulation,
 		.l4_rate_per_s = o->l4.rate_per_s,
 		.inspect = keys_inspect,
-		.regex = routing_regex_fault,
+		.regex = expression_fault,
 	};
 	struct table_ids ids = {};
 	int err;
@@ -225,6 +155,11 @@ static int open_table(struct daemon *d)
 	else
 		set_addresses(d);
 	return err;
+}
+
+static void stop_table(struct daemon *d)
+{
+	table_free(d->table);
 }
 
 static void source_says_problems(void *source_ctx, admin_problem_fn *fn, void *ctx)
@@ -260,6 +195,11 @@ static int start_l4(struct daemon *d)
 	return l4_start(&options, &d->l4);
 }
 
+static void stop_l4(struct daemon *d)
+{
+	l4_stop(d->l4);
+}
+
 static int start_admin(struct daemon *d)
 {
 	struct admin_options options = {
@@ -278,61 +218,9 @@ static int start_admin(struct daemon *d)
 	return admin_start(&options, &d->admin);
 }
 
-static int make_ring(void *ctx, uint32_t slot)
+static void stop_admin(struct daemon *d)
 {
-	return dataplane_splice_ring(((struct daemon *)ctx)->dataplane, slot);
-}
-
-/* Lets workers splice if that was asked for and this kernel is fit for it. Return: 0; -errno, said. */
-static int start_splice(struct daemon *d)
-{
-	bool always = d->options.splice == SPLICE_ALWAYS;
-	char error[DATAPLANE_ERROR_MAX] = "--splice off";
-	int err = -ECANCELED;
-
-	if (d->options.splice != SPLICE_NEVER)
-		err = dataplane_splice_start(d->dataplane, error);
-	d->state->splice = !err;
-	snprintf(d->state->splice_reason, sizeof(d->state->splice_reason), "%s", err ? error : "");
-	if (!err)
-		return options_forward(&d->options, always ? "--splice=on" : "--splice=auto");
-	if (always) {
-		log_error("--splice on: %s", error);
-		return err;
-	}
-	log_line(d->options.splice == SPLICE_NEVER ? LOG_INFO : LOG_WARN,
-		 "splice is off: %s; the helper relays all bytes", error);
-	return 0;
-}
-
-static int start_workers(struct daemon *d)
-{
-	struct dataplane_worker_maps maps;
-	struct supervisor_options options = {
-		.loop = d->loop,
-		.pin_folder = d->pin_folder,
-		.binary_fd = d->helper.binary_fd,
-		.uid = d->helper.uid,
-		.gid = d->helper.gid,
-		.args = d->options.proxy_args,
-		.args_count = d->options.proxy_args_count,
-		.workers = options_workers(&d->options),
-		.drain_timeout_ms = d->options.drain_timeout_ms,
-		.steer = steer,
-		.changed = workers_have_changed,
-		.ctx = d,
-	};
-
-	dataplane_worker_maps(d->dataplane, &maps);
-	options.map_fds[0] = maps.upstreams;
-	options.map_fds[1] = maps.backends;
-	options.map_fds[2] = maps.members;
-	options.map_fds[3] = maps.worker_stats;
-	options.map_fds[4] = maps.socks;
-	options.map_fds[5] = maps.sinks;
-	options.map_fds[6] = maps.slots;
-	options.ring = d->state->splice ? make_ring : NULL;
-	return supervisor_start(&options, &d->supervisor);
+	admin_stop(d->admin);
 }
 
 static int start_apply(struct daemon *d)
@@ -352,6 +240,11 @@ static int start_apply(struct daemon *d)
 	return apply_new(&options, &d->apply);
 }
 
+static void stop_apply(struct daemon *d)
+{
+	apply_free(d->apply);
+}
+
 static int start_external_names(struct daemon *d)
 {
 	struct external_names_options options = {
@@ -364,6 +257,11 @@ static int start_external_names(struct daemon *d)
 
 	return d->options.allow_external_name ? external_names_new(&options, &d->external_names)
 					      : 0;
+}
+
+static void stop_external_names(struct daemon *d)
+{
+	external_names_free(d->external_names);
 }
 
 static size_t source_asks_addresses(void *ctx, const struct inet_addr **addresses, bool *exact)
@@ -388,6 +286,11 @@ static int start_source(struct daemon *d)
 	};
 
 	return source_start(&d->options, d->loop, &d->model, &callbacks, &d->source);
+}
+
+static void stop_source(struct daemon *d)
+{
+	source_stop(d->source);
 }
 
 static bool announcer_asks_holder(void *ctx, const struct inet_addr *addr, uint64_t *until_ms)
@@ -420,81 +323,45 @@ static int start_announcer(struct daemon *d)
 	return announcer_new(&options, &d->announcer);
 }
 
-int daemon_start(struct daemon *d)
+static void stop_announcer(struct daemon *d)
 {
-	int err;
+	announcer_free(d->announcer);
+}
 
-	source_describe(&d->options, d->source_text, sizeof(d->source_text));
-	log_info("sluiced %s (build %s), source: %s, bpffs: %s", SLUICE_VERSION, SLUICE_BUILD_ID,
-		 d->source_text, d->options.bpffs);
-	instance_listen(d->instance, d->loop, leave, d);
-	choose_interfaces(d);
-	err = open_dataplane(d);
-	if (err)
-		return err;
-	describe_self(d);
-	err = addresses_start(d->loop, d->interfaces, d->interfaces_count, addresses_have_changed,
-			      d, &d->addresses);
-	if (err) {
-		log_error("addresses: %s", strerror(-err));
-		return err;
-	}
-	err = open_table(d);
-	if (!err)
-		err = start_l4(d);
-	if (!err)
-		err = start_admin(d);
-	if (!err)
-		err = start_splice(d);
-	if (!err)
-		err = start_workers(d);
-	if (!err)
-		err = start_apply(d);
-	if (!err)
-		err = start_external_names(d);
-	if (!err)
-		err = start_source(d);
-	if (!err)
-		err = start_announcer(d);
+/* ---- all of them --------------------------------------------------------------------------------------- */
+
+/* A part may use those above it. Each stop takes a part that did not start. */
+static const struct part {
+	int (*start)(struct daemon *d); /* 0; -errno, said in a log line */
+	void (*stop)(struct daemon *d); /* NULL: another part stops it */
+} parts[] = {
+	{ part_dataplane_start, part_dataplane_stop },
+	{ start_addresses, stop_addresses },
+	{ start_table, stop_table },
+	{ start_l4, stop_l4 },
+	{ start_admin, stop_admin },
+	{ part_splice_start, NULL },
+	{ part_workers_start, part_workers_stop },
+	{ start_apply, stop_apply },
+	{ start_external_names, stop_external_names },
+	{ start_source, stop_source },
+	{ start_announcer, stop_announcer },
+};
+
+#define PARTS_COUNT (sizeof(parts) / sizeof(parts[0]))
+
+int parts_start(struct daemon *d)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < PARTS_COUNT && !err; i++)
+		err = parts[i].start(d);
 	return err;
 }
 
-/* ---- end ---------------------------------------------------------------------------------------------- */
-
-void daemon_end(struct daemon *d)
+void parts_stop(struct daemon *d)
 {
-	if (d->ending && loop_now_ms() < d->ending_since_ms + END_AGAIN_MS)
-		return;
-	if (d->ending) {
-		log_info("signal: asked again; no more waiting");
-		supervisor_kill(d->supervisor);
-		return;
-	}
-	log_info("signal: SIGINT; draining the helper, then removing all (again: at once)");
-	d->ending = true;
-	d->ending_since_ms = loop_now_ms();
-	d->state->ready = 0;
-	announcer_leave(d->announcer);
-	supervisor_end(d->supervisor, d->options.drain_timeout_ms, leave, d);
-}
-
-void daemon_close(struct daemon *d)
-{
-	announcer_free(d->announcer);
-	source_stop(d->source);
-	external_names_free(d->external_names);
-	apply_free(d->apply);
-	supervisor_free(d->supervisor);
-	admin_stop(d->admin);
-	l4_stop(d->l4);
-	table_free(d->table);
-	addresses_stop(d->addresses);
-	model_free(&d->model);
-	dataplane_view_close(d->view);
-	if (d->state) {
-		d->state->ready = 0;
-		d->state->pid = 0;
-	}
-	dataplane_close(d->dataplane);
-	helper_close(&d->helper);
+	for (size_t i = PARTS_COUNT; i-- > 0;)
+		if (parts[i].stop)
+			parts[i].stop(d);
 }

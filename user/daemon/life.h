@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life.h - the life of sluiced: start, drain, end
+ */
+#ifndef SLUICE_DAEMON_LIFE_H
+#define SLUICE_DAEMON_LIFE_H
+
+#include "daemon/daemon.h"
+
+/**
+ * life_start - load, attach, adopt, begin to read
+ * @d: with .options, .pin_folder, .loop, .instance and .helper filled
+ * Return: 0; -errno, said in a log line. life_close() is due in any case.
+ */
+int life_start(struct daemon *d);
+
+/* Ends all parts but loop and instance; what is pinned and the workers stay in force. */
+void life_close(struct daemon *d);
+
+/* Drains the workers, then stops the loop; asked again: at once. */
+void life_end(struct daemon *d);
+
+#endif /* SLUICE_DAEMON_LIFE_H */
