@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The odd requests to Sluice, nginx and HAProxy: what each answers, and what its backend reads.
 
-    make differential                         the table of docs/http.md, by group of requests
+    make differential                         the tables of docs/http.md, by group of requests
     make differential ARGS=--all              one line a request that is not treated alike
     make differential ARGS='--all K=text'     the same, of groups or names with that text
 """
@@ -160,19 +160,19 @@ def main(arguments):
     finally:
         for proxy in proxies:
             proxy.close()
-    print("| requests about | how many | " + " | ".join(
-        f"{name}: {kind}" for name in ("nginx", "HAProxy") for kind in kinds) + " |")
-    print("|---|" + "---|" * (1 + 2 * len(kinds)))
-    total = collections.Counter()
-    for group, counts in table.items():
-        total += counts
-        table_line(group, counts, kinds)
-    table_line("**all**", total, kinds)
+    for peer in ("nginx", "HAProxy"):
+        print(f"{peer}:\n\n| requests about | how many | " + " | ".join(kinds) + " |")
+        print("|---|" + "---|" * (1 + len(kinds)))
+        total = collections.Counter()
+        for group, counts in table.items():
+            total += counts
+            table_line(group, [counts[peer, kind] for kind in kinds])
+        table_line("**all**", [total[peer, kind] for kind in kinds])
+        print()
 
 
-def table_line(group, counts, kinds):
-    numbers = [counts[name, kind] for name in ("nginx", "HAProxy") for kind in kinds]
-    print(f"| {group} | {sum(numbers) // 2} | " + " | ".join(str(n or "") for n in numbers) + " |")
+def table_line(group, numbers):
+    print(f"| {group} | {sum(numbers)} | " + " | ".join(str(n or "") for n in numbers) + " |")
 
 
 if __name__ == "__main__":
