@@ -66,33 +66,6 @@ static const struct kind kinds[] = {
 	  .check_name = name_check_subdomain },
 };
 
-size_t object_size(enum object_kind kind)
-{
-	static const size_t sizes[OBJECT_KINDS] = {
-		[OBJECT_INGRESS] = sizeof(struct ingress),
-		[OBJECT_INGRESS_CLASS] = sizeof(struct ingress_class),
-		[OBJECT_SERVICE] = sizeof(struct service),
-		[OBJECT_ENDPOINT_SLICE] = sizeof(struct endpoint_slice),
-		[OBJECT_SECRET] = sizeof(struct secret),
-		[OBJECT_CONFIG_MAP] = sizeof(struct config_map),
-		[OBJECT_NODE] = sizeof(struct node),
-		[OBJECT_LEASE] = sizeof(struct lease),
-	};
-
-	return sizes[kind];
-}
-
-struct object *object_new(enum object_kind kind)
-{
-	struct object *object = calloc(1, object_size(kind));
-
-	if (object) {
-		object->kind = kind;
-		object->created_unix_s = CREATED_NEVER;
-	}
-	return object;
-}
-
 /* Return: 0; -EINVAL; -ENOTSUP with the fault remembered too, for the log. */
 static int find_kind(struct decode *d, const cJSON *json, const char *hint, const struct kind **out)
 {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/kinds.h"
+
 const char *object_kind_name(enum object_kind kind)
 {
 	static const char *const names[OBJECT_KINDS] = {
@@ -14,6 +16,33 @@ const char *object_kind_name(enum object_kind kind)
 	};
 
 	return (unsigned int)kind < OBJECT_KINDS ? names[kind] : "?";
+}
+
+size_t object_size(enum object_kind kind)
+{
+	static const size_t sizes[OBJECT_KINDS] = {
+		[OBJECT_INGRESS] = sizeof(struct ingress),
+		[OBJECT_INGRESS_CLASS] = sizeof(struct ingress_class),
+		[OBJECT_SERVICE] = sizeof(struct service),
+		[OBJECT_ENDPOINT_SLICE] = sizeof(struct endpoint_slice),
+		[OBJECT_SECRET] = sizeof(struct secret),
+		[OBJECT_CONFIG_MAP] = sizeof(struct config_map),
+		[OBJECT_NODE] = sizeof(struct node),
+		[OBJECT_LEASE] = sizeof(struct lease),
+	};
+
+	return sizes[kind];
+}
+
+struct object *object_new(enum object_kind kind)
+{
+	struct object *object = calloc(1, object_size(kind));
+
+	if (object) {
+		object->kind = kind;
+		object->created_unix_s = CREATED_NEVER;
+	}
+	return object;
 }
 
 static const char *value_of(const struct key_value *pairs, size_t count, const char *key)
