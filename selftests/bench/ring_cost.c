@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "table/maglev.h"
+#include "dataplane/maglev.h"
 
 #define ROUNDS 9
 

@@ -10,7 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "sluice_schema.h"
-#include "table/maglev.h"
+#include "dataplane/maglev.h"
 
 static int member_compare(const void *a, const void *b)
 {

@@ -23,6 +23,9 @@ struct table_frontend_addr {
 	struct inet_addr addr;
 };
 
+/* The most that an annotation may say about the share of a backend. */
+#define TABLE_WEIGHT_MAX 1000u
+
 /* How a packet reaches a pod of another node, and how it is packed for that. */
 enum table_l4_mode { TABLE_L4_SNAT, TABLE_L4_DSR };
 enum table_l4_encapsulation { TABLE_L4_IPIP, TABLE_L4_GUE };

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/maglev.h"
 #include "table/policy/policy.h"
 
 #define MODE          POLICY_PREFIX "l4-mode"
@@ -103,7 +102,7 @@ int l4_policy_weight(const struct endpoint_slice *slice, uint16_t *out)
 {
 	const char *text = object_annotation(&slice->meta, WEIGHT);
 	uint32_t weight = 1;
-	int err = text ? parse_number(text, 1, MAGLEV_WEIGHT_MAX, &weight) : 0;
+	int err = text ? parse_number(text, 1, TABLE_WEIGHT_MAX, &weight) : 0;
 
 	*out = (uint16_t)weight;
 	return err;
@@ -120,7 +119,7 @@ int l4_policy_check_slice(const struct endpoint_slice *slice, struct problem_set
 	return problems_add(problems, &object, PROBLEM_WARNING, "InvalidAnnotation",
 			    "metadata.annotations[" WEIGHT "]",
 			    WEIGHT ": \"%.64s\" is not a whole number from 1 to %u; 1 is in force",
-			    object_annotation(meta, WEIGHT), MAGLEV_WEIGHT_MAX);
+			    object_annotation(meta, WEIGHT), TABLE_WEIGHT_MAX);
 }
 
 /* ---- source ranges ---------------------------------------------------------------------------- */

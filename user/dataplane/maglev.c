@@ -13,7 +13,7 @@
  * al., SODA'18). Such a matching is the same in whatever order it is worked out, and a member that
  * goes moves little more than what it held: 1.3 times at 100 slots a member.
  */
-#include "table/maglev.h"
+#include "dataplane/maglev.h"
 
 #include <errno.h>
 #include <stdbool.h>

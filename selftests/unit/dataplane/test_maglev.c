@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "sluice_schema.h"
-#include "table/maglev.h"
+#include "dataplane/maglev.h"
 
 #define MEMBERS_MAX 700
 

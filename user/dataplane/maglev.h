@@ -2,22 +2,20 @@
 /*
  * maglev.h - lookup tables that spread flows evenly and move few of them when a backend changes
  */
-#ifndef SLUICE_TABLE_MAGLEV_H
-#define SLUICE_TABLE_MAGLEV_H
+#ifndef SLUICE_DATAPLANE_MAGLEV_H
+#define SLUICE_DATAPLANE_MAGLEV_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/inet.h"
 
-#define MAGLEV_WEIGHT_MAX 1000u
-
 /* What a slot holds, and what decides its place: address and port, never the id, because ids differ
  * between nodes and the table must not. */
 struct maglev_member {
 	uint32_t id;
 	uint16_t port;   /* host order */
-	uint16_t weight; /* 1 to MAGLEV_WEIGHT_MAX; 0 counts as 1 */
+	uint16_t weight; /* 1 to TABLE_WEIGHT_MAX; 0 counts as 1 */
 	struct inet_addr addr;
 };
 
@@ -42,4 +40,4 @@ uint32_t maglev_slots(size_t members_count);
 int maglev_fill(uint32_t *slots, uint32_t slots_count, const struct maglev_member *members,
 		size_t count);
 
-#endif /* SLUICE_TABLE_MAGLEV_H */
+#endif /* SLUICE_DATAPLANE_MAGLEV_H */
