@@ -68,7 +68,7 @@ programs := $(if $(SAN),$(B)/san,$(B))
 all: $(programs)/sluiced $(programs)/sluice-proxy $(programs)/sluicectl ## build the three programs
 
 $(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin dataplane table files kube handoff model base,$(call archive,$l))
-$(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy table handoff model base,$(call archive,$l))
+$(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy handoff base,$(call archive,$l))
 $(programs)/sluicectl: $O/cli/main.o $(foreach l,cli admin dataplane table handoff model base,$(call archive,$l))
 
 # A static pattern: an open one would also be tried for what -include names below $(programs).

@@ -12,7 +12,6 @@
 #include "daemon/part_forward.h"
 #include "daemon/workers/keys.h"
 #include "daemon/workers/machine.h"
-#include "handoff/expression.h"
 
 #define LB_CLASS "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
 
@@ -133,7 +132,6 @@ static int start_table(struct daemon *d)
 		.l4_encapsulation = o->l4.encapsulation,
 		.l4_rate_per_s = o->l4.rate_per_s,
 		.inspect = keys_inspect,
-		.regex = expression_fault,
 	};
 	struct table_ids ids = {};
 	int err;

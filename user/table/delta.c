@@ -2,11 +2,13 @@
 /*
  * delta.c - hands out what the work on the table has gathered
  */
+#include "table/delta.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
 
 /* An id that went and came back, or came and went, within one update is told of once. */
 static void keep_backends(const struct table *table, struct table_delta *delta)

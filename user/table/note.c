@@ -2,11 +2,15 @@
 /*
  * note.c - what a change of the model marks for work
  */
+#include "table/note.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
+#include "table/secrets.h"
 
 int note_service(struct table *table, const struct model *model, const char *namespace,
 		 const char *name)
@@ -170,4 +174,26 @@ int note_all(struct table *table, const struct model *model)
 		err = note_service(table, model, object->namespace, object->name);
 	}
 	return err ? err : compile_all_ingresses(table, model);
+}
+
+int note_externals(struct table *table, const struct model *model)
+{
+	const struct strmap_entry *at;
+	size_t position = 0;
+	int err = 0;
+
+	if (!table->externals_changed)
+		return 0;
+	while (!err && (at = strmap_next(&table->services, &position))) {
+		const struct service_entry *entry = at->value;
+		const struct service *service = external_service(model, entry);
+		const struct external *external =
+			service ? external_find(table, service->external_name) : NULL;
+
+		if (external && external->changed)
+			err = note_service(table, model, entry->namespace, entry->name);
+	}
+	if (!err)
+		externals_settle(table);
+	return err;
 }

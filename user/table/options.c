@@ -3,13 +3,17 @@
  * options.c - options of a table, copied and checked; what --default-backend and
  * --default-certificate lead to
  */
+#include "table/options.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
+#include "table/secrets.h"
 
 static int copy_text(const char *text, const char *otherwise, const char **out)
 {

@@ -2,11 +2,13 @@
 /*
  * secrets.c - which Secrets are named, by whom, and whether they can be used
  */
+#include "table/secrets.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/marks.h"
 
 static void entry_free(struct secret_entry *entry)
 {

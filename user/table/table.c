@@ -16,67 +16,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/delta.h"
+#include "table/marks.h"
+#include "table/note.h"
+#include "table/options.h"
+#include "table/secrets.h"
 #include "table/vec.h"
-
-#define MARK(table, list, entry)                                            \
-	do {                                                                \
-		if (!(entry)->marked)                                       \
-			LIST_INSERT_HEAD(&(table)->list, entry, of_marked); \
-		(entry)->marked = true;                                     \
-	} while (0)
-
-void mark_ingress(struct table *table, struct ingress_entry *ingress)
-{
-	MARK(table, marked_ingresses, ingress);
-}
-
-void mark_service(struct table *table, struct service_entry *service)
-{
-	MARK(table, marked_services, service);
-}
-
-void mark_service_changed(struct table *table, struct service_entry *service)
-{
-	service->refresh = true;
-	mark_service(table, service);
-}
-
-void mark_upstream(struct table *table, struct upstream_entry *upstream)
-{
-	MARK(table, marked_upstreams, upstream);
-}
-
-void mark_host(struct table *table, struct host_entry *host)
-{
-	MARK(table, marked_hosts, host);
-}
-
-void mark_frontend(struct table *table, struct frontend_entry *frontend)
-{
-	MARK(table, marked_frontends, frontend);
-}
-
-int age_compare(int64_t a_created_unix_s, const char *a_key, int64_t b_created_unix_s,
-		const char *b_key)
-{
-	if (a_created_unix_s != b_created_unix_s)
-		return a_created_unix_s < b_created_unix_s ? -1 : 1;
-	return strcmp(a_key, b_key);
-}
-
-char *key_of(const char *namespace, const char *name)
-{
-	size_t first = strlen(namespace), second = strlen(name);
-	char *key = malloc(first + second + 2);
-
-	if (!key)
-		return NULL;
-	memcpy(key, namespace, first);
-	key[first] = '/';
-	memcpy(key + first + 1, name, second + 1);
-	return key;
-}
 
 /* ---- birth and death -------------------------------------------------------------------------- */
 
@@ -218,7 +164,7 @@ void table_free(struct table *table)
 		unmark(entry);                                   \
 		err = (call);                                    \
 		if (err)                                         \
-			MARK(table, list, entry);                \
+			mark_entry(table, list, entry);          \
 	}
 
 static int work_off_ingresses(struct table *table, const struct model *model)
@@ -330,7 +276,7 @@ int table_update(struct table *table, const struct model *model, uint64_t now_ms
 	if (!err && table->denylist_marked)
 		err = denylist_compile(table, model);
 	if (!err)
-		err = externals_note(table, model);
+		err = note_externals(table, model);
 	if (!err)
 		err = work_off_ingresses(table, model);
 	if (!err)

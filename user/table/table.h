@@ -37,12 +37,6 @@ enum table_l4_encapsulation { TABLE_L4_IPIP, TABLE_L4_GUE };
  */
 typedef const char *table_inspect_fn(const struct secret *secret, int64_t *end_unix_s);
 
-/**
- * table_regex_fn - can a regular expression be compiled by who will match it?
- * Return: NULL, or why not, in words that go after it; they stay until the next call.
- */
-typedef const char *table_regex_fn(const char *pattern);
-
 struct table_options {
 	const char *ingress_class;       /* --ingress-class */
 	const char *controller;          /* --controller */
@@ -61,7 +55,6 @@ struct table_options {
 	enum table_l4_encapsulation l4_encapsulation;
 	uint32_t l4_rate_per_s;    /* new flows a second that one source may begin; 0: any number */
 	table_inspect_fn *inspect; /* NULL: certificates are looked at for PEM alone */
-	table_regex_fn *regex;     /* NULL: what can be seen without compiling it is all */
 };
 
 /* A frontend as the maps will hold it. */
@@ -90,7 +83,7 @@ struct table_backend {
 	uint16_t port;              /* host order */
 	uint8_t state;              /* enum sluice_backend_state */
 	uint8_t flags;              /* enum sluice_backend_flag */
-	uint16_t weight;            /* from 1 */
+	uint16_t weight;            /* 1 to TABLE_WEIGHT_MAX */
 	bool terminating;           /* draining, and not to come back */
 	struct inet_addr node_addr; /* zero if local or not known */
 };

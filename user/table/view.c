@@ -6,7 +6,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/marks.h"
+
+/* All problem sets of the table, one after the other; starts zeroed. */
+struct problem_walk {
+	size_t step, position;
+};
+
+static const struct problem_set *set_of(size_t step, void *value)
+{
+	switch (step) {
+	case 0:
+		return &((struct ingress_entry *)value)->problems;
+	case 1:
+		return &((struct service_entry *)value)->problems;
+	case 2:
+		return &((struct host_entry *)value)->problems;
+	case 3:
+		return &((struct frontend_entry *)value)->problems;
+	default:
+		return &((struct upstream_entry *)value)->problems;
+	}
+}
+
+/* NULL at the end. */
+static const struct problem_set *problem_walk_next(const struct table *table,
+						   struct problem_walk *walk)
+{
+	const struct strmap *const maps[] = { &table->ingresses, &table->services, &table->hosts,
+					      &table->frontends, &table->upstreams };
+	const struct strmap_entry *at;
+
+	while (walk->step < 5) {
+		at = strmap_next(maps[walk->step], &walk->position);
+		if (at)
+			return set_of(walk->step, at->value);
+		walk->step++;
+		walk->position = 0;
+	}
+	switch (walk->step++) {
+	case 5:
+		return &table->option_problems;
+	case 6:
+		return &table->denylist_problems;
+	}
+	return NULL;
+}
 
 void table_count(const struct table *table, struct table_counts *out)
 {
@@ -31,46 +76,6 @@ void table_count(const struct table *table, struct table_counts *out)
 	}
 	while ((set = problem_walk_next(table, &walk)))
 		out->problems += (uint32_t)set->count;
-}
-
-/* ---- problems --------------------------------------------------------------------------------- */
-
-static const struct problem_set *set_of(size_t step, void *value)
-{
-	switch (step) {
-	case 0:
-		return &((struct ingress_entry *)value)->problems;
-	case 1:
-		return &((struct service_entry *)value)->problems;
-	case 2:
-		return &((struct host_entry *)value)->problems;
-	case 3:
-		return &((struct frontend_entry *)value)->problems;
-	default:
-		return &((struct upstream_entry *)value)->problems;
-	}
-}
-
-const struct problem_set *problem_walk_next(const struct table *table, struct problem_walk *walk)
-{
-	const struct strmap *const maps[] = { &table->ingresses, &table->services, &table->hosts,
-					      &table->frontends, &table->upstreams };
-	const struct strmap_entry *at;
-
-	while (walk->step < 5) {
-		at = strmap_next(maps[walk->step], &walk->position);
-		if (at)
-			return set_of(walk->step, at->value);
-		walk->step++;
-		walk->position = 0;
-	}
-	switch (walk->step++) {
-	case 5:
-		return &table->option_problems;
-	case 6:
-		return &table->denylist_problems;
-	}
-	return NULL;
 }
 
 const struct problem *table_problems(const struct table *table, size_t *count)

@@ -28,7 +28,7 @@
 #include <errno.h>
 
 #include "unit/lib/table_fixture.h"
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
 
 struct script_case {
 	const char *name;

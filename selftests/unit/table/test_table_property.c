@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "unit/lib/table_random.h"
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
 
 #define ROUNDS 60
 #define STEPS  40

@@ -6,30 +6,25 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "handoff/expression.h"
+#include "handoff/regex.h"
 #include "proxy/http/rewrite.h"
-
-/* Bounds what one path may cost with a bad expression: about a millisecond. */
-#define REGEX_MATCH_LIMIT 20000u
-#define REGEX_HEAP_KB     1024u
 
 struct routing {
 	unsigned int refs;
-	struct snapshot *snapshot;         /* owned */
-	pcre2_code **regexes;              /* owned, .regex_count; NULL where it did not compile */
-	pcre2_match_data *match;           /* owned, shared by all matches */
-	pcre2_match_context *match_limits; /* owned */
+	struct snapshot *snapshot;     /* owned */
+	struct regex **regexes;        /* owned, .regex_count; NULL where it did not compile */
+	struct regex_matcher *matcher; /* owned, shared by all matches */
 	uint32_t regex_count;
-	uint32_t groups_count; /* of the last match, in .match */
+	uint32_t groups_count; /* of the last match, in .matcher */
 	bool passes_through;
 };
 
 static void compile(struct routing *routing, uint32_t index)
 {
 	const char *text = snapshot_regex(routing->snapshot, index);
-	char fault[EXPRESSION_FAULT_MAX];
+	char fault[REGEX_FAULT_MAX];
 
-	routing->regexes[index] = expression_compile(text, fault);
+	routing->regexes[index] = regex_new(text, fault);
 	if (!routing->regexes[index])
 		log_warn("proxy: path expression \"%s\" %s; it matches nothing", text, fault);
 }
@@ -39,13 +34,10 @@ static int compile_all(struct routing *routing)
 	routing->regex_count = snapshot_regex_count(routing->snapshot);
 	if (!routing->regex_count)
 		return 0;
-	routing->regexes = calloc(routing->regex_count, sizeof(pcre2_code *));
-	routing->match = pcre2_match_data_create(REWRITE_GROUPS, NULL);
-	routing->match_limits = pcre2_match_context_create(NULL);
-	if (!routing->regexes || !routing->match || !routing->match_limits)
+	routing->regexes = calloc(routing->regex_count, sizeof(struct regex *));
+	routing->matcher = regex_matcher_new(REWRITE_GROUPS);
+	if (!routing->regexes || !routing->matcher)
 		return -ENOMEM;
-	pcre2_set_match_limit(routing->match_limits, REGEX_MATCH_LIMIT);
-	pcre2_set_heap_limit(routing->match_limits, REGEX_HEAP_KB);
 	for (uint32_t i = 0; i < routing->regex_count; i++)
 		compile(routing, i);
 	return 0;
@@ -84,10 +76,9 @@ void routing_put(struct routing *routing)
 	if (!routing || --routing->refs)
 		return;
 	for (uint32_t i = 0; routing->regexes && i < routing->regex_count; i++)
-		pcre2_code_free(routing->regexes[i]);
+		regex_free(routing->regexes[i]);
 	free(routing->regexes);
-	pcre2_match_data_free(routing->match);
-	pcre2_match_context_free(routing->match_limits);
+	regex_matcher_free(routing->matcher);
 	snapshot_close(routing->snapshot);
 	free(routing);
 }
@@ -119,15 +110,14 @@ const struct snapshot_tls *routing_tls_of(const struct routing *routing, const c
 static bool regex_matches(void *ctx, uint32_t index, const char *path, size_t path_bytes)
 {
 	struct routing *routing = ctx;
-	int found;
+	uint32_t groups_count;
 
 	if (index >= routing->regex_count || !routing->regexes[index])
 		return false;
-	found = pcre2_match(routing->regexes[index], (PCRE2_SPTR)path, path_bytes, 0, 0,
-			    routing->match, routing->match_limits);
-	if (found < 0)
+	groups_count = regex_match(routing->matcher, routing->regexes[index], path, path_bytes);
+	if (!groups_count)
 		return false;
-	routing->groups_count = found ? (uint32_t)found : REWRITE_GROUPS; /* 0: more than fit */
+	routing->groups_count = groups_count;
 	return true;
 }
 
@@ -138,15 +128,15 @@ const struct route *routing_match(struct routing *routing, const struct http_hos
 			      path.bytes, regex_matches, routing);
 }
 
-/* PCRE2 sets only the groups up to the last that took part. */
+/* Only the groups up to the last that took part are set. */
 static void read_groups(const struct routing *routing, const char *path,
 			struct rewrite_match *match)
 {
-	const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(routing->match);
+	const size_t *ends = regex_groups(routing->matcher);
 
 	memset(match, 0, sizeof(*match));
 	for (uint32_t i = 0; i < routing->groups_count; i++)
-		if (ends[2 * i] != PCRE2_UNSET && ends[2 * i] < ends[2 * i + 1])
+		if (ends[2 * i] != REGEX_UNSET && ends[2 * i] < ends[2 * i + 1])
 			match->groups[i] =
 				(struct http_slice){ path + ends[2 * i],
 						     (uint32_t)(ends[2 * i + 1] - ends[2 * i]) };

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
 #include "table/vec.h"
 
 void frontend_key(const struct inet_addr *addr, uint16_t port, uint8_t proto,

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
+#include "table/secrets.h"
+#include "table/write/host_block.h"
 
 int host_entry_get(struct table *table, const char *name, struct host_entry **out)
 {

@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "handoff/regex.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
+#include "table/secrets.h"
+#include "table/policy/path.h"
 
 #define CLASS_ANNOTATION "kubernetes.io/ingress.class"
 
@@ -138,9 +142,9 @@ static int convert_path(struct work *work, const struct ingress_path *path, cons
 
 	*out = NULL;
 	if (regex)
+		fault = path_regex_fault(written);
+	if (!fault && regex)
 		fault = regex_fault(written);
-	if (!fault && regex && work->table->options.regex)
-		fault = work->table->options.regex(written);
 	if (!fault && regex)
 		*out = strdup(written);
 	else if (!fault)

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
 
 bool service_is_l4(const struct table *table, const struct service *service)
 {

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
+#include "table/secrets.h"
 
 static int entry_new(const char *namespace, const char *name, struct service_entry **out)
 {

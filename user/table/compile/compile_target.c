@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
 
 const struct service_port *service_port_find(const struct service *service,
 					     const struct service_port_ref *ref)

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
 
 static void external_free(struct external *external)
 {
@@ -61,8 +62,7 @@ int table_set_external(struct table *table, const char *host, const struct inet_
 	return 0;
 }
 
-static const struct service *external_service(const struct model *model,
-					      const struct service_entry *entry)
+const struct service *external_service(const struct model *model, const struct service_entry *entry)
 {
 	const struct service *service = (const struct service *)model_get(
 		model, OBJECT_SERVICE, entry->namespace, entry->name);
@@ -70,26 +70,11 @@ static const struct service *external_service(const struct model *model,
 	return service && service->type == SERVICE_EXTERNAL_NAME ? service : NULL;
 }
 
-int externals_note(struct table *table, const struct model *model)
+void externals_settle(struct table *table)
 {
 	const struct strmap_entry *at;
 	size_t position = 0;
-	int err = 0;
 
-	if (!table->externals_changed)
-		return 0;
-	while (!err && (at = strmap_next(&table->services, &position))) {
-		const struct service_entry *entry = at->value;
-		const struct service *service = external_service(model, entry);
-		const struct external *external =
-			service ? external_find(table, service->external_name) : NULL;
-
-		if (external && external->changed)
-			err = note_service(table, model, entry->namespace, entry->name);
-	}
-	if (err)
-		return err;
-	position = 0;
 	while ((at = strmap_next(&table->externals, &position))) {
 		struct external *external = at->value;
 
@@ -100,7 +85,6 @@ int externals_note(struct table *table, const struct model *model)
 		strmap_remove(&table->externals, at->key);
 	}
 	table->externals_changed = false;
-	return 0;
 }
 
 int table_each_external(const struct table *table, const struct model *model, table_external_fn *fn,

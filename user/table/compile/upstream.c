@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
+#include "table/compile/compile.h"
+#include "table/marks.h"
 #include "table/vec.h"
 
 /* What the scopes are called in names; with "65535/udp" before it at most 15 bytes. */

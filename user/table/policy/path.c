@@ -2,11 +2,12 @@
 /*
  * path.c - paths of rules in the form in which requests are compared with them
  */
+#include "table/policy/path.h"
+
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "table/table_priv.h"
 
 #define REGEX_BYTES_MAX 1024 /* a pattern is compiled by every worker: keep it sane */
 
@@ -105,7 +106,7 @@ static const char *skip_bracket(const char *c)
 	return *c ? c : NULL;
 }
 
-const char *regex_fault(const char *pattern)
+const char *path_regex_fault(const char *pattern)
 {
 	bool repeatable = false; /* something stands before that a quantifier may repeat */
 	int depth = 0;

@@ -5,13 +5,14 @@
  * Offsets of texts in routes and in .tls count from the block here; snapshot_write.c moves them when
  * it knows where the block will lie.
  */
+#include "table/write/host_block.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/table_priv.h"
 #include "table/vec.h"
 
 /* Texts that follow one another are often the same: Ingress, Service. */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * path.h - paths of rules in the form in which requests are compared with them
+ */
+#ifndef SLUICE_TABLE_PATH_H
+#define SLUICE_TABLE_PATH_H
+
+/**
+ * path_normalise - the form in which requests will be compared with a rule's path
+ * Escapes of unreserved characters decoded, others as they stand; what cannot be in a request
+ * (spaces, bytes above ASCII) as escapes in upper case, the way browsers send it.
+ * @out: owned by the caller
+ * Return: NULL, or why the path can never match, in words that go after it; *out NULL: no memory.
+ */
+const char *path_normalise(const char *path, char **out);
+
+/* NULL, or what is wrong with a regular expression as far as can be seen without compiling it. */
+const char *path_regex_fault(const char *pattern);
+
+#endif /* SLUICE_TABLE_PATH_H */
