@@ -2,7 +2,8 @@
 # Sluice. `make help` lists the targets; everything built lands in build/.
 #
 #   V=1           show each command
-#   SAN=1         build the programs with AddressSanitizer and UndefinedBehaviorSanitizer (build/san/)
+#   SAN=1         build the programs with AddressSanitizer and UndefinedBehaviorSanitizer, and
+#                 without pools of memory (build/san/)
 #   VMLINUX=full  build the BPF programs against the running kernel's full type dump
 #   PREFIX=, DESTDIR=   where `make install` puts things
 
@@ -49,7 +50,8 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 	    -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iuser -Iheaders -I$(B)/gen -DSLUICE_VERSION='"$(VERSION)"'
 CFLAGS	 ?= -O2 -g
-san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# SLUICE_NO_POOLS: memory that is given back is freed, so that a use of it is seen (slab.c, buffer.c).
+san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSLUICE_NO_POOLS
 ALL_CFLAGS := -std=gnu11 $(warnings) -fstack-protector-strong -fPIE $(CFLAGS) $(if $(SAN),$(san_flags))
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),$(san_flags))
 

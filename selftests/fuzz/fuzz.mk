@@ -9,7 +9,7 @@ fuzz_layers := files kube table proxy handoff model base
 fuzz_srcs := $(sort $(wildcard selftests/fuzz/fuzz_*.c))
 fuzz_bins := $(fuzz_srcs:selftests/fuzz/%.c=$T/fuzz/%)
 fuzz_objs := $(patsubst user/%.c,$(FO)/%.o,$(filter-out $(mains),$(foreach l,$(fuzz_layers),$(call srcs_of,$l))))
-fuzz_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g
+fuzz_flags := $(san_flags) -O1 -g
 LIBS_fuzz := $(sort $(filter-out -lxdp -lbpf -lelf,$(LIBS_sluiced) $(LIBS_sluice-proxy)))
 
 $(FO)/%.o: user/%.c | $(B)/gen/build_id.h

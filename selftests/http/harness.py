@@ -251,11 +251,17 @@ class Worker:
         return (self.dir / "log").read_text(errors="replace")
 
     def close(self):
+        """Ends the worker, which must not have ended by itself, nor for a sanitizer's reason."""
         self.process.stdin.close()
         self.process.wait(10)
+        said = self._buffer + self.process.stdout.read()
         self.process.stdout.close()
+        text = self.text()
         self.log.close()
         shutil.rmtree(self.dir)
+        died = re.search(rb'{"event":"exit","status":(?!0})[^}]*}', said)
+        if died or re.search(r"(?m)^(=+\d+=+ERROR|.*: runtime error:|SUMMARY: )", text):
+            raise AssertionError(f"the worker died: {died and died.group().decode()}\n{text}")
 
 
 def get(path="/", host="a.test", extra="", method="GET", version="1.1"):

@@ -3,7 +3,8 @@
  * slab.h - objects of one size, handed out zeroed from blocks, given back to a list
  *
  * What was given back during a turn of the event loop stays untouched until slab_settle(): events
- * of the same turn may still point at it.
+ * of the same turn may still point at it. Built with SLUICE_NO_POOLS each object is memory of its own,
+ * and only what such events look at may be read after it was given back.
  */
 #ifndef SLUICE_PROXY_SLAB_H
 #define SLUICE_PROXY_SLAB_H
@@ -12,13 +13,14 @@
 
 struct slab_item {
 	struct slab_item *next;
+	struct slab_item **at; /* what points at this block; with SLUICE_NO_POOLS only */
 };
 
 struct slab {
 	size_t size;                /* of one object */
 	struct slab_item *free;     /* may be handed out */
 	struct slab_item *settling; /* given back in this turn */
-	struct slab_item *blocks;   /* owned, for slab_free() */
+	struct slab_item *blocks;   /* owned, of malloc() */
 	size_t used_count;
 };
 
