@@ -131,7 +131,7 @@ static void end_head(struct exchange *x)
 	x->response_buffer = NULL;
 }
 
-/* A final head: sent on, and the body set up. */
+/* A final head: sent on, and the body set up. @response is given back with it. */
 static void take_final(struct exchange *x, const struct http1_response *response)
 {
 	struct http1_reader *reader = &x->upstream->reader;
@@ -220,12 +220,16 @@ static int parse_head(struct exchange *x)
 					       http1_reader_bytes(reader),
 					       HTTP1_RESPONSE_HEAD_BYTES_MAX, asked);
 
-		if (err == -EBADMSG)
+		if (err == -EAGAIN)
+			return err;
+		if (err) {
 			bad_head(x, &response->fault);
-		else if (!err && !(response->flags & HTTP1_RESPONSE_F_INTERIM))
+			return 0;
+		}
+		if (!(response->flags & HTTP1_RESPONSE_F_INTERIM)) {
 			take_final(x, response);
-		if (err != 0 || !(response->flags & HTTP1_RESPONSE_F_INTERIM))
-			return err == -EAGAIN ? err : 0;
+			return 0;
+		}
 		if (take_interim(x, response)) {
 			x->phase = EXCHANGE_ABORTED;
 			return 0;
