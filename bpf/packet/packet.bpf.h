@@ -105,6 +105,9 @@ static __always_inline void *pkt_at(const struct pkt *pkt, __u32 off_bytes, __u3
 	if (!__builtin_constant_p(off_bytes))
 		asm volatile("%0 &= %1" : "+r"(off_bytes) : "i"(PKT_OFF_MAX));
 	at = pkt->data + off_bytes;
+	/* Unknown to the compiler: else it drops a check that an earlier one makes needless, by
+	 * arithmetic that the verifier does not do. */
+	asm volatile("" : "+r"(at));
 	return at + bytes <= pkt->data_end ? at : NULL;
 }
 

@@ -13,6 +13,11 @@ test='libcmocka-dev libclang-rt-14-dev clang-format clang-tidy cppcheck shellche
 bench='wrk haproxy iperf3'
 vm='qemu-system-x86 busybox-static xdp-tools'
 
+# The BPF programs have to load with these compilers, as far as the distribution has them.
+for package in clang-14 clang-19 clang-22; do
+	apt-cache show "$package" >/dev/null 2>&1 && test="$test $package"
+done
+
 # Any kubectl will do; Debian's is 1.20.
 command -v kubectl >/dev/null || test="$test kubernetes-client"
 

@@ -196,10 +196,10 @@ def _add_programs(archive):
 def _add_tree(archive):
     for name in ("sluiced", "sluice-proxy", "sluicectl"):
         archive.program(ROOT / "build" / name, f"{TREE}/build/{name}")
-    for folder in ("build/bpf", "build/tests/prog", "build/tests/vm"):
-        for path in sorted((ROOT / folder).glob("*")):
+    for folder in ("build/bpf", "build/compilers", "build/tests/prog", "build/tests/vm"):
+        for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and path.suffix != ".d":
-                archive.program(path, f"{TREE}/{folder}/{path.name}")
+                archive.program(path, f"{TREE}/{path.relative_to(ROOT)}")
     for folder in ("selftests/lib", "selftests/prog", "selftests/netns", "selftests/vm", "selftests/demo",
                    "selftests/fixtures", "manifests/examples"):
         archive.tree(ROOT / folder, f"{TREE}/{folder}", lambda path: "__pycache__" not in path.parts)

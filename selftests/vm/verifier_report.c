@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	uname(&kernel);
-	printf("Linux %s\n", kernel.release);
+	printf("Linux %s, %s\n", kernel.release, argv[1]);
 	bpf_object__for_each_program (program, object) {
 		if (report(argv[1], bpf_program__name(program), log))
 			failed++;

@@ -26,9 +26,11 @@ test-vm: deps-vm ## the selftests on Linux 6.1 and 6.12, in virtual machines (VM
 	$Q $(MAKE) --no-print-directory all $(prog_bins) $(prog_bins_tc) $(vm_bpf) $T/vm/verifier_report
 	$Q selftests/vm/matrix.sh "$(VM_KERNELS)" "$(VM_SUITE)" "$(VM_SCENARIOS)"
 
-verifier-report: $(B)/bpf/sluice.o $(B)/bpf/sluice_tc.o $T/vm/verifier_report ## what each BPF program costs this kernel's verifier (root)
+verifier-report: $(B)/bpf/sluice.o $(B)/bpf/sluice_tc.o $(clang_objs) $T/vm/verifier_report ## what each BPF program costs this kernel's verifier (root)
 	$Q $T/vm/verifier_report $(B)/bpf/sluice.o
 	$Q $T/vm/verifier_report $(B)/bpf/sluice_tc.o
+	$Q for object in $(filter %/sluice.o %/sluice_tc.o,$(clang_objs)); do \
+		$T/vm/verifier_report "$$object" || exit 1; done
 
 -include $(wildcard $T/vm/*.d)
 

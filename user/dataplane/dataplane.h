@@ -16,7 +16,7 @@
 
 struct dataplane;
 
-#define DATAPLANE_ERROR_MAX 512
+#define DATAPLANE_ERROR_MAX 1024
 
 /* --xdp-mode */
 enum dataplane_xdp {
@@ -39,7 +39,8 @@ struct dataplane_options {
  * dataplane_open - load the programs, adopt or create the pinned maps, attach
  * @error: out, on failure: what, where, why, and the remedy where there is one
  * Programs of a former sluiced are replaced in place (link update), never detached first. Maps
- * pinned by another layout are refused, not deleted. Return: 0; -EPERM no privilege; -ENOENT bpffs
+ * pinned by another layout are refused, not deleted. Return: 0; -EPERM no privilege; -EACCES the
+ * verifier refused a program, which @error names; -ENOENT bpffs
  * not mounted there; -ENODEV no such interface; -EOPNOTSUPP the kernel lacks a feature; other
  * -errno.
  */

@@ -16,24 +16,24 @@
 #include "base/log.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/error.h"
+#include "dataplane/refusal.h"
 #include "sluice.skel.h"
 #include "sluice_tc.skel.h"
 
-/* The last thing libbpf complained about; sluiced has one thread. */
-static char last_warning[256];
-
+/* Whole: what the verifier says is one message, of any length. */
 static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
 {
-	char text[1024];
-	int n = vsnprintf(text, sizeof(text), format, args);
+	char *text;
+	int bytes = vasprintf(&text, format, args);
 
-	while (n > 0 && (size_t)n < sizeof(text) && text[n - 1] == '\n')
-		text[--n] = '\0';
-	if (level == LIBBPF_WARN)
-		snprintf(last_warning, sizeof(last_warning), "%.*s", (int)sizeof(last_warning) - 1,
-			 text);
+	if (bytes < 0)
+		return 0;
+	while (bytes > 0 && text[bytes - 1] == '\n')
+		text[--bytes] = '\0';
+	refusal_note(level, text);
 	if (level != LIBBPF_DEBUG)
 		log_debug("libbpf: %s", text);
+	free(text);
 	return 0;
 }
 
@@ -124,23 +124,6 @@ static int maps_prepare(const char *bpffs, uint32_t flows_max, struct bpf_object
 	return 0;
 }
 
-static int load_error(int err, char *error)
-{
-	if (err == -EPERM || err == -EACCES)
-		return error_set(error, -EPERM,
-				 "load BPF programs: no permission (needs CAP_BPF, CAP_NET_ADMIN "
-				 "and CAP_PERFMON, or root): %s",
-				 last_warning);
-	if (err == -EINVAL || err == -ENOTSUP || err == -EOPNOTSUPP || err == -ESRCH)
-		return error_set(
-			error, -EOPNOTSUPP,
-			"load BPF programs: this kernel lacks a feature that Sluice needs "
-			"(Linux 6.1 or newer with CONFIG_BPF_SYSCALL, CONFIG_DEBUG_INFO_BTF "
-			"and CONFIG_BPF_STREAM_PARSER): %s: %s",
-			strerror(-err), last_warning);
-	return error_set(error, err, "load BPF programs: %s: %s", strerror(-err), last_warning);
-}
-
 /* Copies of the descriptors of all maps, pins for those that have none. */
 static int maps_pin(const char *bpffs, struct bpf_object *object, const bool adopted[MAPS_COUNT],
 		    int maps[MAPS_COUNT], char *error)
@@ -174,10 +157,10 @@ static int object_try(const char *bpffs, uint32_t flows_max, bool splice, bool a
 	struct bpf_object *object = NULL;
 	int err;
 
-	last_warning[0] = '\0';
+	refusal_reset();
 	err = object_open(&object);
 	if (err) {
-		error_set(error, err, "open the BPF object: %s: %s", strerror(-err), last_warning);
+		err = refusal_describe(err, error);
 		goto out;
 	}
 	if (!splice)
@@ -188,7 +171,7 @@ static int object_try(const char *bpffs, uint32_t flows_max, bool splice, bool a
 		goto out;
 	err = bpf_object__load(object);
 	if (err) {
-		err = load_error(err, error);
+		err = refusal_describe(err, error);
 		goto out;
 	}
 	*out = object;
@@ -268,15 +251,14 @@ int object_load_tc(const int maps[MAPS_COUNT], int *prog_fd, char *error)
 	const void *elf = sluice_tc_bpf__elf_bytes(&elf_bytes);
 	int err, fd;
 
-	last_warning[0] = '\0';
+	refusal_reset();
 	err = elf_open(elf, elf_bytes, &object);
 	if (!err)
 		err = maps_reuse(object, maps);
 	if (!err)
 		err = bpf_object__load(object);
 	if (err) {
-		error_set(error, err, "load the BPF program of TC: %s: %s", strerror(-err),
-			  last_warning);
+		err = refusal_describe(err, error);
 		goto out;
 	}
 	fd = object_program(object, "tc_l4");
