@@ -126,6 +126,43 @@ class Restart(unittest.TestCase):
             sock.sendall(REQUEST)
             self.assertEqual(read_response(stream).status, 200)
 
+    def test_what_reads_the_log_of_sluiced_sees_its_end(self):
+        cluster = self.cluster
+        self.assertEqual(cluster.end(), 0)
+        folder = cluster.folder
+        argv = " ".join(map(str, [BUILD / "sluiced", *cluster.flags()]))
+        pipe = cluster.node.start("pipe", ["sh", "-c", f"{{ {argv} & echo $! >{folder}/pid; wait; }}"
+                                           f" 2>&1 | cat >{folder}/piped"])
+        wait_until(cluster.ready, "sluiced ready", 20)
+        workers = set(cluster.workers())
+        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+        wait_until(lambda: not pipe.running(), "cat has seen the end", 12)
+        self.assertEqual(set(cluster.workers()), workers)
+        self.assertEqual(cluster.get("/", HOST).status, 200)
+        cluster.start("--access-log", "off")
+
+    def test_workers_write_to_the_log_of_the_sluiced_that_runs(self):
+        cluster = self.cluster
+        self.assertEqual(cluster.end(), 0)
+        cluster.start("--access-log", "text")
+        workers = set(cluster.workers())
+        cluster.sluiced.stop(signal.SIGKILL)
+        self.assertEqual(cluster.get("/while-it-was-away", HOST).status, 200)
+        cluster.start("--access-log", "text")
+        self.assertEqual(set(cluster.workers()), workers)
+        self.assertEqual(cluster.get("/of-the-new-one", HOST).status, 200)
+        wait_until(lambda: "/of-the-new-one" in cluster.sluiced.log(), "a line in the new log")
+
+    def test_the_log_level_is_that_of_the_helper_too(self):
+        cluster = self.cluster
+        self.assertIn("sluice-proxy: proxy: worker 0 serves", cluster.sluiced.log())
+        cluster.sluiced.stop(signal.SIGINT)
+        cluster.start("--log-level", "warn")
+        self.assertNotIn("serves", cluster.sluiced.log())
+        cluster.sluiced.stop(signal.SIGINT)
+        cluster.start("--log-level", "debug")
+        self.assertIn("sluice-proxy: proxy: worker 0 serves", cluster.sluiced.log())
+
     def test_all_workers_killed_come_back_within_a_second(self):
         for pid in self.cluster.workers():
             os.kill(pid, signal.SIGKILL)

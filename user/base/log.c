@@ -36,6 +36,22 @@ int log_parse_format(const char *text, enum log_format *out)
 	return 0;
 }
 
+int log_parse_level(const char *text, enum log_level *out)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		if (strcmp(text, level_names[i]) == 0) {
+			*out = (enum log_level)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return level_names[level];
+}
+
 bool log_enabled(enum log_level level)
 {
 	return level >= config.least;

@@ -23,6 +23,15 @@ void log_setup(const char *program, enum log_format format, enum log_level least
 int log_parse_format(const char *text, enum log_format *out);
 
 /**
+ * log_parse_level - "debug", "info", "warn" or "error"
+ * Return: 0; -EINVAL for anything else, *out untouched.
+ */
+int log_parse_level(const char *text, enum log_level *out);
+
+/* The name of a level, as log_parse_level() reads it. */
+const char *log_level_name(enum log_level level);
+
+/**
  * log_line - write one line; never blocks for long, never fails visibly
  * Control characters in the message are escaped: a line is always one line.
  */

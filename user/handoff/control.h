@@ -22,6 +22,7 @@
  *   sluiced   | SNAPSHOT    | control_snapshot          | sealed memfd           | SNAPSHOT_DONE
  *   sluiced   | CERTIFICATES| control_certificates      | sealed memfd           | -
  *   sluiced   | DRAIN       | control_drain             | -                      | -
+ *   sluiced   | LOG         | -                         | stdout, stderr         | -
  *   worker    | SNAPSHOT_DONE | control_snapshot_done   | -                      | -
  *
  * Inherited descriptors, by number (see --help of sluice-proxy, which names the same):
@@ -63,6 +64,7 @@ enum control_type {
 	CONTROL_SNAPSHOT_DONE = 3,
 	CONTROL_CERTIFICATES = 4,
 	CONTROL_DRAIN = 5,
+	CONTROL_LOG = 6,
 };
 
 struct control_message {
@@ -110,6 +112,14 @@ struct control_drain {
 	uint32_t timeout_ms; /* then conns that are left are closed and the worker exits 0 */
 	uint32_t pad;
 };
+
+/*
+ * LOG: the first message on each connection: where the worker writes its access log and its messages
+ * from now on. A worker must not keep them when sluiced has gone, or what reads them (a pipe, a
+ * container runtime) would never see the end. So CONTROL_LOG_KEEP_MS after its connection has ended,
+ * without another one, it writes to /dev/null.
+ */
+#define CONTROL_LOG_KEEP_MS 5000u
 
 #define CONTROL_NAME_MAX 64
 

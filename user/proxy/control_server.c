@@ -16,6 +16,21 @@
 #include "proxy/tls/tls.h"
 #include "proxy/worker.h"
 
+/* Whoever reads what sluiced wrote has to see its end: nothing of it may stay open here. */
+static void on_log_over(struct timer *timer)
+{
+	(void)timer;
+	dup3(STDIN_FILENO, STDOUT_FILENO, 0); /* stdin is /dev/null */
+	dup3(STDIN_FILENO, STDERR_FILENO, 0);
+}
+
+static void take_log(struct worker *worker, const int fds[2])
+{
+	timer_disarm(&worker->log_timer);
+	if (dup3(fds[0], STDOUT_FILENO, 0) < 0 || dup3(fds[1], STDERR_FILENO, 0) < 0)
+		log_warn("proxy: log of another sluiced: %s", strerror(errno));
+}
+
 static void hang_up(struct worker *worker)
 {
 	int fd = worker->control.fd;
@@ -24,6 +39,7 @@ static void hang_up(struct worker *worker)
 		return;
 	worker_unwatch(&worker->control);
 	close(fd);
+	timers_arm(&worker->timers, &worker->log_timer, worker->now_ms + CONTROL_LOG_KEEP_MS);
 }
 
 static int say_hello(struct worker *worker)
@@ -120,6 +136,10 @@ static void handle(struct worker *worker, const char *buffer, const int *fds,
 		listener_drain(worker, drain.timeout_ms);
 		return;
 	}
+	if (payload_of(buffer, CONTROL_LOG, 0, 2, fds_count)) {
+		take_log(worker, fds);
+		return;
+	}
 	log_warn("proxy: control message of an unknown kind; passed over");
 }
 
@@ -174,6 +194,7 @@ static void on_caller(struct watch *watch, uint32_t events)
 		close(fd);
 		return;
 	}
+	timer_disarm(&worker->log_timer);
 	if (say_hello(worker))
 		hang_up(worker);
 }
@@ -184,9 +205,15 @@ int control_server_start(struct worker *worker)
 	int err;
 
 	worker->control.fd = -1;
+	worker->log_timer.fn = on_log_over;
 	err = flags < 0 ? -errno
 			: worker_watch(worker, &worker->control_listen, CONTROL_FD_LISTENER,
 				       EPOLLIN, on_caller);
+	if (!err)
+		err = worker_timer_room(worker); /* log_timer */
+	if (!err)                                /* sluiced may end before it connects */
+		timers_arm(&worker->timers, &worker->log_timer,
+			   worker->now_ms + CONTROL_LOG_KEEP_MS);
 	if (!err && fcntl(CONTROL_FD_LISTENER, F_SETFL, flags | O_NONBLOCK))
 		err = -errno;
 	if (err)

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	err = settings_parse(argc, argv, &settings);
 	if (err)
 		return err == 1 ? EXIT_SUCCESS : EXIT_FAILURE;
-	log_setup("sluice-proxy", settings.log_format, LOG_INFO);
+	log_setup("sluice-proxy", settings.log_format, settings.log_level);
 	crash_report_enable("sluice-proxy", SLUICE_BUILD_ID);
 	if (geteuid() == 0 && !settings.allow_root) {
 		log_error("proxy: refuses to run as root: sluiced starts it as a user of its own");

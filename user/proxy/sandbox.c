@@ -110,6 +110,15 @@ static int allow_forms(scmp_filter_ctx filter)
 	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
 				       SCMP_A1(SCMP_CMP_EQ, F_GETFL));
+	/* stdout and stderr are exchanged, nothing else */
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(dup3), 2,
+				       SCMP_A1(SCMP_CMP_EQ, STDOUT_FILENO),
+				       SCMP_A2(SCMP_CMP_EQ, 0));
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(dup3), 2,
+				       SCMP_A1(SCMP_CMP_EQ, STDERR_FILENO),
+				       SCMP_A2(SCMP_CMP_EQ, 0));
 	/* what waits in a socket; a socket into a map of which we hold the descriptor */
 	if (!err)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,

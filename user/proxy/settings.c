@@ -21,6 +21,7 @@ enum option_kind {
 	KIND_ACCESS_LOG,
 	KIND_SPLICE,
 	KIND_LOG_FORMAT,
+	KIND_LOG_LEVEL,
 	KIND_HELP,
 	KIND_VERSION
 };
@@ -94,6 +95,8 @@ static const struct option_row rows[] = {
 	{ "access-log", KIND_ACCESS_LOG, AT(access_log), 0, 0, "off|text|json", "to stdout (off)" },
 	{ "log-format", KIND_LOG_FORMAT, AT(log_format), 0, 0, "text|json",
 	  "of messages on stderr (text)" },
+	{ "log-level", KIND_LOG_LEVEL, AT(log_level), 0, 0, "LEVEL",
+	  "of messages on stderr: debug, info, warn or error (info)" },
 	{ "allow-root", KIND_FLAG, AT(allow_root), 0, 0, NULL, "run as root all the same (tests)" },
 	{ "help", KIND_HELP, 0, 0, 0, NULL, "this text" },
 	{ "version", KIND_VERSION, 0, 0, 0, NULL, "version and build" },
@@ -228,6 +231,8 @@ static int set(struct settings *settings, const struct option_row *row, const ch
 		return set_splice(text, field);
 	case KIND_LOG_FORMAT:
 		return log_parse_format(text, field);
+	case KIND_LOG_LEVEL:
+		return log_parse_level(text, field);
 	case KIND_HELP:
 		help();
 		return 1;
@@ -252,6 +257,7 @@ static int set(struct settings *settings, const struct option_row *row, const ch
 }
 
 static const struct settings defaults = {
+	.log_level = LOG_INFO,
 	.client_head_timeout_ms = 30000,
 	.client_idle_timeout_ms = 75000,
 	.body_timeout_ms = 60000,

@@ -69,6 +69,7 @@ struct settings {
 
 	enum access_log_form access_log;
 	enum log_format log_format;
+	enum log_level log_level;
 };
 
 /**

@@ -89,6 +89,7 @@ struct worker {
 	struct splice splice;
 	struct watch splice_watch; /* of its ring */
 	struct watch control_listen, control;
+	struct timer log_timer; /* no sluiced any more: its stdout and stderr are let go */
 	struct timer drain_timer;
 	uint64_t drain_deadline_ms;
 	uint64_t accepted_ms;          /* when the last connection was */

@@ -355,13 +355,7 @@ int option_value_log_format(struct option_value *v)
 
 int option_value_log_level(struct option_value *v)
 {
-	static const char *const names[] = { "debug", "info", "warn", "error" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(v->text, names[i]) == 0) {
-			*(enum log_level *)v->field = (enum log_level)i;
-			return 0;
-		}
-	}
-	return refuse(v, "is none of debug, info, warn and error");
+	if (log_parse_level(v->text, v->field))
+		return refuse(v, "is none of debug, info, warn and error");
+	return 0;
 }

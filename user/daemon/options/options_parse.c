@@ -241,6 +241,8 @@ int options_parse(int argc, char **argv, char **environment, struct options *out
 		err = options_forward(out, "--https-port=%u", out->https_port);
 	if (!err && out->log_format == LOG_JSON)
 		err = options_forward(out, "--log-format=json");
+	if (!err && out->log_level != LOG_INFO)
+		err = options_forward(out, "--log-level=%s", log_level_name(out->log_level));
 	return err;
 }
 

@@ -174,15 +174,22 @@ void worker_talk_overdue(void *ctx)
 
 int worker_talk_attach(struct worker_process *worker, int fd)
 {
+	const int logs[] = { STDOUT_FILENO, STDERR_FILENO };
 	int err;
 
 	err = loop_watch_add(worker->host->loop, fd, EPOLLIN, control_ready, worker,
 			     &worker->control_watch);
-	if (err)
+	if (err) {
 		close(fd);
-	else
-		worker->control = fd;
-	return err;
+		return err;
+	}
+	worker->control = fd;
+	err = control_send(fd, CONTROL_LOG, NULL, 0, logs, 2);
+	if (err)
+		log_warn("supervisor: worker %u (pid %d) cannot be given the log: %s; it writes to "
+			 "the one it has",
+			 worker->slot, worker->pid, strerror(-err));
+	return 0;
 }
 
 int worker_talk_connect(struct worker_process *worker)
