@@ -23,7 +23,12 @@
 #define HELLO     NGHTTP2_CLIENT_MAGIC "\0\0\0\4\0\0\0\0\0"
 
 static struct settings settings;
-static struct worker worker;
+static struct turn loop;
+static struct maps maps;
+static struct pool pool;
+static struct exchange_services services;
+static struct http2_memory memory;
+static struct clients clients;
 
 static void must(int condition)
 {
@@ -37,29 +42,18 @@ static void set_up(void)
 
 	log_setup("fuzz", LOG_TEXT, LOG_ERROR);
 	must(settings_parse(2, args, &settings) == 0);
-	worker.settings = &settings;
-	worker.epoll = epoll_create1(0);
-	worker.stats = calloc(1, sizeof(*worker.stats));
-	worker.tasks.prev = worker.tasks.next = &worker.tasks;
-	worker.now_ms = 1000;
-	worker.now_us = 1000000;
-	buffer_pool_init(&worker.buffers, 16896, 0);
-	buffer_pool_init(&worker.response_heads, exchange_response_head_bytes, 0);
-	buffer_pool_init(&worker.http2_frames, HTTP2_FRAMES_BYTES, 0);
-	slab_init(&worker.conns, sizeof(struct conn));
-	slab_init(&worker.exchanges, exchange_bytes(settings.fields_max));
-	slab_init(&worker.http2_clients, sizeof(struct http2_client));
-	slab_init(&worker.http2_streams, sizeof(struct http2_stream));
-	sources_init(&worker.sources, 1);
-	must(worker.epoll >= 0 && worker.stats);
-}
-
-static void run(int client)
-{
-	struct slab *const slabs[] = { &worker.conns, &worker.exchanges, &worker.http2_clients,
-				       &worker.http2_streams };
-
-	run_turns(&worker, client, slabs, sizeof(slabs) / sizeof(slabs[0]));
+	must(turn_init(&loop, &settings) == 0);
+	loop.stats = calloc(1, sizeof(*loop.stats));
+	must(loop.stats != NULL);
+	buffer_pool_init(&loop.buffers, 16896, 0); /* each buffer is freed when it is put */
+	loop.now_ms = 1000;
+	loop.now_us = 1000000;
+	must(pool_init(&pool, &loop, &maps) == 0);
+	services.turn = &loop;
+	services.pool = &pool;
+	must(exchange_services_init(&services) == 0);
+	http2_memory_init(&memory, &loop);
+	clients_init(&clients, &services, &memory, NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -71,14 +65,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > INPUT_MAX)
 		return 0;
-	if (!worker.stats)
+	if (!loop.stats)
 		set_up();
 	piece = data[0] ? data[0] * 64u : size;
 	peer.addr = peer.local = inet_addr_from_v4(0x0100007f);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
-	must(conn_new(&worker, ends[0], &peer, HTTP1_FAULT_NONE) == 0);
+	must(conn_new(&clients, ends[0], &peer, HTTP1_FAULT_NONE) == 0);
 	must(send(ends[1], HELLO, sizeof(HELLO) - 1, MSG_NOSIGNAL) == sizeof(HELLO) - 1);
-	run(ends[1]);
+	run_turns(&loop, ends[1]);
 	data++;
 	size--;
 	while (at < size) {
@@ -88,12 +82,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (sent <= 0)
 			break; /* it was closed, as it may be */
 		at += (size_t)sent;
-		run(ends[1]);
+		run_turns(&loop, ends[1]);
 	}
 	close(ends[1]);
-	run(-1);
-	must(worker.stats->conns_open == 0 && worker.conns.used_count == 0);
-	must(worker.exchanges.used_count == 0 && worker.http2_streams.used_count == 0);
-	must(worker.buffers.used_count == 0 && worker.http2_frames.used_count == 0);
+	run_turns(&loop, -1);
+	must(loop.stats->conns_open == 0 && clients.conns.used_count == 0);
+	must(services.exchanges.used_count == 0 && memory.streams.used_count == 0);
+	must(loop.buffers.used_count == 0 && memory.frames.used_count == 0);
 	return 0;
 }

@@ -26,7 +26,12 @@
 #define PIECE_BYTES 16u
 
 static struct settings settings;
-static struct worker worker;
+static struct turn loop;
+static struct maps maps;
+static struct pool pool;
+static struct http2_memory memory;
+static struct http2_backends backends;
+static struct exchange_services services;
 static int listener;
 static struct backend_view backend;
 
@@ -60,46 +65,35 @@ static void set_up(void)
 
 	log_setup("fuzz", LOG_TEXT, LOG_ERROR);
 	must(settings_parse(1, args, &settings) == 0);
-	worker.settings = &settings;
-	worker.epoll = epoll_create1(0);
-	worker.stats = calloc(1, sizeof(*worker.stats));
-	worker.tasks.prev = worker.tasks.next = &worker.tasks;
-	worker.now_ms = 1000;
-	worker.now_us = 1000000;
-	worker.maps.backends_max = 1;
-	buffer_pool_init(&worker.buffers, 16896, 0);
-	buffer_pool_init(&worker.response_heads, exchange_response_head_bytes, 0);
-	buffer_pool_init(&worker.http2_frames, HTTP2_FRAMES_BYTES, 0);
-	slab_init(&worker.exchanges, exchange_bytes(settings.fields_max));
-	slab_init(&worker.upstream_conns, sizeof(struct upstream_conn));
-	slab_init(&worker.http2_streams, sizeof(struct http2_stream));
-	slab_init(&worker.http2_backends_slab, http2_backend_bytes);
-	slab_init(&worker.http2_calls, http2_call_bytes);
-	must(worker.epoll >= 0 && worker.stats);
+	must(turn_init(&loop, &settings) == 0);
+	loop.stats = calloc(1, sizeof(*loop.stats));
+	must(loop.stats != NULL);
+	buffer_pool_init(&loop.buffers, 16896, 0); /* each buffer is freed when it is put */
+	loop.now_ms = 1000;
+	loop.now_us = 1000000;
+	maps.backends_max = 1;
+	must(pool_init(&pool, &loop, &maps) == 0);
+	http2_memory_init(&memory, &loop);
+	services.turn = &loop;
+	services.pool = &pool;
+	must(exchange_services_init(&services) == 0);
+	must(http2_backends_init(&backends, &pool, &memory, &services.faults) == 0);
 	listen_there();
-}
-
-static void run(int backend_fd)
-{
-	struct slab *const slabs[] = { &worker.upstream_conns, &worker.http2_streams,
-				       &worker.http2_backends_slab, &worker.http2_calls };
-
-	run_turns(&worker, backend_fd, slabs, sizeof(slabs) / sizeof(slabs[0]));
 }
 
 /* The head of a request as an exchange forwards it. */
 static struct exchange *ask(bool head)
 {
 	static const char text[] = " / HTTP/1.1\r\nHost: a.test\r\nX-A: b\r\n\r\n";
-	struct exchange *x = exchange_new(&worker);
-	struct buffer *buffer = buffer_get(&worker.buffers);
+	struct exchange *x = exchange_new(&services);
+	struct buffer *buffer = buffer_get(&loop.buffers);
 	const char *method = head ? "HEAD" : "POST";
 
 	must(x && buffer);
 	memcpy(buffer->data, method, 4);
 	memcpy(buffer->data + 4, text, sizeof(text) - 1);
 	buffer->end = 4 + sizeof(text) - 1;
-	must(http1_writer_begin(&x->request_writer, NULL, &worker.buffers, buffer,
+	must(http1_writer_begin(&x->request_writer, NULL, &loop.buffers, buffer,
 				HTTP1_FRAMING_NONE) == 0);
 	x->request_writer.keep_head = true;
 	x->request.flags = HTTP1_REQUEST_F_TE_TRAILERS;
@@ -153,7 +147,7 @@ static void feed(int fd, struct exchange *x, const uint8_t *data, size_t size)
 	bool final = false;
 	size_t at = 1;
 
-	run(fd);
+	run_turns(&loop, fd);
 	if (upstream_open(x->upstream) == 0)
 		x->request_sink->ops->flush(x->request_sink);
 	if (!(data[0] & ASKED_BODY))
@@ -162,12 +156,12 @@ static void feed(int fd, struct exchange *x, const uint8_t *data, size_t size)
 		size_t bytes = size - at < piece ? size - at : piece;
 		ssize_t sent;
 
-		run(fd);
+		run_turns(&loop, fd);
 		sent = send(fd, data + at, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent <= 0)
 			break; /* it was closed, as it may be */
 		at += (size_t)sent;
-		run(fd);
+		run_turns(&loop, fd);
 		if (!final)
 			final = take_heads(x->upstream, head ? HTTP1_ASKED_HEAD : 0);
 		if (final)
@@ -185,10 +179,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > INPUT_MAX)
 		return 0;
-	if (!worker.stats)
+	if (!loop.stats)
 		set_up();
-	must(http2_backends_init(&worker) == 0);
-	must(http2_backend_get(&worker, &backend, &way, false, &u) == 0);
+	must(http2_backend_get(&backends, &backend, &way, false, &u) == 0);
 	fd = accept(listener, NULL, NULL);
 	must(fd >= 0);
 	x = ask(data[0] & ASKED_HEAD);
@@ -197,16 +190,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	u->ops->begin(x);
 	feed(fd, x, data, size);
 	close(fd);
-	run(-1);
+	run_turns(&loop, -1);
 	x->upstream = NULL;
 	u->ops->let_go(u, false);
 	exchange_discard(x);
-	slab_settle(&worker.exchanges);
-	http2_backends_free(&worker);
-	run(-1);
-	worker_timer_drop(&worker, &worker.http2_backends.sweep);
-	must(worker.stats->upstream_conns_open == 0 && worker.upstream_conns.used_count == 0);
-	must(worker.http2_streams.used_count == 0 && worker.http2_calls.used_count == 0);
-	must(worker.buffers.used_count == 0 && worker.http2_frames.used_count == 0);
+	http2_backends_drop(&backends);
+	run_turns(&loop, -1);
+	must(loop.stats->upstream_conns_open == 0 && pool.conns.used_count == 0);
+	must(memory.streams.used_count == 0 && backends.calls.used_count == 0);
+	must(loop.buffers.used_count == 0 && memory.frames.used_count == 0);
 	return 0;
 }

@@ -37,22 +37,23 @@ static void hang_up(struct worker *worker)
 
 	if (fd < 0)
 		return;
-	worker_unwatch(&worker->control);
+	turn_unwatch(&worker->control);
 	close(fd);
-	timers_arm(&worker->timers, &worker->log_timer, worker->now_ms + CONTROL_LOG_KEEP_MS);
+	turn_arm(&worker->turn, &worker->log_timer, CONTROL_LOG_KEEP_MS);
 }
 
 static int say_hello(struct worker *worker)
 {
 	struct control_hello hello = {
 		.version = CONTROL_VERSION,
-		.worker = worker->settings->worker,
+		.worker = worker->turn.settings->worker,
 		.pid = (uint32_t)getpid(),
-		.draining = worker->draining,
-		.generation = worker->routing
-				      ? snapshot_generation(routing_snapshot(worker->routing))
-				      : 0,
-		.settings = worker->settings->settings_hash,
+		.draining = worker->turn.draining,
+		.generation =
+			worker->services.routing
+				? snapshot_generation(routing_snapshot(worker->services.routing))
+				: 0,
+		.settings = worker->turn.settings->settings_hash,
 	};
 	const int listeners[] = { CONTROL_FD_LISTEN_V4, CONTROL_FD_LISTEN_V6 };
 
@@ -67,14 +68,14 @@ static void take_snapshot(struct worker *worker, const struct control_snapshot *
 
 	done.error = routing_open(fd, &routing);
 	if (!done.error) {
-		struct routing *before = worker->routing;
+		struct routing *before = worker->services.routing;
 
-		worker->routing = routing;
+		worker->services.routing = routing;
 		if (!before)
-			listener_open(worker);
-		health_apply(worker);
+			listener_open(&worker->listener);
+		health_apply(&worker->health, routing);
 		routing_put(before); /* exchanges that began with it hold it until they end */
-		worker->stats->snapshot_generation = message->generation;
+		worker->turn.stats->snapshot_generation = message->generation;
 	} else {
 		log_error("proxy: snapshot %llu: %s; the one before stays in force",
 			  (unsigned long long)message->generation, strerror(-done.error));
@@ -133,7 +134,7 @@ static void handle(struct worker *worker, const char *buffer, const int *fds,
 	payload = payload_of(buffer, CONTROL_DRAIN, sizeof(drain), 0, fds_count);
 	if (payload) {
 		memcpy(&drain, payload, sizeof(drain));
-		listener_drain(worker, drain.timeout_ms);
+		listener_drain(&worker->listener, drain.timeout_ms);
 		return;
 	}
 	if (payload_of(buffer, CONTROL_LOG, 0, 2, fds_count)) {
@@ -145,7 +146,7 @@ static void handle(struct worker *worker, const char *buffer, const int *fds,
 
 static void on_message(struct watch *watch, uint32_t events)
 {
-	struct worker *worker = watch->worker;
+	struct worker *worker = (struct worker *)((char *)watch - offsetof(struct worker, control));
 	_Alignas(struct control_message) char buffer[CONTROL_MESSAGE_MAX];
 	unsigned int fds_count;
 	int fds[4];
@@ -178,7 +179,8 @@ static bool may_direct(int fd)
 
 static void on_caller(struct watch *watch, uint32_t events)
 {
-	struct worker *worker = watch->worker;
+	struct worker *worker =
+		(struct worker *)((char *)watch - offsetof(struct worker, control_listen));
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)events;
@@ -190,7 +192,7 @@ static void on_caller(struct watch *watch, uint32_t events)
 		return;
 	}
 	hang_up(worker); /* the newest counts */
-	if (worker_watch(worker, &worker->control, fd, EPOLLIN, on_message)) {
+	if (turn_watch(&worker->turn, &worker->control, fd, EPOLLIN, on_message)) {
 		close(fd);
 		return;
 	}
@@ -207,13 +209,12 @@ int control_server_start(struct worker *worker)
 	worker->control.fd = -1;
 	worker->log_timer.fn = on_log_over;
 	err = flags < 0 ? -errno
-			: worker_watch(worker, &worker->control_listen, CONTROL_FD_LISTENER,
-				       EPOLLIN, on_caller);
+			: turn_watch(&worker->turn, &worker->control_listen, CONTROL_FD_LISTENER,
+				     EPOLLIN, on_caller);
 	if (!err)
-		err = worker_timer_room(worker); /* log_timer */
-	if (!err)                                /* sluiced may end before it connects */
-		timers_arm(&worker->timers, &worker->log_timer,
-			   worker->now_ms + CONTROL_LOG_KEEP_MS);
+		err = turn_timer_room(&worker->turn); /* log_timer */
+	if (!err)                                     /* sluiced may end before it connects */
+		turn_arm(&worker->turn, &worker->log_timer, CONTROL_LOG_KEEP_MS);
 	if (!err && fcntl(CONTROL_FD_LISTENER, F_SETFL, flags | O_NONBLOCK))
 		err = -errno;
 	if (err)

@@ -2,15 +2,19 @@
 /*
  * sluice-proxy - one worker of the HTTP helper
  *
- *   main.c settings.c sandbox.c         start, flags, what the process may do
- *   worker.c coalesce.c timers.c slab.c buffer.c   the loop and its memory
- *   listener.c control_server.c         who comes in: clients, sluiced
- *   conn.c conn_open.c                  a client connection, HTTP/1.x
- *   exchange*.c                         one request with its response
- *   relay.c http1_reader.c http1_writer.c stream.c   bodies, framing, sockets
- *   picker.c backend_notes.c health.c pool.c upstream.c maps.c routing.c   where a request goes
- *   tls*.c certificates.c               TLS
- *   http*.c                             reading and writing HTTP, pure functions
+ *   main.c settings.c sandbox.c   start, flags, what the process may do
+ *   worker.c control_server.c     the process that owns all parts; sluiced talks to it here
+ *   client/    connections of clients: listener, first bytes, HTTP/1.x, HTTP/2
+ *   exchange/  one request with its response, in whatever version of HTTP
+ *   backend/   which backend a request goes to, and the connections there
+ *   splice/    sockets whose bytes the kernel moves
+ *   tls/       TLS to both sides
+ *   http2/     sessions and streams of HTTP/2, whichever end we are
+ *   http1/     reading and writing HTTP/1.x
+ *   http/      what all versions share: fields, hosts, paths, the routing table
+ *   loop/      the event loop, its memory and its streams
+ *
+ * A folder includes and calls only those below it in this list.
  */
 #include <errno.h>
 #include <signal.h>
@@ -65,7 +69,7 @@ int main(int argc, char **argv)
 	if (!err) {
 		trim_memory();
 		log_info("proxy: worker %u serves", settings.worker);
-		err = worker_run(worker);
+		err = turn_run(&worker->turn);
 		if (err)
 			log_error("proxy: event loop: %s", strerror(-err));
 	}

@@ -11,15 +11,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "proxy/backend/picker.h"
 #include "proxy/http/hash64.h"
-#include "proxy/worker.h"
+#include "proxy/http/routing.h"
+#include "proxy/loop/turn.h"
 
 #define STATUS_LINE_BYTES 12 /* "HTTP/1.1 200" */
 #define REQUEST_BYTES_MAX 2304
 
 /* What is checked: one upstream, as one of its routes says. */
 struct health_target {
-	struct worker *worker;     /* borrowed */
+	struct health *health;     /* borrowed */
 	struct routing *routing;   /* one reference */
 	const struct route *route; /* borrowed from routing */
 	struct timer timer;        /* until the next member */
@@ -29,6 +31,7 @@ struct health_target {
 /* One check on its way. */
 struct probe {
 	struct watch watch;        /* first: it is what epoll points at */
+	struct health *health;     /* borrowed */
 	struct routing *routing;   /* one reference */
 	const struct route *route; /* borrowed from routing */
 	struct probe *next, **prev;
@@ -66,31 +69,31 @@ static void say(const struct probe *probe, bool ok, const char *why)
 
 static void drop(struct probe *probe)
 {
-	struct worker *worker = probe->watch.worker;
+	struct health *health = probe->health;
 	int fd = probe->watch.fd;
 
 	if (fd >= 0) {
-		worker_unwatch(&probe->watch);
+		turn_unwatch(&probe->watch);
 		close(fd);
 	}
 	*probe->prev = probe->next;
 	if (probe->next)
 		probe->next->prev = probe->prev;
-	worker_timer_drop(worker, &probe->timer);
+	turn_timer_drop(health->turn, &probe->timer);
 	routing_put(probe->routing);
-	worker->health.probes_count--;
-	slab_put(&worker->health.probes, probe);
+	health->probes_count--;
+	slab_put(&health->probes, probe);
 }
 
 static void finish(struct probe *probe, bool ok, const char *why)
 {
-	struct worker *worker = probe->watch.worker;
-	struct backend_note *note = backend_note_find(&worker->picker.notes, probe->backend_id,
-						      probe->backend_generation);
+	struct turn *turn = probe->health->turn;
+	struct backend_note *note = backend_note_find(&probe->health->picker->notes,
+						      probe->backend_id, probe->backend_generation);
 
-	worker->stats->health_checks++;
-	worker->stats->health_check_failures += !ok;
-	if (note && backend_note_checked(note, probe->route, ok, worker->now_ms))
+	turn->stats->health_checks++;
+	turn->stats->health_check_failures += !ok;
+	if (note && backend_note_checked(note, probe->route, ok, turn->now_ms))
 		say(probe, ok, why);
 	drop(probe);
 }
@@ -120,7 +123,7 @@ static int send_request(struct probe *probe)
 	sent = send(probe->watch.fd, text, (size_t)bytes, MSG_NOSIGNAL);
 	if (sent != bytes)
 		return sent < 0 ? -errno : -ENOBUFS;
-	if (epoll_ctl(probe->watch.worker->epoll, EPOLL_CTL_MOD, probe->watch.fd, &event))
+	if (epoll_ctl(probe->health->turn->epoll, EPOLL_CTL_MOD, probe->watch.fd, &event))
 		return -errno;
 	probe->sent = true;
 	return 0;
@@ -176,18 +179,17 @@ static void on_event(struct watch *watch, uint32_t events)
 static struct probe *probe_new(const struct health_target *target,
 			       const struct backend_view *backend)
 {
-	struct worker *worker = target->worker;
-	struct health *health = &worker->health;
+	struct health *health = target->health;
 	struct probe *probe;
 
-	if (health->probes_count >= HEALTH_PROBES_MAX || worker_timer_room(worker))
+	if (health->probes_count >= HEALTH_PROBES_MAX || turn_timer_room(health->turn))
 		return NULL;
 	probe = slab_get(&health->probes);
 	if (!probe) {
-		worker->timers_used--;
+		health->turn->timers_used--;
 		return NULL;
 	}
-	probe->watch.worker = worker;
+	probe->health = health;
 	probe->watch.fd = -1;
 	probe->timer.fn = on_timer;
 	probe->routing = routing_get(target->routing);
@@ -207,7 +209,7 @@ static struct probe *probe_new(const struct health_target *target,
 
 static void start(const struct health_target *target, const struct backend_view *backend)
 {
-	struct worker *worker = target->worker;
+	struct turn *turn = target->health->turn;
 	struct probe *probe = probe_new(target, backend);
 	struct sockaddr_storage name;
 	socklen_t name_bytes;
@@ -228,13 +230,12 @@ static void start(const struct health_target *target, const struct backend_view 
 		finish(probe, false, strerror(err));
 		return;
 	}
-	if (worker_watch(worker, &probe->watch, fd, EPOLLOUT, on_event)) {
+	if (turn_watch(turn, &probe->watch, fd, EPOLLOUT, on_event)) {
 		close(fd);
 		drop(probe);
 		return;
 	}
-	timers_arm(&worker->timers, &probe->timer,
-		   worker->now_ms + either(target->route->check_timeout_ms, HEALTH_TIMEOUT_MS));
+	turn_arm(turn, &probe->timer, either(target->route->check_timeout_ms, HEALTH_TIMEOUT_MS));
 }
 
 /* ---- targets --------------------------------------------------------------------------------------- */
@@ -242,8 +243,8 @@ static void start(const struct health_target *target, const struct backend_view 
 /* Members of the upstream now. */
 static uint64_t members_word(const struct health_target *target)
 {
-	const struct upstream *upstream =
-		mapped_array_at(&target->worker->maps.upstreams, target->route->upstream_id);
+	const struct upstream *upstream = mapped_array_at(&target->health->picker->maps->upstreams,
+							  target->route->upstream_id);
 
 	return upstream ? __atomic_load_n(&upstream->members, __ATOMIC_ACQUIRE) : 0;
 }
@@ -251,7 +252,7 @@ static uint64_t members_word(const struct health_target *target)
 static bool member(const struct health_target *target, uint64_t word, uint32_t i,
 		   struct backend_view *out)
 {
-	struct maps *maps = &target->worker->maps;
+	struct maps *maps = target->health->picker->maps;
 	const uint64_t *id = mapped_array_at(&maps->members, (uint32_t)(word >> 32) + i);
 
 	return id && maps_backend(maps, target->route->upstream_id,
@@ -271,41 +272,42 @@ static void on_target(struct timer *timer)
 {
 	struct health_target *target =
 		(struct health_target *)((char *)timer - offsetof(struct health_target, timer));
-	struct worker *worker = target->worker;
+	struct health *health = target->health;
 	uint64_t word = members_word(target);
 	uint32_t count = (uint32_t)word;
 	struct backend_view backend;
 
 	if (count && member(target, word, target->cursor++ % count, &backend)) {
-		backend_note(&worker->picker.notes, &backend);
+		backend_note(&health->picker->notes, &backend);
 		start(target, &backend);
 	}
-	timers_arm(&worker->timers, &target->timer, worker->now_ms + step_ms(target, word));
+	turn_arm(health->turn, &target->timer, step_ms(target, word));
 }
 
-static struct health_target *target_new(struct worker *worker, const struct route *route)
+static struct health_target *target_new(struct health *health, const struct route *route)
 {
 	struct health_target *target = calloc(1, sizeof(*target));
 	uint64_t first_ms;
 
-	if (!target || worker_timer_room(worker)) {
+	if (!target || turn_timer_room(health->turn)) {
 		free(target);
 		return NULL;
 	}
-	target->worker = worker;
+	target->health = health;
 	target->route = route;
 	target->timer.fn = on_target;
 	/* Workers that start together do not all knock at the same moment. */
-	first_ms = hash64_next(&worker->picker.random) % step_ms(target, members_word(target));
-	timers_arm(&worker->timers, &target->timer, worker->now_ms + 1 + first_ms);
+	first_ms = hash64_next(&health->picker->random) % step_ms(target, members_word(target));
+	turn_arm(health->turn, &target->timer, 1 + first_ms);
 	return target;
 }
 
-static void target_set(struct health_target *target, const struct route *route)
+static void target_set(struct health_target *target, struct routing *routing,
+		       const struct route *route)
 {
 	struct routing *before = target->routing;
 
-	target->routing = routing_get(target->worker->routing);
+	target->routing = routing_get(routing);
 	target->route = route;
 	routing_put(before);
 }
@@ -313,14 +315,14 @@ static void target_set(struct health_target *target, const struct route *route)
 /* Nobody asks any more: what was found must not last. */
 static void target_free(struct health_target *target)
 {
-	struct worker *worker = target->worker;
+	struct health *health = target->health;
 	uint64_t word = members_word(target);
 	struct backend_view backend;
 
 	for (uint32_t i = 0; i < (uint32_t)word; i++)
 		if (member(target, word, i, &backend))
-			backend_note(&worker->picker.notes, &backend)->unhealthy = false;
-	worker_timer_drop(worker, &target->timer);
+			backend_note(&health->picker->notes, &backend)->unhealthy = false;
+	turn_timer_drop(health->turn, &target->timer);
 	routing_put(target->routing);
 	free(target);
 }
@@ -372,10 +374,9 @@ static int compare(const void *left, const void *right, void *ctx)
 }
 
 /* Puts @all in the place of the targets that are; both are sorted. */
-static void replace(struct worker *worker, const struct collected *all,
+static void replace(struct health *health, struct routing *routing, const struct collected *all,
 		    struct health_target **targets)
 {
-	struct health *health = &worker->health;
 	uint32_t count = 0, old = 0;
 
 	for (size_t i = 0; i < all->count; i++) {
@@ -389,10 +390,10 @@ static void replace(struct worker *worker, const struct collected *all,
 		if (old < health->count && health->targets[old]->route->upstream_id == id)
 			target = health->targets[old++];
 		else
-			target = target_new(worker, all->routes[i]);
+			target = target_new(health, all->routes[i]);
 		if (!target)
 			continue;
-		target_set(target, all->routes[i]);
+		target_set(target, routing, all->routes[i]);
 		targets[count++] = target;
 	}
 	while (old < health->count)
@@ -402,9 +403,9 @@ static void replace(struct worker *worker, const struct collected *all,
 	health->count = count;
 }
 
-void health_apply(struct worker *worker)
+void health_apply(struct health *health, struct routing *routing)
 {
-	struct collected all = { .snapshot = routing_snapshot(worker->routing) };
+	struct collected all = { .snapshot = routing_snapshot(routing) };
 	struct health_target **targets;
 
 	snapshot_each_check(all.snapshot, collect, &all);
@@ -413,21 +414,21 @@ void health_apply(struct worker *worker)
 			(void *)(uintptr_t)all.snapshot);
 	targets = calloc(all.count + 1, sizeof(struct health_target *));
 	if (targets)
-		replace(worker, &all, targets);
+		replace(health, routing, &all, targets);
 	else
 		log_error("proxy: out of memory; backends are checked as before");
 	free(all.routes);
 }
 
-void health_init(struct worker *worker)
+void health_init(struct health *health, struct turn *turn, struct picker *picker)
 {
-	slab_init(&worker->health.probes, sizeof(struct probe));
+	health->turn = turn;
+	health->picker = picker;
+	turn_slab(turn, &health->probes, sizeof(struct probe));
 }
 
-void health_free(struct worker *worker)
+void health_free(struct health *health)
 {
-	struct health *health = &worker->health;
-
 	while (health->first)
 		drop(health->first);
 	for (uint32_t i = 0; i < health->count; i++)

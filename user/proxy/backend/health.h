@@ -13,14 +13,18 @@
 
 #include "proxy/loop/slab.h"
 
-struct worker;
 struct health_target;
+struct picker;
+struct routing;
+struct turn;
 
 #define HEALTH_INTERVAL_MS 10000u /* sluice.dev/health-check-interval */
 #define HEALTH_TIMEOUT_MS  2000u  /* sluice.dev/health-check-timeout */
 #define HEALTH_PROBES_MAX  256u   /* at a time; what would be more is left out and done next time */
 
 struct health {
+	struct turn *turn;              /* borrowed */
+	struct picker *picker;          /* borrowed: its notes are kept up to date */
 	struct health_target **targets; /* owned, ascending by upstream */
 	uint32_t count;
 	struct slab probes;
@@ -28,10 +32,10 @@ struct health {
 	uint32_t probes_count;
 };
 
-void health_init(struct worker *worker);
-void health_free(struct worker *worker);
+void health_init(struct health *health, struct turn *turn, struct picker *picker);
+void health_free(struct health *health);
 
 /* The routing table is another one. What is checked already goes on as it was. */
-void health_apply(struct worker *worker);
+void health_apply(struct health *health, struct routing *routing);
 
 #endif /* SLUICE_PROXY_HEALTH_H */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "proxy/backend/pool.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/http1/fault_log.h"
 #include "proxy/http2/http2_stream.h"
@@ -19,6 +20,7 @@
 /* A connection. */
 struct http2_backend {
 	struct http2_session session;        /* first: nghttp2 calls back with it */
+	struct http2_backends *all;          /* borrowed */
 	struct upstream_conn *transport;     /* owned */
 	struct http2_backend *next, *prev;   /* of the same backend */
 	struct http2_backend *newer, *older; /* all */
@@ -32,14 +34,12 @@ struct http2_backend {
 /* One exchange's stream of it. */
 struct http2_call {
 	struct upstream_conn upstream; /* first: what the exchange holds */
+	struct http2_backends *all;    /* borrowed */
 	struct http2_stream *stream;   /* owned */
 	struct http2_backend *backend; /* borrowed; NULL: the connection is gone */
 	int error;                     /* -errno: why */
 	bool final_seen;               /* what comes next are trailers */
 };
-
-const size_t http2_backend_bytes = sizeof(struct http2_backend);
-const size_t http2_call_bytes = sizeof(struct http2_call);
 
 static void on_wake(struct task *task);
 static void settled(struct http2_session *session, int err);
@@ -60,7 +60,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 	struct http2_stream *s = http2_stream_of(ng, frame->hd.stream_id);
 	struct http2_call *call = s ? call_of(s) : NULL;
 
-	http2_head_begin(&b->head, &b->session.worker->buffers, call && call->final_seen);
+	http2_head_begin(&b->head, &b->session.turn->buffers, call && call->final_seen);
 	b->head.bytes_max = HTTP1_RESPONSE_HEAD_BYTES_MAX;
 	return 0;
 }
@@ -107,10 +107,10 @@ static int append_text(struct http2_stream *s, struct buffer *text)
 		both->end = (uint32_t)buffer_bytes(s->text);
 		memcpy(buffer_tail(both), buffer_head(text), buffer_bytes(text));
 		both->end += (uint32_t)buffer_bytes(text);
-		buffer_put(&s->worker->buffers, s->text);
+		buffer_put(&s->turn->buffers, s->text);
 		s->text = both;
 	}
-	buffer_put(&s->worker->buffers, text);
+	buffer_put(&s->turn->buffers, text);
 	return both ? 0 : -ENOMEM;
 }
 
@@ -124,7 +124,7 @@ static void take_head(struct http2_backend *b, struct http2_stream *s, struct ht
 
 	if (head->malformed || head->fault || head->no_memory || (!trailers && !text) ||
 	    (!trailers && append_text(s, text))) {
-		fault_log_response(s->worker, "HTTP/2",
+		fault_log_response(b->all->faults, "HTTP/2",
 				   &(struct http1_fault){ .reason = HTTP1_FAULT_HTTP2_HEAD });
 		http2_stream_rst(s, NGHTTP2_PROTOCOL_ERROR);
 		s->reset = true;
@@ -178,7 +178,7 @@ static ssize_t text_read(struct stream *stream, void *data, size_t bytes)
 		memcpy(data, buffer_head(s->text), bytes);
 		s->text->start += (uint32_t)bytes;
 		if (!buffer_bytes(s->text)) {
-			buffer_put(&s->worker->buffers, s->text);
+			buffer_put(&s->turn->buffers, s->text);
 			s->text = NULL;
 		}
 		return (ssize_t)bytes;
@@ -244,17 +244,16 @@ static void call_let_go(struct upstream_conn *u, bool reuse)
 	struct http2_call *call = (struct http2_call *)u;
 	struct http2_stream *s = call->stream;
 	struct http2_backend *b = call->backend;
-	struct worker *worker = s->worker;
 
 	(void)reuse; /* a stream serves once */
 	if (s->id >= 0 && !(s->remote_ended && s->ended))
 		http2_stream_rst(s, NGHTTP2_CANCEL);
 	http1_reader_release(&u->reader);
 	http2_stream_free(s);
-	slab_put(&worker->http2_calls, call);
+	slab_put(&call->all->calls, call);
 	if (!b)
 		return;
-	b->idle_since_ms = worker->now_ms;
+	b->idle_since_ms = b->all->turn->now_ms;
 	if (--b->calls_count == 0 && !b->open)
 		close_backend(b); /* nobody waits for it any more */
 }
@@ -281,28 +280,29 @@ static void on_wake(struct task *task)
 
 static int new_call(struct http2_backend *b, bool reused, struct upstream_conn **out)
 {
-	struct worker *worker = b->session.worker;
-	struct http2_call *call = slab_get(&worker->http2_calls);
+	struct http2_backends *all = b->all;
+	struct http2_call *call = slab_get(&all->calls);
 
 	if (!call)
 		return -ENOMEM;
 	call->stream = http2_stream_new(&b->session, -1, on_wake);
 	if (!call->stream) {
-		slab_put(&worker->http2_calls, call);
+		slab_put(&all->calls, call);
 		return -ENOMEM;
 	}
 	call->stream->tls = b->transport->tls != NULL;
+	call->all = all;
 	call->backend = b;
 	call->upstream = (struct upstream_conn){
 		.stream = { .ops = &text_ops, .fd = -1, .readable = true },
-		.worker = worker,
+		.turn = all->turn,
 		.ops = &call_ops,
 		.source = &call->stream->source,
 		.backend_id = b->transport->backend_id,
 		.backend_generation = b->transport->backend_generation,
 		.reused = reused,
 	};
-	http1_reader_init(&call->upstream.reader, &call->upstream.stream, &worker->buffers);
+	http1_reader_init(&call->upstream.reader, &call->upstream.stream, &all->turn->buffers);
 	b->calls_count++;
 	*out = &call->upstream;
 	return 0;
@@ -312,7 +312,7 @@ static int new_call(struct http2_backend *b, bool reused, struct upstream_conn *
 
 static void link_backend(struct http2_backend *b)
 {
-	struct http2_backends *all = &b->session.worker->http2_backends;
+	struct http2_backends *all = b->all;
 	struct http2_backend **first = &all->by_id[b->transport->backend_id];
 
 	b->next = *first;
@@ -329,7 +329,7 @@ static void link_backend(struct http2_backend *b)
 
 static void unlink_backend(struct http2_backend *b)
 {
-	struct http2_backends *all = &b->session.worker->http2_backends;
+	struct http2_backends *all = b->all;
 
 	if (b->next)
 		b->next->prev = b->prev;
@@ -365,13 +365,13 @@ static void lose(struct http2_backend *b, int err)
 
 static void close_backend(struct http2_backend *b)
 {
-	struct worker *worker = b->session.worker;
+	struct http2_backends *all = b->all;
 
 	unlink_backend(b);
 	http2_head_drop(&b->head);
 	http2_session_end(&b->session);
 	upstream_close(b->transport);
-	slab_put(&worker->http2_backends_slab, b);
+	slab_put(&all->backends, b);
 }
 
 static void settled(struct http2_session *session, int err)
@@ -439,10 +439,11 @@ static bool has_room(const struct http2_backend *b)
 	       (!b->open || nghttp2_session_check_request_allowed(b->session.ng));
 }
 
-static struct http2_backend *find(struct worker *worker, const struct backend_view *backend,
+static struct http2_backend *find(const struct http2_backends *all,
+				  const struct backend_view *backend,
 				  const struct upstream_way *way)
 {
-	struct http2_backend *b = worker->http2_backends.by_id[backend->id];
+	struct http2_backend *b = all->by_id[backend->id];
 
 	for (; b; b = b->next) {
 		if (!b->leaving && b->transport->backend_generation == backend->generation &&
@@ -452,44 +453,45 @@ static struct http2_backend *find(struct worker *worker, const struct backend_vi
 	return NULL;
 }
 
-static int connect_to(struct worker *worker, const struct backend_view *backend,
+static int connect_to(struct http2_backends *all, const struct backend_view *backend,
 		      const struct upstream_way *way, struct http2_backend **out)
 {
-	struct http2_backends *all = &worker->http2_backends;
-	struct http2_backend *b = slab_get(&worker->http2_backends_slab);
+	struct http2_backend *b = slab_get(&all->backends);
 	int err;
 
 	if (!b)
 		return -ENOMEM;
-	err = upstream_connect(worker, backend, way, &b->transport);
+	err = upstream_connect(all->pool, backend, way, &b->transport);
 	if (err) {
-		slab_put(&worker->http2_backends_slab, b);
+		slab_put(&all->backends, b);
 		return err;
 	}
+	b->all = all;
 	b->transport->on_ready = on_ready;
 	b->transport->owner = b;
-	http2_session_prepare(&b->session, worker, &b->transport->stream, false, &session_ops);
-	b->idle_since_ms = worker->now_ms;
+	http2_session_prepare(&b->session, all->turn, all->memory, &b->transport->stream, false,
+			      &session_ops);
+	b->idle_since_ms = all->turn->now_ms;
 	link_backend(b);
 	if (!all->sweep.deadline_ms)
-		timers_arm(&worker->timers, &all->sweep, worker->now_ms + SWEEP_MS);
+		turn_arm(all->turn, &all->sweep, SWEEP_MS);
 	*out = b;
 	return 0;
 }
 
-int http2_backend_get(struct worker *worker, const struct backend_view *backend,
+int http2_backend_get(struct http2_backends *all, const struct backend_view *backend,
 		      const struct upstream_way *way, bool again, struct upstream_conn **out)
 {
 	struct http2_backend *b;
 	bool stood;
 	int err;
 
-	if (backend->id >= worker->http2_backends.backends_max)
+	if (backend->id >= all->backends_max)
 		return -ENOENT;
-	b = find(worker, backend, way);
+	b = find(all, backend, way);
 	stood = b && b->open;
 	if (!b) {
-		err = connect_to(worker, backend, way, &b);
+		err = connect_to(all, backend, way, &b);
 		if (err)
 			return err;
 	}
@@ -497,7 +499,7 @@ int http2_backend_get(struct worker *worker, const struct backend_view *backend,
 	if (err && !b->calls_count && !b->open)
 		close_backend(b);
 	if (!err && stood)
-		worker->stats->upstream_reused++;
+		all->turn->stats->upstream_reused++;
 	return err;
 }
 
@@ -508,20 +510,19 @@ static void sweep(struct timer *timer)
 {
 	struct http2_backends *all =
 		(struct http2_backends *)((char *)timer - offsetof(struct http2_backends, sweep));
-	struct worker *worker =
-		(struct worker *)((char *)all - offsetof(struct worker, http2_backends));
+	const struct turn *turn = all->turn;
 	struct http2_backend *b = all->oldest;
 
 	while (b) {
 		struct http2_backend *newer = b->newer;
 		const struct upstream_conn *u = b->transport;
-		bool idle = !b->calls_count &&
-			    b->idle_since_ms + worker->settings->upstream_idle_timeout_ms <=
-				    worker->now_ms;
+		bool idle =
+			!b->calls_count &&
+			b->idle_since_ms + turn->settings->upstream_idle_timeout_ms <= turn->now_ms;
 
 		if (b->open && !b->leaving &&
 		    (idle ||
-		     !maps_backend_alive(&worker->maps, u->backend_id, u->backend_generation))) {
+		     !maps_backend_alive(all->pool->maps, u->backend_id, u->backend_generation))) {
 			b->leaving = true;
 			if (idle)
 				http2_session_terminate(&b->session, NGHTTP2_NO_ERROR);
@@ -531,26 +532,39 @@ static void sweep(struct timer *timer)
 		b = newer;
 	}
 	if (all->oldest)
-		timers_arm(&worker->timers, &all->sweep, worker->now_ms + SWEEP_MS);
+		turn_arm(all->turn, &all->sweep, SWEEP_MS);
 }
 
-int http2_backends_init(struct worker *worker)
+int http2_backends_init(struct http2_backends *all, struct pool *pool, struct http2_memory *memory,
+			struct fault_log *faults)
 {
-	struct http2_backends *all = &worker->http2_backends;
+	all->turn = pool->turn;
+	all->pool = pool;
+	all->memory = memory;
+	all->faults = faults;
+	turn_slab(all->turn, &all->backends, sizeof(struct http2_backend));
+	turn_slab(all->turn, &all->calls, sizeof(struct http2_call));
 
 	/* calloc: pages of backends that speak no HTTP/2 are never touched. */
-	all->by_id = calloc(worker->maps.backends_max, sizeof(*all->by_id));
+	all->by_id = calloc(pool->maps->backends_max, sizeof(*all->by_id));
 	if (!all->by_id)
 		return -ENOMEM;
-	all->backends_max = worker->maps.backends_max;
+	all->backends_max = pool->maps->backends_max;
 	all->sweep.fn = sweep;
-	return worker_timer_room(worker);
+	return turn_timer_room(all->turn);
 }
 
-void http2_backends_free(struct worker *worker)
+void http2_backends_drop(struct http2_backends *all)
 {
-	while (worker->http2_backends.oldest)
-		lose(worker->http2_backends.oldest, -ECONNRESET);
-	free(worker->http2_backends.by_id);
-	worker->http2_backends.by_id = NULL;
+	while (all->oldest)
+		lose(all->oldest, -ECONNRESET);
+}
+
+void http2_backends_free(struct http2_backends *all)
+{
+	http2_backends_drop(all);
+	free(all->by_id);
+	all->by_id = NULL;
+	slab_free(&all->backends);
+	slab_free(&all->calls);
 }

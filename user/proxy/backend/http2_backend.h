@@ -10,31 +10,42 @@
 #define SLUICE_PROXY_HTTP2_BACKEND_H
 
 #include "proxy/backend/maps.h"
+#include "proxy/loop/slab.h"
 #include "proxy/loop/timers.h"
 #include "proxy/backend/upstream.h"
 
+struct fault_log;
 struct http2_backend;
-struct worker;
+struct http2_memory;
+struct pool;
+struct turn;
 
 struct http2_backends {
+	struct turn *turn;           /* borrowed */
+	struct pool *pool;           /* borrowed: makes the connections */
+	struct http2_memory *memory; /* borrowed */
+	struct fault_log *faults;    /* borrowed */
+	struct slab backends, calls;
 	struct http2_backend **by_id;          /* owned array by backend id: lists, borrowed */
 	struct http2_backend *newest, *oldest; /* owned list of all */
 	struct timer sweep;
 	uint32_t backends_max;
 };
 
-int http2_backends_init(struct worker *worker); /* Return: 0; -ENOMEM. */
-void http2_backends_free(struct worker *worker);
+/* Borrows all it gets. Return: 0; -ENOMEM. */
+int http2_backends_init(struct http2_backends *all, struct pool *pool, struct http2_memory *memory,
+			struct fault_log *faults);
+void http2_backends_free(struct http2_backends *all);
+
+/* Ends all connections, and with them what still runs on them. */
+void http2_backends_drop(struct http2_backends *all);
 
 /**
  * http2_backend_get - a stream to a backend, on a connection that stands or a new one
  * @again: the exchange failed on one that stood before: this one counts as an attempt
  * Return: 0 and *out, owned by the caller until let go; -errno as upstream_connect().
  */
-int http2_backend_get(struct worker *worker, const struct backend_view *backend,
+int http2_backend_get(struct http2_backends *all, const struct backend_view *backend,
 		      const struct upstream_way *way, bool again, struct upstream_conn **out);
-
-/* Sizes for the slabs of the worker. */
-extern const size_t http2_backend_bytes, http2_call_bytes;
 
 #endif /* SLUICE_PROXY_HTTP2_BACKEND_H */

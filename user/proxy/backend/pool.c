@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "proxy/worker.h"
+#include "proxy/loop/turn.h"
+#include "proxy/settings.h"
+#include "proxy/splice/splice.h"
 
 #define SWEEP_MS 1000u
 
@@ -59,41 +61,43 @@ static void close_idle(struct pool *pool, struct upstream_conn *u)
 static void sweep(struct timer *timer)
 {
 	struct pool *pool = (struct pool *)((char *)timer - offsetof(struct pool, sweep));
-	struct worker *worker = (struct worker *)((char *)pool - offsetof(struct worker, pool));
+	struct turn *turn = pool->turn;
 	struct upstream_conn *u = pool->lru_oldest;
 
 	while (u) {
 		struct upstream_conn *newer = u->lru_newer;
 
-		if (u->idle_since_ms + worker->settings->upstream_idle_timeout_ms <=
-			    worker->now_ms ||
-		    !maps_backend_alive(&worker->maps, u->backend_id, u->backend_generation))
+		if (u->idle_since_ms + turn->settings->upstream_idle_timeout_ms <= turn->now_ms ||
+		    !maps_backend_alive(pool->maps, u->backend_id, u->backend_generation))
 			close_idle(pool, u);
 		u = newer;
 	}
 	if (pool->idle_count)
-		timers_arm(&worker->timers, &pool->sweep, worker->now_ms + SWEEP_MS);
+		turn_arm(turn, &pool->sweep, SWEEP_MS);
 }
 
-int pool_init(struct worker *worker)
+int pool_init(struct pool *pool, struct turn *turn, struct maps *maps)
 {
-	struct pool *pool = &worker->pool;
+	pool->turn = turn;
+	pool->maps = maps;
+	turn_slab(turn, &pool->conns, sizeof(struct upstream_conn));
 
 	/* calloc: pages of backends that this worker never talks to are never touched. */
-	pool->backends = calloc(worker->maps.backends_max, sizeof(struct pool_list));
+	pool->backends = calloc(maps->backends_max, sizeof(struct pool_list));
 	if (!pool->backends)
 		return -ENOMEM;
-	pool->backends_max = worker->maps.backends_max;
+	pool->backends_max = maps->backends_max;
 	pool->sweep.fn = sweep;
-	return worker_timer_room(worker);
+	return turn_timer_room(turn);
 }
 
-void pool_free(struct worker *worker)
+void pool_free(struct pool *pool)
 {
-	while (worker->pool.lru_oldest)
-		close_idle(&worker->pool, worker->pool.lru_oldest);
-	free(worker->pool.backends);
-	worker->pool.backends = NULL;
+	while (pool->lru_oldest)
+		close_idle(pool, pool->lru_oldest);
+	free(pool->backends);
+	pool->backends = NULL;
+	slab_free(&pool->conns);
 }
 
 /* True if nothing came on an idle connection, neither bytes nor its end. (TLS sessions may.) */
@@ -106,10 +110,9 @@ static bool quiet(struct upstream_conn *u)
 	return stream_read(&u->stream, &byte, 1) == -EAGAIN;
 }
 
-struct upstream_conn *pool_get(struct worker *worker, const struct backend_view *backend,
+struct upstream_conn *pool_get(struct pool *pool, const struct backend_view *backend,
 			       const struct upstream_way *way)
 {
-	struct pool *pool = &worker->pool;
 	struct upstream_conn *u, *older;
 
 	if (backend->id >= pool->backends_max)
@@ -121,7 +124,7 @@ struct upstream_conn *pool_get(struct worker *worker, const struct backend_view 
 		if (u->backend_generation == backend->generation && quiet(u)) {
 			unlink_idle(pool, u);
 			u->reused = true;
-			worker->stats->upstream_reused++;
+			pool->turn->stats->upstream_reused++;
 			return u;
 		}
 		close_idle(pool, u);
@@ -131,29 +134,28 @@ struct upstream_conn *pool_get(struct worker *worker, const struct backend_view 
 
 void pool_put(struct upstream_conn *u)
 {
-	struct worker *worker = u->worker;
-	const struct settings *settings = worker->settings;
-	struct pool *pool = &worker->pool;
+	struct pool *pool = u->pool;
+	struct turn *turn = pool->turn;
+	const struct settings *settings = turn->settings;
 
 	u->exchange = NULL;
-	if (worker->draining || !settings->upstream_idle_max || u->stream.broken ||
+	if (turn->draining || !settings->upstream_idle_max || u->stream.broken ||
 	    u->stream.peer_ended ||
-	    !maps_backend_alive(&worker->maps, u->backend_id, u->backend_generation) ||
+	    !maps_backend_alive(pool->maps, u->backend_id, u->backend_generation) ||
 	    pool->backends[u->backend_id].count >= settings->upstream_idle_backend_max) {
 		upstream_close(u);
 		return;
 	}
 	if (pool->idle_count >= settings->upstream_idle_max)
 		close_idle(pool, pool->lru_oldest);
-	u->idle_since_ms = worker->now_ms;
+	u->idle_since_ms = turn->now_ms;
 	link_idle(pool, u);
 	if (!pool->sweep.deadline_ms)
-		timers_arm(&worker->timers, &pool->sweep, worker->now_ms + SWEEP_MS);
+		turn_arm(turn, &pool->sweep, SWEEP_MS);
 }
 
-void pool_forget_client(struct worker *worker, uint64_t client_id)
+void pool_forget_client(struct pool *pool, uint64_t client_id)
 {
-	struct pool *pool = &worker->pool;
 	struct upstream_conn *u = pool->own_count ? pool->lru_oldest : NULL;
 
 	while (u) {
@@ -168,5 +170,5 @@ void pool_forget_client(struct worker *worker, uint64_t client_id)
 void pool_on_idle(struct upstream_conn *u)
 {
 	if (!quiet(u))
-		close_idle(&u->worker->pool, u);
+		close_idle(u->pool, u);
 }

@@ -9,10 +9,11 @@
 #define SLUICE_PROXY_POOL_H
 
 #include "proxy/backend/maps.h"
+#include "proxy/loop/slab.h"
 #include "proxy/loop/timers.h"
 #include "proxy/backend/upstream.h"
 
-struct worker;
+struct turn;
 
 struct pool_list {
 	struct upstream_conn *newest; /* owned list */
@@ -20,6 +21,9 @@ struct pool_list {
 };
 
 struct pool {
+	struct turn *turn;          /* borrowed */
+	struct maps *maps;          /* borrowed */
+	struct slab conns;          /* struct upstream_conn, of HTTP/2 as well */
 	struct pool_list *backends; /* owned array by backend id */
 	struct upstream_conn *lru_newest, *lru_oldest;
 	struct timer sweep;
@@ -28,19 +32,19 @@ struct pool {
 	uint32_t own_count; /* of the idle ones, those that serve one client alone */
 };
 
-int pool_init(struct worker *worker);
-void pool_free(struct worker *worker); /* closes the idle ones */
+int pool_init(struct pool *pool, struct turn *turn, struct maps *maps); /* Return: 0; -ENOMEM. */
+void pool_free(struct pool *pool);                                      /* closes the idle ones */
 
 /* An idle connection to this backend, of this way; NULL: none. The caller owns it until put or
  * closed. */
-struct upstream_conn *pool_get(struct worker *worker, const struct backend_view *backend,
+struct upstream_conn *pool_get(struct pool *pool, const struct backend_view *backend,
 			       const struct upstream_way *way);
 
 /* Keeps a connection whose exchange ended well, or closes it. */
 void pool_put(struct upstream_conn *upstream);
 
 /* Closes the idle connections that serve this client alone: it is gone. */
-void pool_forget_client(struct worker *worker, uint64_t client_id);
+void pool_forget_client(struct pool *pool, uint64_t client_id);
 
 /* An idle connection has something to say: its end, or what nobody asked for. */
 void pool_on_idle(struct upstream_conn *upstream);

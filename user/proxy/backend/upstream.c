@@ -5,9 +5,9 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include "proxy/backend/pool.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/tls/tls.h"
-#include "proxy/worker.h"
 
 static void on_ready(struct stream *stream)
 {
@@ -74,7 +74,7 @@ static int open_conn(struct upstream_conn *u)
 	}
 	err = u->tls ? tls_handshake(&u->stream) : 0;
 	if (err && err != -EAGAIN)
-		u->worker->stats->upstream_tls_errors++;
+		u->turn->stats->upstream_tls_errors++;
 	return err;
 }
 
@@ -104,30 +104,32 @@ static int dial(const struct backend_view *backend, int *out)
 	return 0;
 }
 
-int upstream_connect(struct worker *worker, const struct backend_view *backend,
+int upstream_connect(struct pool *pool, const struct backend_view *backend,
 		     const struct upstream_way *way, struct upstream_conn **out)
 {
 	const struct tls_peer peer = { backend->addr, backend->id, backend->generation };
-	struct upstream_conn *u = slab_get(&worker->upstream_conns);
+	struct upstream_conn *u = slab_get(&pool->conns);
+	struct turn *turn = pool->turn;
 	int err;
 	int fd = -1;
 
 	if (!u)
 		return -ENOMEM;
-	worker->stats->upstream_connects++;
+	turn->stats->upstream_connects++;
 	err = dial(backend, &fd);
 	if (!err)
-		err = stream_open(&u->stream, worker->epoll, fd, on_ready);
+		err = stream_open(&u->stream, turn->epoll, fd, on_ready);
 	if (!err && way->tls) {
 		err = tls_connect(way->tls, &peer, &u->stream);
 		if (err)
 			stream_close(&u->stream);
 	}
 	if (err) {
-		slab_put(&worker->upstream_conns, u);
+		slab_put(&pool->conns, u);
 		return err;
 	}
-	u->worker = worker;
+	u->turn = turn;
+	u->pool = pool;
 	u->ops = &http1_ops;
 	u->source = &u->reader.source;
 	u->backend_id = backend->id;
@@ -139,8 +141,8 @@ int upstream_connect(struct worker *worker, const struct backend_view *backend,
 					       way->peer->local_port };
 	}
 	u->tls = way->tls ? tls_profile_get(way->tls) : NULL;
-	http1_reader_init(&u->reader, &u->stream, &worker->buffers);
-	worker->stats->upstream_conns_open++;
+	http1_reader_init(&u->reader, &u->stream, &turn->buffers);
+	turn->stats->upstream_conns_open++;
 	*out = u;
 	return 0;
 }
@@ -159,6 +161,6 @@ void upstream_close(struct upstream_conn *u)
 	http1_reader_release(&u->reader);
 	stream_close(&u->stream);
 	tls_profile_put(u->tls);
-	u->worker->stats->upstream_conns_open--;
-	slab_put(&u->worker->upstream_conns, u);
+	u->turn->stats->upstream_conns_open--;
+	slab_put(&u->pool->conns, u);
 }

@@ -16,8 +16,9 @@
 
 struct exchange;
 struct exchange_peer;
+struct pool;
+struct turn;
 struct upstream_conn;
-struct worker;
 
 struct upstream_way {
 	struct tls_profile *tls; /* borrowed; NULL: plain */
@@ -40,7 +41,8 @@ struct upstream_ops {
 
 struct upstream_conn {
 	struct stream stream;      /* first: the stream's callback gets it */
-	struct worker *worker;     /* borrowed */
+	struct turn *turn;         /* borrowed */
+	struct pool *pool;         /* borrowed; NULL: it is a stream of HTTP/2 */
 	struct exchange *exchange; /* borrowed; NULL while idle */
 	const struct upstream_ops *ops;
 	struct source *source; /* borrowed: the body of the response */
@@ -64,7 +66,7 @@ struct upstream_conn {
  * upstream_connect - begin to connect
  * Return: 0 and *out; -errno of socket() or connect(), also of a refusal that is known at once.
  */
-int upstream_connect(struct worker *worker, const struct backend_view *backend,
+int upstream_connect(struct pool *pool, const struct backend_view *backend,
 		     const struct upstream_way *way, struct upstream_conn **out);
 
 /**

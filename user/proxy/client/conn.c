@@ -21,12 +21,12 @@ static struct conn *conn_of(struct exchange *x)
 
 static void arm(struct conn *conn, uint64_t delay_ms)
 {
-	timers_arm(&conn->worker->timers, &conn->timer, conn->worker->now_ms + delay_ms);
+	turn_arm(conn->turn, &conn->timer, delay_ms);
 }
 
 static void count_bytes(struct conn *conn)
 {
-	struct worker_stats *stats = conn->worker->stats;
+	struct worker_stats *stats = conn->turn->stats;
 
 	stats->client_bytes_in += conn->reader.received_bytes - conn->counted_in;
 	stats->client_bytes_out += conn->writer.sent_bytes - conn->counted_out;
@@ -36,23 +36,23 @@ static void count_bytes(struct conn *conn)
 
 void conn_close(struct conn *conn)
 {
-	struct worker *worker = conn->worker;
+	struct clients *clients = conn->clients;
 
 	count_bytes(conn);
 	if (conn->counted)
-		sources_remove(&worker->sources, &conn->source);
+		sources_remove(&clients->sources, &conn->source);
 	http2_client_end(conn->http2);
 	if (conn->exchange)
 		exchange_discard(conn->exchange);
 	conn->exchange = NULL;
-	pool_forget_client(worker, conn->peer.id);
+	pool_forget_client(clients->services->pool, conn->peer.id);
 	task_cancel(&conn->next);
-	worker_timer_drop(worker, &conn->timer);
+	turn_timer_drop(conn->turn, &conn->timer);
 	http1_reader_release(&conn->reader);
 	http1_writer_release(&conn->writer);
 	stream_close(&conn->stream);
-	worker->stats->conns_open--;
-	slab_put(&worker->conns, conn);
+	conn->turn->stats->conns_open--;
+	slab_put(&clients->conns, conn);
 }
 
 /* ---- what the exchange asks --------------------------------------------------------------------- */
@@ -66,7 +66,7 @@ static bool too_much_left(const struct exchange *x)
 
 static bool is_last_request(const struct conn *conn)
 {
-	uint32_t most = conn->worker->settings->requests_conn_max;
+	uint32_t most = conn->turn->settings->requests_conn_max;
 
 	return most && conn->requests >= most;
 }
@@ -78,14 +78,14 @@ static int respond(struct exchange *x, const struct http1_response *response)
 	bool tunnel = response->flags & HTTP1_RESPONSE_F_SWITCH;
 	/* Who still waits for a 100 may send the body after this answer, or the next request. */
 	bool keep_alive = (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
-			  !conn->worker->draining && !is_last_request(conn) &&
+			  !conn->turn->draining && !is_last_request(conn) &&
 			  !exchange_awaits_continue(x);
 	struct http1_forward_response how;
 	struct buffer *head;
 	int err = exchange_build_response(x, response, keep_alive, &how, &head);
 
 	if (!err)
-		err = http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, head,
+		err = http1_writer_begin(&conn->writer, &conn->stream, &conn->turn->buffers, head,
 					 tunnel ? HTTP1_FRAMING_CLOSE : how.framing);
 	if (err)
 		return err;
@@ -109,7 +109,7 @@ static int reply(struct exchange *x, const struct http1_reply *asked)
 	if (!whole)
 		return -ENOMEM;
 	conn->keep_alive = reply.keep_alive;
-	return http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, whole,
+	return http1_writer_begin(&conn->writer, &conn->stream, &conn->turn->buffers, whole,
 				  HTTP1_FRAMING_NONE);
 }
 
@@ -121,9 +121,9 @@ static void await_next(struct conn *conn)
 	if (!http1_reader_bytes(&conn->reader)) /* trailers may have been kept in it */
 		http1_reader_release(&conn->reader);
 	if (http1_reader_bytes(&conn->reader) || conn->stream.readable)
-		worker_defer(conn->worker, &conn->next);
+		turn_defer(conn->turn, &conn->next);
 	if (!http1_reader_bytes(&conn->reader))
-		arm(conn, conn->worker->settings->client_idle_timeout_ms);
+		arm(conn, conn->turn->settings->client_idle_timeout_ms);
 }
 
 static void discard(struct conn *conn)
@@ -189,7 +189,7 @@ static const struct exchange_client client = {
 
 struct exchange *conn_begin_exchange(struct conn *conn)
 {
-	struct exchange *x = exchange_new(conn->worker);
+	struct exchange *x = exchange_new(conn->clients->services);
 
 	if (!x)
 		return NULL;
@@ -199,7 +199,7 @@ struct exchange *conn_begin_exchange(struct conn *conn)
 	x->client_source = &conn->reader.source;
 	x->client_sink = &conn->writer.sink;
 	conn->exchange = x;
-	arm(conn, conn->worker->settings->client_head_timeout_ms);
+	arm(conn, conn->turn->settings->client_head_timeout_ms);
 	return x;
 }
 
@@ -246,7 +246,7 @@ static enum preface looks_like_http2(const struct conn *conn)
 	static const char text[] = NGHTTP2_CLIENT_MAGIC;
 	size_t bytes = http1_reader_bytes(&conn->reader);
 
-	if (conn->served || !conn->worker->settings->h2c || conn->peer.tls)
+	if (conn->served || !conn->turn->settings->h2c || conn->peer.tls)
 		return PREFACE_NO;
 	if (bytes > sizeof(text) - 1)
 		bytes = sizeof(text) - 1;
@@ -257,7 +257,7 @@ static enum preface looks_like_http2(const struct conn *conn)
 
 void conn_read(struct conn *conn)
 {
-	const struct http1_limits *limits = &conn->worker->settings->limits;
+	const struct http1_limits *limits = &conn->turn->settings->limits;
 	struct exchange *x = conn->exchange;
 	enum preface preface;
 	ssize_t got;
@@ -280,7 +280,7 @@ void conn_read(struct conn *conn)
 			if (err != -EAGAIN)
 				break;
 		}
-		got = http1_reader_fill(&conn->reader, conn->worker->buffers.size);
+		got = http1_reader_fill(&conn->reader, conn->turn->buffers.size);
 		if (got == -EAGAIN)
 			return;
 		if (got <= 0) { /* the end; a head that is cut short is nothing to answer */
@@ -309,7 +309,7 @@ static void read_away(struct conn *conn)
 			turn_bytes += (size_t)got;
 	} while (got > 0 && turn_bytes < LINGER_TURN_BYTES);
 	if (got > 0)
-		worker_defer(conn->worker, &conn->next);
+		turn_defer(conn->turn, &conn->next);
 	else if (got != -EAGAIN)
 		conn_close(conn);
 }
@@ -337,18 +337,18 @@ void conn_handshake(struct conn *conn)
 	if (err == -EAGAIN)
 		return;
 	if (err) {
-		conn->worker->stats->tls_errors++;
+		conn->turn->stats->tls_errors++;
 		conn_close(conn);
 		return;
 	}
-	conn->worker->stats->tls_handshakes++;
-	conn->worker->stats->tls_resumptions += tls_resumed(&conn->stream);
+	conn->turn->stats->tls_handshakes++;
+	conn->turn->stats->tls_resumptions += tls_resumed(&conn->stream);
 	if (tls_speaks_http2(&conn->stream)) {
 		speak_http2(conn);
 		return;
 	}
 	conn->state = CONN_HEAD;
-	arm(conn, conn->worker->settings->client_head_timeout_ms);
+	arm(conn, conn->turn->settings->client_head_timeout_ms);
 	conn_read(conn);
 }
 
@@ -422,61 +422,62 @@ static void on_timer(struct timer *timer)
 
 void conn_count_source(struct conn *conn)
 {
-	struct worker *worker = conn->worker;
-	uint32_t most = worker->settings->conns_source_max;
+	uint32_t most = conn->turn->settings->conns_source_max;
 	int64_t conns;
 
 	if (!most || conn->peer.trusted)
 		return;
 	conn->source = conn->peer.addr;
-	conns = sources_add(&worker->sources, &conn->source);
+	conns = sources_add(&conn->clients->sources, &conn->source);
 	conn->counted = conns > 0;
 	if (conns > (int64_t)most && conn->over_limit == HTTP1_FAULT_NONE)
 		conn->over_limit = HTTP1_FAULT_CONNS_SOURCE;
 }
 
-int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
+int conn_new(struct clients *clients, int fd, const struct exchange_peer *peer,
 	     enum http1_fault_reason over_limit)
 {
-	struct conn *conn = slab_get(&worker->conns);
+	struct conn *conn = slab_get(&clients->conns);
+	struct turn *turn = clients->turn;
 	int err;
 
 	if (!conn) {
 		close(fd);
 		return -ENOMEM;
 	}
-	err = worker_timer_room(worker);
+	err = turn_timer_room(turn);
 	if (err) {
 		close(fd);
-		slab_put(&worker->conns, conn);
+		slab_put(&clients->conns, conn);
 		return err;
 	}
-	err = stream_open(&conn->stream, worker->epoll, fd, on_ready);
+	err = stream_open(&conn->stream, turn->epoll, fd, on_ready);
 	if (err) {
-		worker_timer_drop(worker, &conn->timer);
-		slab_put(&worker->conns, conn);
+		turn_timer_drop(turn, &conn->timer);
+		slab_put(&clients->conns, conn);
 		return err;
 	}
-	if (settings_expects_proxy_header(worker->settings, peer->local_port, &peer->addr))
+	if (settings_expects_proxy_header(turn->settings, peer->local_port, &peer->addr))
 		conn->state = CONN_PROXY_HEADER;
 	else
 		conn->state = peer->tls ? CONN_HELLO : CONN_HEAD;
-	conn->worker = worker;
+	conn->turn = turn;
+	conn->clients = clients;
 	conn->peer = *peer;
-	conn->peer.id = ++worker->conns_made;
+	conn->peer.id = ++clients->conns_made;
 	conn->over_limit = (uint8_t)over_limit;
 	conn->timer.fn = on_timer;
 	conn->next.fn = on_next;
 	conn->stream.writable = true; /* nothing was written yet */
-	http1_reader_init(&conn->reader, &conn->stream, &worker->buffers);
-	conn->writer.pool = &worker->buffers;
-	worker->stats->conns_open++;
-	worker->stats->conns_accepted++;
+	http1_reader_init(&conn->reader, &conn->stream, &turn->buffers);
+	conn->writer.pool = &turn->buffers;
+	turn->stats->conns_open++;
+	turn->stats->conns_accepted++;
 	if (conn->state != CONN_PROXY_HEADER)
 		conn_count_source(conn);
 	/* Who is only to be told 503 gets less time to ask. */
-	arm(conn, over_limit && worker->settings->client_head_timeout_ms > REFUSED_HEAD_MS
+	arm(conn, over_limit && turn->settings->client_head_timeout_ms > REFUSED_HEAD_MS
 			  ? REFUSED_HEAD_MS
-			  : worker->settings->client_head_timeout_ms);
+			  : turn->settings->client_head_timeout_ms);
 	return 0;
 }

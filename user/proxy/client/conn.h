@@ -7,6 +7,7 @@
 #ifndef SLUICE_PROXY_CONN_H
 #define SLUICE_PROXY_CONN_H
 
+#include "proxy/client/clients.h"
 #include "proxy/exchange/exchange.h"
 
 struct http2_client;
@@ -25,13 +26,14 @@ enum conn_state {
 
 struct conn {
 	struct stream stream;       /* first: the stream's callback gets it */
-	struct worker *worker;      /* borrowed */
+	struct turn *turn;          /* borrowed */
+	struct clients *clients;    /* borrowed */
 	struct exchange *exchange;  /* borrowed; NULL while idle */
 	struct http2_client *http2; /* owned; NULL: HTTP/1 */
 	struct http1_reader reader;
 	struct http1_writer writer;
 	struct exchange_peer peer;
-	struct inet_addr source; /* counted in worker.sources, if .counted */
+	struct inet_addr source; /* counted in clients.sources, if .counted */
 	uint32_t requests;       /* answered on it */
 	struct timer timer;
 	struct task next; /* goes on with pipelined bytes in another turn */
@@ -51,7 +53,7 @@ struct conn {
  * @over_limit: limit that it is above: answer 503 and close; HTTP1_FAULT_NONE: serve it
  * Return: 0; -errno.
  */
-int conn_new(struct worker *worker, int fd, const struct exchange_peer *peer,
+int conn_new(struct clients *clients, int fd, const struct exchange_peer *peer,
 	     enum http1_fault_reason over_limit);
 
 /* Closes at once what is left when the worker has to end. */

@@ -46,7 +46,7 @@ static void take_ends(struct conn *conn, const struct proxy_ends *ends)
 	peer->port = ends->source_port;
 	peer->local = ends->destination;
 	peer->local_port = ends->destination_port;
-	peer->trusted = settings_trusts(conn->worker->settings, &peer->addr);
+	peer->trusted = settings_trusts(conn->turn->settings, &peer->addr);
 }
 
 /* Return: 0; -EAGAIN; -errno. */
@@ -77,12 +77,12 @@ static int read_proxy_header(struct conn *conn)
 
 enum http1_fault_reason conn_limit_reached(const struct conn *conn)
 {
-	uint32_t most = conn->worker->settings->buffers_max;
+	uint32_t most = conn->turn->settings->buffers_max;
 
 	if (conn->over_limit)
 		return conn->over_limit;
-	return most && conn->worker->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
-							       : HTTP1_FAULT_NONE;
+	return most && conn->turn->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
+							     : HTTP1_FAULT_NONE;
 }
 
 /* ---- the ClientHello ----------------------------------------------------------------------------- */
@@ -94,8 +94,7 @@ enum http1_fault_reason conn_limit_reached(const struct conn *conn)
 static int find_passthrough(struct conn *conn, struct client_hello *hello,
 			    const struct snapshot_tls **out)
 {
-	struct worker *worker = conn->worker;
-	struct buffer *buffer = buffer_get(&worker->buffers);
+	struct buffer *buffer = buffer_get(&conn->turn->buffers);
 	const struct snapshot_tls *found;
 	int err = -ENOMEM;
 	ssize_t got;
@@ -109,12 +108,13 @@ static int find_passthrough(struct conn *conn, struct client_hello *hello,
 		err = got ? (int)got : -ECONNRESET;
 	if (err == -EBADMSG || (err == -EAGAIN && got == (ssize_t)buffer->size))
 		err = -ENOENT; /* no ClientHello that anything is to be decided by */
-	buffer_put(&worker->buffers, buffer);
+	buffer_put(&conn->turn->buffers, buffer);
 	if (err == -EAGAIN && conn->stream.peer_ended)
 		err = -ECONNRESET;
 	if (err)
 		return err;
-	found = routing_tls_of(worker->routing, hello->server_name, hello->server_name_bytes);
+	found = routing_tls_of(conn->clients->services->routing, hello->server_name,
+			       hello->server_name_bytes);
 	if (!found || !(found->flags & SNAPSHOT_TLS_F_PASSTHROUGH))
 		return -ENOENT;
 	*out = found;
@@ -135,13 +135,13 @@ static void pass_through(struct conn *conn, const struct client_hello *hello,
 	timer_disarm(&conn->timer);
 	conn->state = CONN_EXCHANGE;
 	http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
-	if (http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, NULL,
+	if (http1_writer_begin(&conn->writer, &conn->stream, &conn->turn->buffers, NULL,
 			       HTTP1_FRAMING_CLOSE)) {
 		conn_close(conn);
 		return;
 	}
 	conn->writer.shut_when_done = true;
-	conn->worker->stats->tls_passthroughs++;
+	conn->turn->stats->tls_passthroughs++;
 	exchange_pass_through(
 		x, settings,
 		(struct http_slice){ hello->server_name, (uint32_t)hello->server_name_bytes });
@@ -150,7 +150,7 @@ static void pass_through(struct conn *conn, const struct client_hello *hello,
 
 static void accept_tls(struct conn *conn)
 {
-	struct tls *tls = conn->worker->tls;
+	struct tls *tls = conn->clients->tls;
 
 	if (!tls || tls_accept(tls, &conn->stream)) {
 		conn_close(conn);
@@ -166,7 +166,7 @@ static void read_hello(struct conn *conn)
 	struct client_hello hello;
 	int err = -ENOENT;
 
-	if (routing_passes_through(conn->worker->routing))
+	if (routing_passes_through(conn->clients->services->routing))
 		err = find_passthrough(conn, &hello, &settings);
 	if (err == -EAGAIN)
 		return;
@@ -187,7 +187,7 @@ void conn_opening(struct conn *conn)
 		if (err == -EAGAIN)
 			return;
 		if (err) {
-			conn->worker->stats->proxy_header_errors++;
+			conn->turn->stats->proxy_header_errors++;
 			conn_close(conn);
 			return;
 		}

@@ -24,7 +24,7 @@ int conn_moved(struct exchange *x, uint64_t sent, uint64_t received, bool goes_o
 	int err = 0;
 
 	if (goes_on)
-		err = http1_writer_begin(&conn->writer, &conn->stream, &conn->worker->buffers, NULL,
+		err = http1_writer_begin(&conn->writer, &conn->stream, &conn->turn->buffers, NULL,
 					 HTTP1_FRAMING_LENGTH);
 	conn->writer.sent_bytes += sent;
 	conn->reader.received_bytes += received;
@@ -39,7 +39,7 @@ int conn_moved(struct exchange *x, uint64_t sent, uint64_t received, bool goes_o
 
 void conn_hang_up(struct conn *conn)
 {
-	struct worker *worker = conn->worker;
+	struct turn *turn = conn->turn;
 
 	if (conn->stream.broken || splice_is_drained(conn->stream.splice)) {
 		conn_close(conn);
@@ -47,10 +47,10 @@ void conn_hang_up(struct conn *conn)
 	}
 	if (conn->state != CONN_FLUSH) {
 		conn->state = CONN_FLUSH;
-		conn->flush_deadline_ms = worker->now_ms + worker->settings->body_timeout_ms;
+		conn->flush_deadline_ms = turn->now_ms + turn->settings->body_timeout_ms;
 	}
-	if (worker->now_ms >= conn->flush_deadline_ms)
+	if (turn->now_ms >= conn->flush_deadline_ms)
 		conn_close(conn);
 	else
-		timers_arm(&worker->timers, &conn->timer, worker->now_ms + FLUSH_LOOK_MS);
+		turn_arm(turn, &conn->timer, FLUSH_LOOK_MS);
 }

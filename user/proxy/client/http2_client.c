@@ -37,16 +37,15 @@ static struct http2_client *client_of(struct http2_session *session)
 /* Exchanges have timers of their own; the conn's is for what is between them. */
 static void arm(struct http2_client *client)
 {
-	struct worker *worker = client->session.worker;
-	const struct settings *settings = worker->settings;
+	struct turn *turn = client->session.turn;
+	const struct settings *settings = turn->settings;
 	struct timer *timer = &client->conn->timer;
 
 	if (client->head_since_ms)
-		timers_arm(&worker->timers, timer,
+		timers_arm(&turn->timers, timer,
 			   client->head_since_ms + settings->client_head_timeout_ms);
 	else if (!client->session.streams)
-		timers_arm(&worker->timers, timer,
-			   worker->now_ms + settings->client_idle_timeout_ms);
+		timers_arm(&turn->timers, timer, turn->now_ms + settings->client_idle_timeout_ms);
 	else
 		timer_disarm(timer);
 }
@@ -66,13 +65,13 @@ void http2_client_timeout(struct http2_client *client)
 		return;
 	}
 	if (client->head_since_ms) {
-		session->worker->stats->timeouts++;
+		session->turn->stats->timeouts++;
 		log_debug("proxy: HTTP/2: a head took too long");
 	}
 	client->head_since_ms = 0;
 	http2_session_terminate(session, NGHTTP2_NO_ERROR);
-	timers_arm(&session->worker->timers, &client->conn->timer,
-		   session->worker->now_ms + FAREWELL_MS);
+	timers_arm(&session->turn->timers, &client->conn->timer,
+		   session->turn->now_ms + FAREWELL_MS);
 }
 
 /* ---- floods and frames ---------------------------------------------------------------------------- */
@@ -80,17 +79,17 @@ void http2_client_timeout(struct http2_client *client)
 static void too_much(struct http2_client *client, const char *what)
 {
 	fault_log_request(
-		client->session.worker, &client->conn->peer.addr,
+		&client->conn->clients->services->faults, &client->conn->peer.addr,
 		&(struct http1_fault){ HTTP1_FAULT_HTTP2_FLOOD, { what, (uint32_t)strlen(what) } });
-	client->session.worker->stats->bad_requests++;
+	client->session.turn->stats->bad_requests++;
 	http2_session_terminate(&client->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static void count_reset(struct http2_client *client)
 {
-	const struct worker *worker = client->session.worker;
+	const struct turn *turn = client->session.turn;
 
-	if (!http2_guard_reset(&client->guard, worker->now_ms, worker->settings->http2_resets_max))
+	if (!http2_guard_reset(&client->guard, turn->now_ms, turn->settings->http2_resets_max))
 		too_much(client, "resets");
 }
 
@@ -109,7 +108,7 @@ static void on_reset(struct http2_session *session, uint32_t code)
 
 static void count_frame(struct http2_client *client)
 {
-	if (!http2_guard_frame(&client->guard, client->session.worker->now_ms))
+	if (!http2_guard_frame(&client->guard, client->session.turn->now_ms))
 		too_much(client, "frames that move nothing");
 }
 
@@ -244,10 +243,10 @@ static void leave(struct http2_client *client)
 /* A head has begun a stream. */
 static void count_stream(struct http2_client *client)
 {
-	struct worker *worker = client->session.worker;
-	uint32_t most = worker->settings->requests_conn_max;
+	struct turn *turn = client->session.turn;
+	uint32_t most = turn->settings->requests_conn_max;
 
-	worker->stats->http2_streams++;
+	turn->stats->http2_streams++;
 	client->conn->requests++;
 	if (most && client->conn->requests >= most && !client->leaving)
 		leave(client);
@@ -301,30 +300,30 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 
 /* ---- life --------------------------------------------------------------------------------------- */
 
-static void link_client(struct worker *worker, struct http2_client *client)
+static void link_client(struct clients *clients, struct http2_client *client)
 {
-	client->older = worker->http2_newest;
+	client->older = clients->http2_newest;
 	if (client->older)
 		client->older->newer = client;
-	worker->http2_newest = client;
+	clients->http2_newest = client;
 }
 
 static void count_bytes(struct http2_client *client)
 {
 	struct http2_session *session = &client->session;
-	struct worker_stats *stats = session->worker->stats;
+	struct worker_stats *stats = session->turn->stats;
 
 	stats->client_bytes_in += session->received_bytes;
 	stats->client_bytes_out += session->sent_bytes;
 	session->received_bytes = session->sent_bytes = 0;
 }
 
-static void unlink_client(struct worker *worker, struct http2_client *client)
+static void unlink_client(struct clients *clients, struct http2_client *client)
 {
 	if (client->newer)
 		client->newer->older = client->older;
 	else
-		worker->http2_newest = client->older;
+		clients->http2_newest = client->older;
 	if (client->older)
 		client->older->newer = client->newer;
 }
@@ -335,51 +334,53 @@ static void drain(struct http2_client *client)
 	nghttp2_session *ng = client->session.ng;
 
 	if (!client->notice_ms) {
-		client->notice_ms = client->session.worker->now_ms;
+		client->notice_ms = client->session.turn->now_ms;
 		nghttp2_submit_shutdown_notice(ng);
 		nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, told);
 		http2_session_flush(&client->session);
 	} else if (!client->leaving &&
-		   client->session.worker->now_ms >= client->notice_ms + NOTICE_MS) {
+		   client->session.turn->now_ms >= client->notice_ms + NOTICE_MS) {
 		leave(client);
 	}
 }
 
-void http2_clients_drain(struct worker *worker)
+void http2_clients_drain(struct clients *clients)
 {
-	for (struct http2_client *client = worker->http2_newest; client; client = client->older)
+	for (struct http2_client *client = clients->http2_newest; client; client = client->older)
 		drain(client);
 }
 
 int http2_client_begin(struct conn *conn)
 {
-	struct worker *worker = conn->worker;
+	struct clients *clients = conn->clients;
+	struct turn *turn = conn->turn;
 	const nghttp2_settings_entry said[] = {
 		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX },
 		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
-		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, worker->settings->limits.head_bytes_max },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, turn->settings->limits.head_bytes_max },
 		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
 	};
-	struct http2_client *client = slab_get(&worker->http2_clients);
+	struct http2_client *client = slab_get(&clients->http2_clients);
 	struct buffer *early;
 	int err;
 
 	if (!client)
 		return -ENOMEM;
-	http2_session_prepare(&client->session, worker, &conn->stream, true, &ops);
+	http2_session_prepare(&client->session, turn, clients->http2_memory, &conn->stream, true,
+			      &ops);
 	err = http2_session_open(&client->session, said, sizeof(said) / sizeof(said[0]));
 	if (err) {
-		slab_put(&worker->http2_clients, client);
+		slab_put(&clients->http2_clients, client);
 		return err;
 	}
 	client->conn = conn;
 	conn->http2 = client;
-	link_client(worker, client);
-	worker->stats->http2_conns++;
-	worker->stats->http2_conns_open++;
-	client->head_since_ms = worker->now_ms; /* of the preface and the first head */
+	link_client(clients, client);
+	turn->stats->http2_conns++;
+	turn->stats->http2_conns_open++;
+	client->head_since_ms = turn->now_ms; /* of the preface and the first head */
 	arm(client);
-	if (worker->draining)
+	if (turn->draining)
 		drain(client);
 	early = conn->reader.buffer;
 	if (early) {
@@ -391,11 +392,11 @@ int http2_client_begin(struct conn *conn)
 
 void http2_client_end(struct http2_client *client)
 {
-	struct worker *worker;
+	struct clients *clients;
 
 	if (!client)
 		return;
-	worker = client->session.worker;
+	clients = client->conn->clients;
 	count_bytes(client);
 	while (client->session.streams) {
 		struct http2_stream *s = client->session.streams;
@@ -406,12 +407,12 @@ void http2_client_end(struct http2_client *client)
 		else
 			http2_stream_free(s);
 	}
-	unlink_client(worker, client);
-	worker->stats->http2_conns_open--;
+	unlink_client(clients, client);
+	client->session.turn->stats->http2_conns_open--;
 	http2_head_drop(&client->head);
 	http2_session_end(&client->session);
 	client->conn->http2 = NULL;
-	slab_put(&worker->http2_clients, client);
+	slab_put(&clients->http2_clients, client);
 }
 
 /* Something is still to be said: by a stream, or by what streams that are gone have left behind. */

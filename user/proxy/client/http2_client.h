@@ -19,7 +19,7 @@
 struct http2_client {
 	struct http2_session session;       /* first: nghttp2 calls back with it */
 	struct conn *conn;                  /* borrowed */
-	struct http2_client *newer, *older; /* all of the worker */
+	struct http2_client *newer, *older; /* all of them */
 	struct http2_head head;
 	struct http2_guard guard;
 	uint64_t head_since_ms; /* when the head that is incoming began; 0: none is */
@@ -49,8 +49,8 @@ void http2_client_end(struct http2_client *client);
 void http2_client_ready(struct http2_client *client);
 void http2_client_timeout(struct http2_client *client);
 
-/* Says to all clients of the worker that no new stream is taken; called again while it drains. */
-void http2_clients_drain(struct worker *worker);
+/* Says to all clients that no new stream is taken; called again while it drains. */
+void http2_clients_drain(struct clients *clients);
 
 /* ---- between http2_client.c and http2_request.c --------------------------------------------------- */
 

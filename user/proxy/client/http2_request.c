@@ -27,15 +27,15 @@ static struct http2_client *client_of(const struct http2_stream *s)
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
 	struct http2_client *client = user;
-	struct worker *worker = client->session.worker;
+	struct turn *turn = client->session.turn;
 	bool trailers = frame->headers.cat != NGHTTP2_HCAT_REQUEST;
 
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
-	http2_head_begin(&client->head, &worker->buffers, trailers);
-	client->head_since_ms = worker->now_ms;
-	timers_arm(&worker->timers, &client->conn->timer,
-		   worker->now_ms + worker->settings->client_head_timeout_ms);
+	http2_head_begin(&client->head, &turn->buffers, trailers);
+	client->head_since_ms = turn->now_ms;
+	timers_arm(&turn->timers, &client->conn->timer,
+		   turn->now_ms + turn->settings->client_head_timeout_ms);
 	if (trailers || (client->session.streams_count < HTTP2_STREAMS_MAX &&
 			 http2_stream_new(&client->session, frame->hd.stream_id, on_wake)))
 		return 0;
@@ -48,7 +48,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
 		     nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
 	struct http2_client *client = user;
-	const struct settings *settings = client->session.worker->settings;
+	const struct settings *settings = client->session.turn->settings;
 
 	(void)ng;
 	(void)flags;
@@ -86,16 +86,16 @@ static void make_key(struct http2_stream *s, char key[HTTP2_KEY_BYTES + 1])
 {
 	char random[HTTP1_REQUEST_ID_BYTES];
 
-	http1_id_next(&s->worker->ids, random);
+	http1_id_next(&client_of(s)->conn->clients->services->ids, random);
 	EVP_EncodeBlock((unsigned char *)key, (const unsigned char *)random, 16);
 }
 
 /* Malformed as RFC 9113 8.1.1 says: no answer, no exchange. */
 static void refuse_stream(struct http2_client *client, struct http2_stream *s)
 {
-	fault_log_request(client->session.worker, &client->conn->peer.addr,
+	fault_log_request(&client->conn->clients->services->faults, &client->conn->peer.addr,
 			  &(struct http1_fault){ .reason = HTTP1_FAULT_HTTP2_HEAD });
-	client->session.worker->stats->bad_requests++;
+	client->session.turn->stats->bad_requests++;
 	http2_stream_rst(s, NGHTTP2_PROTOCOL_ERROR);
 	if (!s->exchange) {
 		http2_stream_free(s);
@@ -185,7 +185,7 @@ static int respond(struct exchange *x, const struct http1_response *response)
 		return err;
 	if (response->flags & HTTP1_RESPONSE_F_INTERIM) {
 		err = http2_stream_say_interim(s, head);
-		buffer_put(&s->worker->buffers, head);
+		buffer_put(&s->turn->buffers, head);
 		return err;
 	}
 	s->head = head;
@@ -257,7 +257,7 @@ static bool misdirected(const struct exchange *x, const struct http2_stream *s)
 	struct http_host said;
 	const char *name;
 
-	if (!x->peer->tls || !s->worker->routing)
+	if (!x->peer->tls || !client_of(s)->conn->clients->services->routing)
 		return false;
 	name = tls_server_name(s->session->stream);
 	if (!name || http_host_parse(name, strlen(name), &said))
@@ -265,7 +265,7 @@ static bool misdirected(const struct exchange *x, const struct http2_stream *s)
 	if (said.name_bytes == host->name_bytes &&
 	    memcmp(said.name, host->name, said.name_bytes) == 0)
 		return false;
-	snapshot = routing_snapshot(s->worker->routing);
+	snapshot = routing_snapshot(client_of(s)->conn->clients->services->routing);
 	one = snapshot_tls_of(snapshot, said.name, http_host_route_bytes(&said));
 	other = snapshot_tls_of(snapshot, host->name, http_host_route_bytes(host));
 	if (other && (other->flags & SNAPSHOT_TLS_F_PASSTHROUGH))
@@ -277,7 +277,7 @@ static void start(struct exchange *x, struct http2_stream *s)
 {
 	struct http1_fault fault = { .reason = (enum http1_fault_reason)s->refused };
 	int err = s->text ? http1_request_parse(&x->request, buffer_head(s->text),
-						buffer_bytes(s->text), &s->worker->settings->limits)
+						buffer_bytes(s->text), &s->turn->settings->limits)
 			  : -EBADMSG;
 
 	x->request.flags |= HTTP1_REQUEST_F_HTTP2;
@@ -295,14 +295,14 @@ static void start(struct exchange *x, struct http2_stream *s)
 		  x->request.content_length_bytes == 0;
 	if (x->held)
 		exchange_arm(x);
-	buffer_put(&s->worker->buffers, s->text); /* what is forwarded was built from it */
+	buffer_put(&s->turn->buffers, s->text); /* what is forwarded was built from it */
 	s->text = NULL;
 	exchange_run(x);
 }
 
 static void begin(struct http2_stream *s)
 {
-	struct exchange *x = exchange_new(s->worker);
+	struct exchange *x = exchange_new(client_of(s)->conn->clients->services);
 
 	if (!x) {
 		struct http2_client *client = client_of(s);

@@ -5,16 +5,31 @@
 #ifndef SLUICE_PROXY_LISTENER_H
 #define SLUICE_PROXY_LISTENER_H
 
-#include <stdint.h>
+#include "proxy/client/clients.h"
 
-struct worker;
+struct listener;
+
+struct listen_socket {
+	struct watch watch;        /* first: its callback gets it; .fd -1: absent */
+	struct listener *listener; /* borrowed */
+};
+
+struct listener {
+	struct turn *turn;               /* borrowed */
+	struct clients *clients;         /* borrowed */
+	struct listen_socket sockets[2]; /* IPv4, IPv6 */
+	struct timer pause;
+	struct timer drain;
+	uint64_t drain_deadline_ms;
+	uint64_t accepted_ms; /* when the last connection was */
+};
 
 /* Gets ready to accept. Return: 0; -errno with a log line. */
-int listener_start(struct worker *worker);
+int listener_start(struct listener *listener, struct clients *clients);
 
 /* There is a routing table: from now on connections are accepted. Until then they wait in the
  * queue: what a former worker left there must not be told 503 by its successor. */
-void listener_open(struct worker *worker);
+void listener_open(struct listener *listener);
 
 /**
  * listener_drain - answer what comes with Connection: close and stop when nothing is left
@@ -22,6 +37,6 @@ void listener_open(struct worker *worker);
  * Connections are accepted until none came for a while: some wait in the queue, some are still in
  * their handshake.
  */
-void listener_drain(struct worker *worker, uint32_t timeout_ms);
+void listener_drain(struct listener *listener, uint32_t timeout_ms);
 
 #endif /* SLUICE_PROXY_LISTENER_H */

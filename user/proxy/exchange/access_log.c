@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "proxy/exchange/exchange.h"
-#include "proxy/worker.h"
 
 #define LINES_BYTES    (256u * 1024)
 #define FLUSH_BYTES    (32u * 1024)
@@ -222,15 +221,14 @@ static void add_number(struct line *line, const char *key, uint64_t number, bool
 
 static void compose(struct line *line, const struct exchange *x, bool json, bool aborted)
 {
-	const struct worker *worker = x->worker;
 	char client[INET_ADDR_TEXT_MAX];
 	const char *why = x->record->why;
 
 	inet_addr_format(&x->peer->addr, client);
 	if (json)
-		add_json_begin(line, x, client, worker->now_s);
+		add_json_begin(line, x, client, x->turn->now_s);
 	else
-		add_text_begin(line, x, client, worker->now_s);
+		add_text_begin(line, x, client, x->turn->now_s);
 	add_pair(line, "host", text_of(x->record, TEXT_HOST), json);
 	if (x->route)
 		add_pair(line, "upstream",
@@ -251,11 +249,6 @@ static void compose(struct line *line, const struct exchange *x, bool json, bool
 }
 
 /* ---- to the descriptor --------------------------------------------------------------------------- */
-
-static struct worker *worker_of(struct access_log *log)
-{
-	return (struct worker *)((char *)log - offsetof(struct worker, log));
-}
 
 /* Writes whole lines in pieces that a pipe takes without waiting once it is writable. */
 static void flush(struct access_log *log)
@@ -290,7 +283,7 @@ static void on_flush(struct timer *timer)
 
 	flush(log);
 	if (log->used_bytes)
-		timers_arm(&worker_of(log)->timers, &log->flush, worker_of(log)->now_ms + FLUSH_MS);
+		turn_arm(log->turn, &log->flush, FLUSH_MS);
 }
 
 void access_log_exchange(struct access_log *log, const struct exchange *x, bool aborted)
@@ -302,7 +295,7 @@ void access_log_exchange(struct access_log *log, const struct exchange *x, bool 
 	if (log->used_bytes + line.used > LINES_BYTES)
 		flush(log);
 	if (log->used_bytes + line.used > LINES_BYTES) {
-		x->worker->stats->access_log_dropped++;
+		x->turn->stats->access_log_dropped++;
 		return;
 	}
 	memcpy(log->lines + log->used_bytes, line.data, line.used);
@@ -310,14 +303,13 @@ void access_log_exchange(struct access_log *log, const struct exchange *x, bool 
 	if (log->used_bytes >= FLUSH_BYTES)
 		flush(log);
 	if (log->used_bytes && !log->flush.deadline_ms)
-		timers_arm(&x->worker->timers, &log->flush, x->worker->now_ms + FLUSH_MS);
+		turn_arm(x->turn, &log->flush, FLUSH_MS);
 }
 
-int access_log_init(struct worker *worker)
+int access_log_init(struct access_log *log, struct turn *turn)
 {
-	struct access_log *log = &worker->log;
-
-	log->form = worker->settings->access_log;
+	log->turn = turn;
+	log->form = turn->settings->access_log;
 	log->fd = STDOUT_FILENO;
 	log->flush.fn = on_flush;
 	if (log->form == ACCESS_LOG_OFF)
@@ -325,13 +317,13 @@ int access_log_init(struct worker *worker)
 	log->lines = malloc(LINES_BYTES);
 	if (!log->lines)
 		return -ENOMEM;
-	return worker_timer_room(worker);
+	return turn_timer_room(turn);
 }
 
-void access_log_free(struct worker *worker)
+void access_log_free(struct access_log *log)
 {
-	if (worker->log.lines)
-		flush(&worker->log);
-	free(worker->log.lines);
-	worker->log.lines = NULL;
+	if (log->lines)
+		flush(log);
+	free(log->lines);
+	log->lines = NULL;
 }

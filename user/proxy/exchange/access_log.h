@@ -19,9 +19,10 @@
 #include "proxy/loop/timers.h"
 
 struct exchange;
-struct worker;
+struct turn;
 
 struct access_log {
+	struct turn *turn; /* borrowed */
 	enum access_log_form form;
 	int fd;      /* borrowed */
 	char *lines; /* owned; whole lines */
@@ -43,8 +44,8 @@ void access_record_request_id(struct access_record *record, struct http_slice id
 /* Why it went as it did; the first reason stays. @why: a literal, not copied. */
 void access_record_note(struct access_record *record, const char *why);
 
-int access_log_init(struct worker *worker); /* Return: 0; -ENOMEM. */
-void access_log_free(struct worker *worker);
+int access_log_init(struct access_log *log, struct turn *turn); /* Return: 0; -ENOMEM. */
+void access_log_free(struct access_log *log);
 
 /* The line of an exchange that ends. */
 void access_log_exchange(struct access_log *log, const struct exchange *exchange, bool aborted);

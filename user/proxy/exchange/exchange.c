@@ -23,21 +23,23 @@ size_t exchange_bytes(uint32_t fields_max)
 	return sizeof(struct exchange) + most * sizeof(struct http_field);
 }
 
-struct exchange *exchange_new(struct worker *worker)
+struct exchange *exchange_new(struct exchange_services *services)
 {
-	struct exchange *x = slab_get(&worker->exchanges);
+	struct exchange *x = slab_get(&services->exchanges);
+	struct turn *turn = services->turn;
 
 	if (!x)
 		return NULL;
-	if (worker_timer_room(worker)) {
-		slab_put(&worker->exchanges, x);
+	if (turn_timer_room(turn)) {
+		slab_put(&services->exchanges, x);
 		return NULL;
 	}
-	x->worker = worker;
+	x->turn = turn;
+	x->services = services;
 	x->timer.fn = on_timer;
 	x->yield.fn = on_yield;
-	x->request_writer.pool = &worker->buffers;
-	http1_request_begin(&x->request, x->fields, worker->settings->fields_max);
+	x->request_writer.pool = &turn->buffers;
+	http1_request_begin(&x->request, x->fields, turn->settings->fields_max);
 	return x;
 }
 
@@ -54,19 +56,19 @@ struct http_field *exchange_request_trailers(struct exchange *x)
 
 void exchange_discard(struct exchange *x)
 {
-	struct worker *worker = x->worker;
+	struct exchange_services *services = x->services;
 
 	splice_response_forget(x);
 	exchange_let_go(x, false);
 	http1_writer_release(&x->request_writer);
-	buffer_put(&worker->response_heads, x->response_buffer);
+	buffer_put(&services->response_heads, x->response_buffer);
 	task_cancel(&x->yield);
-	worker_timer_drop(worker, &x->timer);
+	turn_timer_drop(x->turn, &x->timer);
 	access_record_free(x->record);
 	tls_profile_put(x->tls);
 	routing_put(x->routing);
 	free(x->tunnel_route);
-	slab_put(&worker->exchanges, x);
+	slab_put(&services->exchanges, x);
 }
 
 /* ---- deciding ----------------------------------------------------------------------------------- */
@@ -82,11 +84,11 @@ static bool redirects_to_https(const struct exchange *x, struct http_slice path)
 
 static void redirect(struct exchange *x, struct http_slice path)
 {
-	const struct settings *settings = x->worker->settings;
+	const struct settings *settings = x->turn->settings;
 	const struct http_host *host = &x->request.host;
 	bool v6 = host->kind == HTTP_HOST_IPV6;
 	uint16_t port = settings->https_ports_count ? settings->https_ports[0] : 443;
-	struct buffer *text = buffer_get(&x->worker->buffers);
+	struct buffer *text = buffer_get(&x->turn->buffers);
 	char port_text[8] = "";
 	int bytes;
 
@@ -105,13 +107,13 @@ static void redirect(struct exchange *x, struct http_slice path)
 					  .location = { text->data, (uint32_t)bytes },
 					  .keep_alive = true,
 				  });
-	buffer_put(&x->worker->buffers, text);
+	buffer_put(&x->turn->buffers, text);
 }
 
 /* Builds the head that the backend will read. Return: 0; -errno. */
 static int build_head(struct exchange *x, struct http_slice path)
 {
-	const struct settings *settings = x->worker->settings;
+	const struct settings *settings = x->turn->settings;
 	struct http1_forward_request how = {
 		.path = path,
 		.client = x->peer->addr,
@@ -120,30 +122,30 @@ static int build_head(struct exchange *x, struct http_slice path)
 		.flags = (x->peer->tls ? HTTP1_FORWARD_F_TLS : 0u) |
 			 (x->peer->trusted ? HTTP1_FORWARD_F_TRUSTED_PEER : 0u) |
 			 (settings->underscores ? HTTP1_FORWARD_F_UNDERSCORES : 0u),
-		.ids = &x->worker->ids,
+		.ids = &x->services->ids,
 	};
 	size_t most = http1_forward_request_max(&x->request) + path.bytes; /* it may have grown */
-	struct buffer *head = most <= x->worker->buffers.size ? buffer_get(&x->worker->buffers)
-							      : buffer_new((uint32_t)most);
+	struct buffer *head = most <= x->turn->buffers.size ? buffer_get(&x->turn->buffers)
+							    : buffer_new((uint32_t)most);
 	int bytes;
 
 	if (!head)
 		return -ENOMEM;
 	bytes = http1_forward_request(&x->request, &how, head->data, head->size);
 	if (bytes < 0) {
-		buffer_put(&x->worker->buffers, head);
+		buffer_put(&x->turn->buffers, head);
 		return bytes;
 	}
 	head->end = (uint32_t)bytes;
 	if (x->record)
 		access_record_request_id(x->record, how.request_id);
-	return http1_writer_begin(&x->request_writer, NULL, &x->worker->buffers, head,
+	return http1_writer_begin(&x->request_writer, NULL, &x->turn->buffers, head,
 				  x->request.framing);
 }
 
 static uint64_t body_bytes_max(const struct exchange *x)
 {
-	uint64_t most = x->worker->settings->body_bytes_max;
+	uint64_t most = x->turn->settings->body_bytes_max;
 
 	if (x->route && x->route->body_bytes_max)
 		most = x->route->body_bytes_max;
@@ -183,26 +185,26 @@ static void forward(struct exchange *x, struct http_slice path)
 		forward_path(x, path);
 		return;
 	}
-	buffer = buffer_get(&x->worker->buffers);
+	buffer = buffer_get(&x->turn->buffers);
 	if (!buffer)
 		exchange_fail(x, 500, "no memory for a path");
 	else if (exchange_rewrite(x, buffer, &path) == 0)
 		forward_path(x, path);
-	buffer_put(&x->worker->buffers, buffer);
+	buffer_put(&x->turn->buffers, buffer);
 }
 
 void exchange_begin(struct exchange *x)
 {
-	struct worker *worker = x->worker;
+	struct exchange_services *services = x->services;
 	enum http1_fault_reason reason;
 	struct http_slice path;
 
-	x->started_us = worker->now_us;
+	x->started_us = x->turn->now_us;
 	x->method_id = x->request.method_id;
 	x->idempotent = http1_request_idempotent(&x->request);
 	x->upgrade = x->request.flags & HTTP1_REQUEST_F_WEBSOCKET;
-	worker->stats->requests++;
-	if (worker->log.form != ACCESS_LOG_OFF)
+	x->turn->stats->requests++;
+	if (services->log.form != ACCESS_LOG_OFF)
 		x->record = access_record_new(&x->request);
 	if ((x->request.flags & HTTP1_REQUEST_F_ASTERISK) ||
 	    !http1_request_count_hop(&x->request)) {
@@ -215,11 +217,11 @@ void exchange_begin(struct exchange *x)
 		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
 		return;
 	}
-	if (!worker->routing) {
+	if (!services->routing) {
 		exchange_fail(x, 503, "no routing table yet");
 		return;
 	}
-	x->routing = routing_get(worker->routing);
+	x->routing = routing_get(services->routing);
 	x->route = routing_match(x->routing, &x->request.host, path);
 	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
 		exchange_fail(x, 403, "the route does not let this source in");
@@ -243,17 +245,17 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}
-	full.date = worker_date(x->worker);
+	full.date = turn_date(x->turn);
 	full.hsts_max_age_s = x->peer->tls && x->route ? x->route->hsts_max_age_s : 0;
 	full.head_only = x->method_id == HTTP_METHOD_HEAD;
 	/* Who waits for a 100 may or may not send the body now: the next request is not to be found. */
-	full.keep_alive = reply->keep_alive && !x->worker->draining &&
+	full.keep_alive = reply->keep_alive && !x->turn->draining &&
 			  (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
 			  !exchange_awaits_continue(x);
 	full.confirm_keep_alive = x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE_SAID;
 	exchange_let_go(x, false);
 	x->status = (uint16_t)reply->status;
-	x->worker->stats->own_replies++;
+	x->turn->stats->own_replies++;
 	x->phase = EXCHANGE_REPLY;
 	if (x->client->reply(x, &full))
 		x->phase = EXCHANGE_ABORTED;
@@ -265,7 +267,7 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 	if (x->record)
 		access_record_note(x->record, why);
 	if (status == 408 || status == 504)
-		x->worker->stats->timeouts++;
+		x->turn->stats->timeouts++;
 	if (x->tunnel_route || (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD)) {
 		if (x->tunnel_route)
 			x->status = (uint16_t)status;
@@ -287,16 +289,16 @@ static bool is_malformed(enum http1_fault_reason reason)
 
 void exchange_refuse(struct exchange *x, const struct http1_fault *fault)
 {
-	struct worker *worker = x->worker;
+	struct exchange_services *services = x->services;
 	unsigned int status = http1_fault_status(fault->reason);
 
-	fault_log_request(worker, &x->peer->addr, fault);
-	worker->stats->bad_requests += is_malformed(fault->reason);
-	worker->stats->timeouts += status == 408;
+	fault_log_request(&services->faults, &x->peer->addr, fault);
+	x->turn->stats->bad_requests += is_malformed(fault->reason);
+	x->turn->stats->timeouts += status == 408;
 	if (!x->started_us) {
-		x->started_us = worker->now_us;
-		worker->stats->requests++;
-		if (worker->log.form != ACCESS_LOG_OFF)
+		x->started_us = x->turn->now_us;
+		x->turn->stats->requests++;
+		if (services->log.form != ACCESS_LOG_OFF)
 			x->record = access_record_new(&x->request);
 	}
 	if (x->record)
@@ -315,7 +317,7 @@ void exchange_refuse(struct exchange *x, const struct http1_fault *fault)
 
 static void count(struct exchange *x)
 {
-	struct worker_stats *stats = x->worker->stats;
+	struct worker_stats *stats = x->turn->stats;
 	__u64 *classes[] = { &stats->responses_1xx, &stats->responses_2xx, &stats->responses_3xx,
 			     &stats->responses_4xx, &stats->responses_5xx };
 	const unsigned int buckets = sizeof(stats->latency_bucket) / sizeof(uint64_t);
@@ -343,8 +345,6 @@ static bool is_cut(const struct exchange *x)
 /* The exchange is over; frees it. */
 static void end(struct exchange *x, bool aborted)
 {
-	struct worker *worker = x->worker;
-
 	if (aborted && !x->status)
 		x->status = STATUS_CLIENT_GONE;
 	splice_tunnel_count(x);
@@ -354,7 +354,7 @@ static void end(struct exchange *x, bool aborted)
 		stream_reset_on_close(&x->upstream->stream);
 	exchange_let_go(x, false);
 	if (x->record)
-		access_log_exchange(&worker->log, x, aborted);
+		access_log_exchange(&x->services->log, x, aborted);
 	x->client->ended(x, aborted);
 	exchange_discard(x);
 }
@@ -380,14 +380,13 @@ static uint64_t either(uint32_t of_route_ms, uint64_t ms)
 
 static uint64_t body_timeout_ms(const struct exchange *x)
 {
-	return either(x->route ? x->route->idle_timeout_ms : 0,
-		      x->worker->settings->body_timeout_ms);
+	return either(x->route ? x->route->idle_timeout_ms : 0, x->turn->settings->body_timeout_ms);
 }
 
 static uint64_t timeout_ms(const struct exchange *x)
 {
 	static const struct route none;
-	const struct settings *settings = x->worker->settings;
+	const struct settings *settings = x->turn->settings;
 	const struct route *route = x->route ? x->route : &none;
 
 	switch (x->phase) {
@@ -410,7 +409,7 @@ static uint64_t timeout_ms(const struct exchange *x)
 
 void exchange_arm(struct exchange *x)
 {
-	timers_arm(&x->worker->timers, &x->timer, x->worker->now_ms + timeout_ms(x));
+	turn_arm(x->turn, &x->timer, timeout_ms(x));
 }
 
 bool exchange_awaits_continue(const struct exchange *x)
@@ -434,9 +433,9 @@ static bool kernel_is_busy(struct exchange *x)
 							 : 0;
 	uint64_t limit_ms = x->splicing ? body_timeout_ms(x) : timeout_ms(x);
 
-	if (!last_ms || last_ms + limit_ms <= x->worker->now_ms)
+	if (!last_ms || last_ms + limit_ms <= x->turn->now_ms)
 		return false;
-	timers_arm(&x->worker->timers, &x->timer, last_ms + limit_ms);
+	timers_arm(&x->turn->timers, &x->timer, last_ms + limit_ms);
 	return true;
 }
 
@@ -467,7 +466,7 @@ static void on_timer(struct timer *timer)
 			no_answer(x);
 		break;
 	default:
-		x->worker->stats->timeouts++;
+		x->turn->stats->timeouts++;
 		if (x->record)
 			access_record_note(x->record, "timeout");
 		x->phase = EXCHANGE_ABORTED;

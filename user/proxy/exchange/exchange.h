@@ -22,13 +22,15 @@
 #define SLUICE_PROXY_EXCHANGE_H
 
 #include "proxy/exchange/access_log.h"
+#include "proxy/exchange/exchange_services.h"
 #include "proxy/http1/http1_forward.h"
 #include "proxy/http1/http1_io.h"
 #include "proxy/http1/http1_reply.h"
 #include "proxy/backend/picker.h"
 #include "proxy/backend/pool.h"
 #include "proxy/loop/relay.h"
-#include "proxy/worker.h"
+#include "proxy/loop/turn.h"
+#include "proxy/settings.h"
 
 #define EXCHANGE_ADDED_MAX  4u
 #define EXCHANGE_HSTS_MAX   24u  /* "max-age=" and 10 digits */
@@ -76,7 +78,8 @@ enum exchange_phase {
 
 struct exchange {
 	/* set by the client side before exchange_begin() */
-	struct worker *worker;                /* borrowed */
+	struct turn *turn;                    /* borrowed */
+	struct exchange_services *services;   /* borrowed */
 	const struct exchange_client *client; /* borrowed */
 	void *owner;                          /* borrowed: the client side's own */
 	const struct exchange_peer *peer;     /* borrowed from the conn */
@@ -122,7 +125,7 @@ struct exchange {
 	bool held; /* HTTP/2: a length of 0 was said, and the end of the stream is to come */
 	bool running;
 
-	/* splice.h */
+	/* exchange_splice.h */
 	struct exchange *splice_newer, *splice_older; /* in splice.oldest to .newest */
 	uint64_t ended_us;  /* when the response was done, if the kernel moved it; else 0 */
 	uint64_t armed_ms;  /* when the response was left to the kernel */
@@ -147,7 +150,7 @@ size_t exchange_bytes(uint32_t fields_max);
  * exchange_new - memory for one; the request parser is ready to begin
  * Return: NULL if there is no memory.
  */
-struct exchange *exchange_new(struct worker *worker);
+struct exchange *exchange_new(struct exchange_services *services);
 
 /* Room for the trailers of the request if they are to be passed on; else NULL. HTTP1_TRAILERS_MAX
  * fields, to be used when exchange_begin() has returned. */
@@ -182,8 +185,8 @@ void exchange_refuse(struct exchange *exchange, const struct http1_fault *fault)
 /* Answers with an error of our own, or aborts if a response has begun; then exchange_run(). */
 void exchange_fail(struct exchange *exchange, unsigned int status, const char *why);
 
-/* A buffer of the worker's, or a larger one of its own. Return: NULL if there is no memory. */
-struct buffer *exchange_head_buffer(struct worker *worker, size_t bytes);
+/* A buffer of the loop's, or a larger one of its own. Return: NULL if there is no memory. */
+struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes);
 
 /**
  * exchange_build_response - the head that the client is sent, as text of HTTP/1.1
@@ -215,10 +218,10 @@ void exchange_added_fields(const struct exchange *exchange, struct exchange_adde
 
 /* ---- between the parts of the exchange ------------------------------------------------------- */
 
-/* When it ended, in worker.now_us's terms: earlier than now if the kernel moved the response. */
+/* When it ended, in turn.now_us's terms: earlier than now if the kernel moved the response. */
 static inline uint64_t exchange_end_us(const struct exchange *exchange)
 {
-	return exchange->ended_us ? exchange->ended_us : exchange->worker->now_us;
+	return exchange->ended_us ? exchange->ended_us : exchange->turn->now_us;
 }
 
 void exchange_end(struct exchange *exchange);
@@ -260,6 +263,7 @@ void exchange_backend_failed(struct exchange *exchange, enum backend_failure fai
 void exchange_backend_refused(struct exchange *exchange, const struct backend_view *backend);
 void exchange_backend_answered(struct exchange *exchange, unsigned int status);
 
-extern const uint32_t exchange_response_head_bytes; /* size of a buffer of worker.response_heads */
+extern const uint32_t
+	exchange_response_head_bytes; /* size of a buffer of exchange_services.response_heads */
 
 #endif /* SLUICE_PROXY_EXCHANGE_H */

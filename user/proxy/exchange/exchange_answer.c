@@ -6,9 +6,9 @@
 
 #include "proxy/exchange/exchange.h"
 
-struct buffer *exchange_head_buffer(struct worker *worker, size_t bytes)
+struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes)
 {
-	struct buffer_pool *pool = &worker->buffers;
+	struct buffer_pool *pool = &turn->buffers;
 
 	return bytes <= pool->size ? buffer_get(pool) : buffer_new((uint32_t)bytes);
 }
@@ -23,11 +23,11 @@ int exchange_build_response(struct exchange *x, const struct http1_response *res
 
 	if (!(response->flags & HTTP1_RESPONSE_F_INTERIM))
 		exchange_added_fields(x, &added);
-	head = exchange_head_buffer(x->worker, http1_forward_response_max(response) + added.bytes);
+	head = exchange_head_buffer(x->turn, http1_forward_response_max(response) + added.bytes);
 	if (!head)
 		return -ENOMEM;
 	*how = (struct http1_forward_response){
-		.date = worker_date(x->worker),
+		.date = turn_date(x->turn),
 		.client_keep_alive = keep_alive,
 		.request_flags = x->request.flags,
 		.request_version_minor = x->request.version_minor,
@@ -39,7 +39,7 @@ int exchange_build_response(struct exchange *x, const struct http1_response *res
 	how->extra = NULL;
 	how->extra_count = 0;
 	if (bytes < 0) {
-		buffer_put(&x->worker->buffers, head);
+		buffer_put(&x->turn->buffers, head);
 		return bytes;
 	}
 	head->end = (uint32_t)bytes;
@@ -50,14 +50,14 @@ int exchange_build_response(struct exchange *x, const struct http1_response *res
 struct buffer *exchange_build_reply(struct exchange *x, const struct http1_reply *reply)
 {
 	struct buffer *whole =
-		exchange_head_buffer(x->worker, HTTP1_REPLY_MAX + reply->location.bytes);
+		exchange_head_buffer(x->turn, HTTP1_REPLY_MAX + reply->location.bytes);
 	int bytes;
 
 	if (!whole)
 		return NULL;
 	bytes = http1_reply_build(reply, whole->data, whole->size);
 	if (bytes < 0) {
-		buffer_put(&x->worker->buffers, whole);
+		buffer_put(&x->turn->buffers, whole);
 		return NULL;
 	}
 	whole->end = (uint32_t)bytes;
@@ -74,7 +74,7 @@ void exchange_send_continue(struct exchange *x)
 	};
 
 	x->continued = x->continue_made = true;
-	x->worker->stats->responses_1xx++;
+	x->turn->stats->responses_1xx++;
 	if (x->client->respond(x, &response)) {
 		x->phase = EXCHANGE_ABORTED;
 		return;

@@ -82,13 +82,13 @@ void exchange_read_balance(struct exchange *x)
 
 int exchange_pick(struct exchange *x, struct backend_view *backend)
 {
-	struct picker *picker = &x->worker->picker;
+	struct picker *picker = x->services->picker;
 	const struct picker_ask ask = {
 		.route = x->route,
 		.key = x->balance_key,
 		.tag = x->affinity_tag,
 		.tried = &x->tried,
-		.now_ms = x->worker->now_ms,
+		.now_ms = x->turn->now_ms,
 	};
 	uint64_t tag;
 	int err = picker_pick(picker, &ask, backend);
@@ -104,7 +104,8 @@ static struct backend_note *note_of(const struct exchange *x)
 {
 	const struct upstream_conn *u = x->upstream;
 
-	return u ? backend_note_find(&x->worker->picker.notes, u->backend_id, u->backend_generation)
+	return u ? backend_note_find(&x->services->picker->notes, u->backend_id,
+				     u->backend_generation)
 		 : NULL;
 }
 
@@ -125,13 +126,13 @@ void exchange_backend_left(struct exchange *x)
 	note->active -= note->active > 0;
 	/* It took the request, and nothing bad was heard of it. */
 	if (note->trial && x->request_writer.sent_bytes)
-		backend_note_succeeded(note, x->worker->now_ms);
+		backend_note_succeeded(note, x->turn->now_ms);
 }
 
 static void failed(struct exchange *x, struct backend_note *note, enum backend_failure failure)
 {
-	if (backend_note_failed(note, x->route, failure, x->worker->now_ms))
-		x->worker->stats->backend_ejections++;
+	if (backend_note_failed(note, x->route, failure, x->turn->now_ms))
+		x->turn->stats->backend_ejections++;
 }
 
 void exchange_backend_failed(struct exchange *x, enum backend_failure failure)
@@ -144,7 +145,7 @@ void exchange_backend_failed(struct exchange *x, enum backend_failure failure)
 
 void exchange_backend_refused(struct exchange *x, const struct backend_view *backend)
 {
-	failed(x, backend_note(&x->worker->picker.notes, backend), FAILURE_CONNECT);
+	failed(x, backend_note(&x->services->picker->notes, backend), FAILURE_CONNECT);
 }
 
 void exchange_backend_answered(struct exchange *x, unsigned int status)
@@ -156,5 +157,5 @@ void exchange_backend_answered(struct exchange *x, unsigned int status)
 	if (status >= 502 && status <= 504)
 		failed(x, note, FAILURE_ANSWER);
 	else
-		backend_note_succeeded(note, x->worker->now_ms);
+		backend_note_succeeded(note, x->turn->now_ms);
 }

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-/* A response head while it is parsed; lies in a buffer of worker.response_heads. */
+/* A response head while it is parsed; lies in a buffer of exchange_services.response_heads. */
 struct response_head {
 	struct http1_response response;
 	struct http_field fields[HTTP1_RESPONSE_FIELDS_MAX];
@@ -48,7 +48,7 @@ static void run_up(struct exchange *x)
 			splice_upload_open(x);
 		break;
 	case RELAY_YIELD:
-		worker_defer(x->worker, &x->yield);
+		turn_defer(x->turn, &x->yield);
 		break;
 	case RELAY_SOURCE_FAILED:
 		request_failed(x, x->up.error);
@@ -111,7 +111,7 @@ static struct http1_response *begin_head(struct exchange *x)
 	struct response_head *head;
 
 	if (!x->response_buffer)
-		x->response_buffer = buffer_get(&x->worker->response_heads);
+		x->response_buffer = buffer_get(&x->services->response_heads);
 	if (!x->response_buffer)
 		return NULL;
 	head = (struct response_head *)(void *)x->response_buffer->data;
@@ -127,7 +127,7 @@ static bool takes_trailers(const struct exchange *x, const struct http1_response
 
 static void end_head(struct exchange *x)
 {
-	buffer_put(&x->worker->response_heads, x->response_buffer);
+	buffer_put(&x->services->response_heads, x->response_buffer);
 	x->response_buffer = NULL;
 }
 
@@ -143,7 +143,7 @@ static void take_final(struct exchange *x, const struct http1_response *response
 
 	x->status = response->status;
 	exchange_backend_answered(x, response->status);
-	x->upstream_us = x->worker->now_us;
+	x->upstream_us = x->turn->now_us;
 	x->response_reusable = response->flags & HTTP1_RESPONSE_F_REUSABLE;
 	err = x->client->respond(x, response);
 	if (err == -EBADMSG) {
@@ -175,7 +175,7 @@ static int take_interim(struct exchange *x, const struct http1_response *respons
 	bool passes = x->request.version_minor > 0;
 	int err = 0;
 
-	x->worker->stats->responses_1xx++;
+	x->turn->stats->responses_1xx++;
 	if (response->status == 100) {
 		passes &= !x->continue_made;
 		x->continue_made = false;
@@ -194,7 +194,7 @@ static int take_interim(struct exchange *x, const struct http1_response *respons
 
 static void response_fault(struct exchange *x, const struct http1_fault *fault)
 {
-	fault_log_response(x->worker,
+	fault_log_response(&x->services->faults,
 			   snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
 			   fault);
 }
@@ -294,7 +294,7 @@ static void run_down(struct exchange *x)
 	x->down_state = relay_run(&x->down, x->upstream->source, x->client_sink);
 	switch (x->down_state) {
 	case RELAY_YIELD:
-		worker_defer(x->worker, &x->yield);
+		turn_defer(x->turn, &x->yield);
 		break;
 	case RELAY_SOURCE_FAILED:
 		if (x->phase == EXCHANGE_BODY && body_failed(x))

@@ -7,7 +7,7 @@
 int exchange_rewrite(struct exchange *x, struct buffer *buffer, struct http_slice *path)
 {
 	enum http1_fault_reason reason = HTTP1_FAULT_TARGET_LONG;
-	uint32_t most = x->worker->settings->limits.target_bytes_max;
+	uint32_t most = x->turn->settings->limits.target_bytes_max;
 	int bytes = routing_rewrite(x->routing, x->route, *path, buffer->data,
 				    most < buffer->size ? most : buffer->size);
 

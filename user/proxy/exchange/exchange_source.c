@@ -33,7 +33,7 @@ struct inet_addr exchange_source(const struct exchange *x)
 		while (http_list_next(&list, &element)) {
 			if (!read_addr(element, &addr))
 				source = x->peer->addr;
-			else if (!settings_trusts(x->worker->settings, &addr))
+			else if (!settings_trusts(x->turn->settings, &addr))
 				source = addr;
 		}
 	}

@@ -13,11 +13,11 @@
 void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settings,
 			   struct http_slice name)
 {
-	struct worker *worker = x->worker;
+	struct exchange_services *services = x->services;
 	struct route *route = calloc(1, sizeof(*route));
 
-	x->started_us = worker->now_us;
-	if (worker->log.form != ACCESS_LOG_OFF)
+	x->started_us = x->turn->now_us;
+	if (services->log.form != ACCESS_LOG_OFF)
 		x->record = access_record_new_passed(name);
 	if (!route) {
 		x->phase = EXCHANGE_ABORTED;
@@ -32,7 +32,7 @@ void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settin
 	};
 	x->tunnel_route = route;
 	x->route = route;
-	x->routing = routing_get(worker->routing);
+	x->routing = routing_get(services->routing);
 	x->phase = EXCHANGE_CONNECT;
 	if (!route->upstream_id)
 		exchange_fail(x, 503, "passthrough: no upstream");
@@ -43,7 +43,7 @@ void exchange_begin_tunnel(struct exchange *x)
 	struct upstream_conn *u = x->upstream;
 
 	http1_reader_body(&u->reader, HTTP1_FRAMING_CLOSE, 0, 0);
-	if (http1_writer_begin(&x->request_writer, &u->stream, &x->worker->buffers, NULL,
+	if (http1_writer_begin(&x->request_writer, &u->stream, &x->turn->buffers, NULL,
 			       HTTP1_FRAMING_CLOSE)) {
 		x->phase = EXCHANGE_ABORTED;
 		return;

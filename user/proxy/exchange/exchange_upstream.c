@@ -81,7 +81,7 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 	int err = 0;
 
 	if (tls && !x->tls)
-		err = tls_client_profile(x->worker->tls_client, &wish, &x->tls);
+		err = tls_client_profile(x->services->tls_client, &wish, &x->tls);
 	*way = (struct upstream_way){
 		.tls = x->tls,
 		.http2 = http2,
@@ -102,7 +102,7 @@ static void connect_refused(struct exchange *x, const struct backend_view *backe
 
 void exchange_connect(struct exchange *x)
 {
-	struct worker *worker = x->worker;
+	struct exchange_services *services = x->services;
 	struct upstream_way way;
 	int err;
 
@@ -122,19 +122,20 @@ void exchange_connect(struct exchange *x)
 		if (exchange_pick(x, &backend))
 			break;
 		if (way.http2)
-			err = http2_backend_get(worker, &backend, &way, x->fresh_only, &u);
+			err = http2_backend_get(services->http2_backends, &backend, &way,
+						x->fresh_only, &u);
 		else if (!x->fresh_only)
-			u = pool_get(worker, &backend, &way);
+			u = pool_get(services->pool, &backend, &way);
 		if (!u && !way.http2 && !x->fresh_only && !x->upload &&
-		    splice_response_reap(worker, backend.id))
-			u = pool_get(worker, &backend, &way);
+		    splice_response_reap(services, backend.id))
+			u = pool_get(services->pool, &backend, &way);
 		if (!u && !way.http2)
-			err = upstream_connect(worker, &backend, &way, &u);
+			err = upstream_connect(services->pool, &backend, &way, &u);
 		if (u) {
 			attach(x, u);
 			return;
 		}
-		worker->stats->upstream_connect_errors++;
+		x->turn->stats->upstream_connect_errors++;
 		connect_refused(x, &backend, err);
 		note_tried(x, backend.id);
 		log_debug("proxy: connect to a backend of %s: %s; next one",
@@ -175,7 +176,7 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 	repeat = may_repeat(x);
 	x->upstream_error = err;
 	if (x->phase == EXCHANGE_CONNECT)
-		x->worker->stats->upstream_connect_errors++;
+		x->turn->stats->upstream_connect_errors++;
 	log_debug("proxy: %s, backend %u of %s: %s%s", doing,
 		  x->upstream ? x->upstream->backend_id : 0,
 		  snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
@@ -190,6 +191,6 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 		exchange_fail(x, status_of(err), doing);
 		return;
 	}
-	x->worker->stats->upstream_retries++;
+	x->turn->stats->upstream_retries++;
 	exchange_connect(x);
 }

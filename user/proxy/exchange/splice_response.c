@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 
-#include "proxy/client/conn.h"
 #include "proxy/exchange/exchange.h"
 
 #define TICK_MS 10u
@@ -28,7 +27,7 @@ static struct splice_hint *hint_of(const struct exchange *x)
 	uint64_t hash =
 		(uint64_t)(uintptr_t)x->route * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
 
-	return &x->worker->splice.hints[hash >> 56];
+	return &x->services->spliced.hints[hash >> 56];
 }
 
 /*
@@ -41,7 +40,7 @@ static enum sluice_splice_reason why_slower(const struct exchange *x)
 {
 	struct splice_hint *hint = hint_of(x);
 
-	if (!x->worker->splice.busy)
+	if (!x->services->splice->busy)
 		return SPLICE_WHY_CALM;
 	if (!hint->relay_next)
 		return SPLICE_WHY_NONE;
@@ -68,7 +67,7 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 	const struct upstream_conn *u = x->upstream;
 	struct exchange_added added;
 
-	if (!x->worker->splice.on)
+	if (!x->services->splice->on)
 		return SPLICE_WHY_OFF;
 	if (x->peer->tls || u->stream.tls)
 		return SPLICE_WHY_TLS;
@@ -81,75 +80,78 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 		return SPLICE_WHY_METHOD;
 	if (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE)
 		return SPLICE_WHY_BODY;
-	if (!(x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) || x->peer->last ||
-	    x->worker->draining)
+	if (!(x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) || x->peer->last || x->turn->draining)
 		return SPLICE_WHY_CLOSE;
 	if (!x->peer->served || !u->reused)
 		return SPLICE_WHY_FIRST; /* connections of one exchange do not pay for being enrolled */
-	return x->worker->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : why_slower(x);
+	return x->turn->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : why_slower(x);
 }
 
 static void count(struct exchange *x, enum sluice_splice_reason reason)
 {
-	x->worker->stats->splice_reasons[reason < SPLICE_WHY_MAX ? reason : SPLICE_WHY_NONE]++;
+	x->turn->stats->splice_reasons[reason < SPLICE_WHY_MAX ? reason : SPLICE_WHY_NONE]++;
 }
 
 /* ---- the list of those not looked at yet --------------------------------------------------------- */
 
 static void unqueue(struct exchange *x)
 {
-	struct splice *splice = &x->worker->splice;
+	struct splice_responses *spliced = &x->services->spliced;
 
 	if (!x->splice_queued)
 		return;
 	if (x->splice_newer)
 		x->splice_newer->splice_older = x->splice_older;
 	else
-		splice->newest = x->splice_older;
+		spliced->newest = x->splice_older;
 	if (x->splice_older)
 		x->splice_older->splice_newer = x->splice_newer;
 	else
-		splice->oldest = x->splice_newer;
+		spliced->oldest = x->splice_newer;
 	x->splice_newer = x->splice_older = NULL;
 	x->splice_queued = false;
 }
 
 static void on_tick(struct timer *timer)
 {
-	struct splice *splice = (struct splice *)((char *)timer - offsetof(struct splice, tick));
-	struct worker *worker = (struct worker *)((char *)splice - offsetof(struct worker, splice));
+	struct splice_responses *spliced =
+		(struct splice_responses *)((char *)timer -
+					    offsetof(struct splice_responses, tick));
+	struct exchange_services *services =
+		(struct exchange_services *)((char *)spliced -
+					     offsetof(struct exchange_services, spliced));
+	struct turn *turn = services->turn;
 	struct exchange *x;
 
-	while ((x = splice->oldest) != NULL && x->armed_ms + TICK_MS <= worker->now_ms) {
+	while ((x = spliced->oldest) != NULL && x->armed_ms + TICK_MS <= turn->now_ms) {
 		unqueue(x);
 		splice_response_wake(x);
 		exchange_run(x);
 	}
-	if (splice->oldest)
-		timers_arm(&worker->timers, timer, worker->now_ms + TICK_MS);
+	if (spliced->oldest)
+		turn_arm(turn, timer, TICK_MS);
 }
 
 static void queue(struct exchange *x)
 {
-	struct worker *worker = x->worker;
-	struct splice *splice = &worker->splice;
+	struct splice_responses *spliced = &x->services->spliced;
 
-	x->armed_ms = worker->now_ms;
+	x->armed_ms = x->turn->now_ms;
 	x->splice_queued = true;
-	x->splice_older = splice->newest;
+	x->splice_older = spliced->newest;
 	if (x->splice_older)
 		x->splice_older->splice_newer = x;
 	else
-		splice->oldest = x;
-	splice->newest = x;
-	splice->tick.fn = on_tick;
-	if (!splice->tick.deadline_ms)
-		timers_arm(&worker->timers, &splice->tick, worker->now_ms + TICK_MS);
+		spliced->oldest = x;
+	spliced->newest = x;
+	spliced->tick.fn = on_tick;
+	if (!spliced->tick.deadline_ms)
+		turn_arm(x->turn, &spliced->tick, TICK_MS);
 }
 
-bool splice_response_reap(struct worker *worker, uint32_t backend_id)
+bool splice_response_reap(struct exchange_services *services, uint32_t backend_id)
 {
-	struct exchange *x = worker->splice.oldest;
+	struct exchange *x = services->spliced.oldest;
 
 	for (unsigned int i = 0; x && i < REAP_LOOKS; i++) {
 		struct exchange *newer = x->splice_newer;
@@ -183,10 +185,10 @@ void splice_response_arm(struct exchange *x)
 	}
 	reason = why_not(x);
 	if (reason == SPLICE_WHY_NONE) {
-		sink = splice_enrol_sink(x->worker, x->client->stream(x));
+		sink = splice_enrol_sink(x->services->splice, x->client->stream(x));
 		if (sink && (splice_is_source(&x->upstream->stream) ||
 			     splice_is_empty(&x->upstream->stream)))
-			source = splice_enrol_source(x->worker, &x->upstream->stream);
+			source = splice_enrol_source(x->services->splice, &x->upstream->stream);
 		if (!source)
 			reason = SPLICE_WHY_FULL;
 		else if (!splice_is_quiet(source))
@@ -197,7 +199,7 @@ void splice_response_arm(struct exchange *x)
 		return;
 	}
 	splice_arm(source, sink, SPLICE_RESPONSE,
-		   x->worker->settings->splice == SPLICE_USE_ALL ? LENGTH_MAX : LENGTH_MAX_AUTO);
+		   x->turn->settings->splice == SPLICE_USE_ALL ? LENGTH_MAX : LENGTH_MAX_AUTO);
 	x->splicing = true;
 	x->splice_looked = false;
 	queue(x);
@@ -219,7 +221,7 @@ static int take_in(struct exchange *x, uint64_t moved, bool goes_on)
 	x->response_begun = true;
 	x->response_reusable = true;
 	x->down.moved_bytes = moved - slot->head_bytes;
-	x->worker->stats->spliced_bytes += moved;
+	x->turn->stats->spliced_bytes += moved;
 	http1_writer_forget_head(&x->request_writer);
 	return x->client->moved(x, moved, 0, goes_on);
 }
@@ -234,7 +236,7 @@ static enum splice_look take_done(struct exchange *x)
 	over(x);
 	take_in(x, moved, false);
 	x->ended_us = source->slot->done_ns / 1000;
-	x->worker->stats->spliced_exchanges++;
+	x->turn->stats->spliced_exchanges++;
 	note_length(x, false);
 	x->response_reusable = splice_is_quiet(source);
 	return SPLICE_LOOK_DONE;
@@ -255,7 +257,7 @@ static enum splice_look take_over(struct exchange *x, enum sluice_splice_reason 
 	x->upstream->stream.readable = true;
 	if (!moved)
 		return SPLICE_LOOK_UP;
-	x->worker->stats->splice_windows += reason == SPLICE_WHY_WINDOW;
+	x->turn->stats->splice_windows += reason == SPLICE_WHY_WINDOW;
 	if (take_in(x, moved, true)) {
 		x->phase = EXCHANGE_ABORTED;
 		return SPLICE_LOOK_UP;
@@ -292,7 +294,7 @@ uint64_t splice_response_last_ms(const struct exchange *x)
 	if (state >> 32 != source->arm)
 		return 0;
 	if ((state >> 24 & 0xff) != SPLICE_STAGE_BEGUN)
-		return x->worker->now_ms;
+		return x->turn->now_ms;
 	return __atomic_load_n(&source->slot->last_ns, __ATOMIC_RELAXED) / 1000000;
 }
 

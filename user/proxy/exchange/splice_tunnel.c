@@ -15,7 +15,7 @@
 /* Return: SPLICE_WHY_NONE if the tunnel of @x may be left to the kernel; else why not. */
 static enum sluice_splice_reason why_not(struct exchange *x)
 {
-	if (!x->worker->splice.on)
+	if (!x->services->splice->on)
 		return SPLICE_WHY_OFF;
 	if (!x->client->stream)
 		return SPLICE_WHY_PROTOCOL;
@@ -45,15 +45,15 @@ static uint64_t last_ms(const struct splice_end *source)
 }
 
 /* Bytes went up: the relay has the word until the direction is quiet. */
-static void close_if_told(struct worker *worker, struct splice_end *source)
+static void close_if_told(struct turn *turn, struct splice_end *source)
 {
 	uint64_t state = __atomic_load_n(&source->slot->state, __ATOMIC_ACQUIRE);
 
 	if (source->mode != SPLICE_TUNNEL || state >> 32 != source->arm ||
 	    (state >> 24 & 0xff) != SPLICE_STAGE_UP)
 		return;
-	worker->stats->splice_windows += (state >> 16 & 0xff) == SPLICE_WHY_WINDOW;
-	worker->stats->spliced_bytes += splice_moved(source);
+	turn->stats->splice_windows += (state >> 16 & 0xff) == SPLICE_WHY_WINDOW;
+	turn->stats->spliced_bytes += splice_moved(source);
 	source->tunnel_moved += splice_moved(source);
 	splice_disarm(source);
 	splice_poll_later(source, QUIET_MS);
@@ -65,7 +65,7 @@ static void open_if_quiet(struct exchange *x, struct direction *d)
 
 	if (source->mode == SPLICE_TUNNEL || d->from->peer_ended || !holds_nothing(d))
 		return;
-	if (source->tunnel_begun && last_ms(source) + QUIET_MS > x->worker->now_ms) {
+	if (source->tunnel_begun && last_ms(source) + QUIET_MS > x->turn->now_ms) {
 		splice_poll_later(source, QUIET_MS);
 		return;
 	}
@@ -75,18 +75,18 @@ static void open_if_quiet(struct exchange *x, struct direction *d)
 
 static bool enrol(struct exchange *x, struct stream *client)
 {
-	struct worker *worker = x->worker;
+	struct splice *splice = x->services->splice;
 
-	if (splice_enrol_source(worker, client)) {
+	if (splice_enrol_source(splice, client)) {
 		/* An answer may have come meanwhile: it is read first, its event brings us back. */
 		if (!splice_is_empty(&x->upstream->stream))
 			return true;
-		if (splice_enrol_source(worker, &x->upstream->stream)) {
-			worker->stats->spliced_tunnels++;
+		if (splice_enrol_source(splice, &x->upstream->stream)) {
+			x->turn->stats->spliced_tunnels++;
 			return true;
 		}
 	}
-	worker->stats->splice_reasons[SPLICE_WHY_FULL]++;
+	x->turn->stats->splice_reasons[SPLICE_WHY_FULL]++;
 	x->tunnel_splice = false;
 	return false;
 }
@@ -98,7 +98,7 @@ void splice_tunnel_begin(struct exchange *x)
 	x->tunnel = true;
 	x->tunnel_splice = reason == SPLICE_WHY_NONE;
 	if (reason != SPLICE_WHY_NONE)
-		x->worker->stats->splice_reasons[reason]++;
+		x->turn->stats->splice_reasons[reason]++;
 }
 
 bool splice_tunnel_run(struct exchange *x)
@@ -119,8 +119,8 @@ bool splice_tunnel_run(struct exchange *x)
 	up = (struct direction){ client, &u->stream, x->client->reader(x), x->request_sink,
 				 &x->up };
 	down = (struct direction){ &u->stream, client, &u->reader, x->client_sink, &x->down };
-	close_if_told(x->worker, client->splice);
-	close_if_told(x->worker, u->stream.splice);
+	close_if_told(x->turn, client->splice);
+	close_if_told(x->turn, u->stream.splice);
 	open_if_quiet(x, &up);
 	open_if_quiet(x, &down);
 	return false;
@@ -147,7 +147,7 @@ static uint64_t all_moved(struct exchange *x, struct stream *from)
 	if (!source || !source->slot || !source->tunnel_begun)
 		return 0;
 	moved = source->mode == SPLICE_TUNNEL ? splice_moved(source) : 0;
-	x->worker->stats->spliced_bytes += moved;
+	x->turn->stats->spliced_bytes += moved;
 	return moved + source->tunnel_moved;
 }
 

@@ -14,7 +14,7 @@
 
 enum sluice_splice_reason splice_upload_why_not(const struct exchange *x)
 {
-	if (!x->worker->splice.on)
+	if (!x->services->splice->on)
 		return SPLICE_WHY_OFF;
 	if (x->peer->tls)
 		return SPLICE_WHY_TLS;
@@ -25,13 +25,13 @@ enum sluice_splice_reason splice_upload_why_not(const struct exchange *x)
 	if (x->request.framing != HTTP1_FRAMING_LENGTH || x->upgrade ||
 	    x->request.content_length_bytes < UPLOAD_BYTES_MIN)
 		return SPLICE_WHY_BODY;
-	return x->worker->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : SPLICE_WHY_UPLOAD;
+	return x->turn->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : SPLICE_WHY_UPLOAD;
 }
 
 static void count(struct exchange *x, enum sluice_splice_reason reason)
 {
 	if (reason != SPLICE_WHY_NONE)
-		x->worker->stats->splice_reasons[reason]++;
+		x->turn->stats->splice_reasons[reason]++;
 }
 
 void splice_upload_attach(struct exchange *x)
@@ -54,8 +54,8 @@ static uint64_t last_ms(const struct splice_end *source)
  * is a source for nothing would pay for it with each later request. */
 static bool enrol(struct exchange *x, struct stream *client)
 {
-	if (splice_enrol_sink(x->worker, &x->upstream->stream) &&
-	    splice_enrol_source(x->worker, client))
+	if (splice_enrol_sink(x->services->splice, &x->upstream->stream) &&
+	    splice_enrol_source(x->services->splice, client))
 		return true;
 	x->upload = false;
 	count(x, SPLICE_WHY_FULL);
@@ -73,10 +73,11 @@ void splice_upload_open(struct exchange *x)
 	/* A packet that is half read would be seen twice; its event brings us back. */
 	if (!splice_is_source(client) && (!splice_is_empty(client) || !enrol(x, client)))
 		return;
-	if (!splice_enrol_sink(x->worker, &x->upstream->stream) || !splice_is_quiet(client->splice))
+	if (!splice_enrol_sink(x->services->splice, &x->upstream->stream) ||
+	    !splice_is_quiet(client->splice))
 		return;
 	source = client->splice;
-	if (x->upload_lagged && last_ms(source) + QUIET_MS > x->worker->now_ms) {
+	if (x->upload_lagged && last_ms(source) + QUIET_MS > x->turn->now_ms) {
 		splice_poll_later(source, QUIET_MS);
 		return;
 	}
@@ -98,7 +99,7 @@ bool splice_upload_runs(struct exchange *x)
 	splice_upload_stop(x);
 	if (decided && (state >> 16 & 0xff) == SPLICE_WHY_WINDOW) {
 		x->upload_lagged = true;
-		x->worker->stats->splice_windows++;
+		x->turn->stats->splice_windows++;
 	}
 	return false;
 }
@@ -119,8 +120,8 @@ void splice_upload_stop(struct exchange *x)
 		return;
 	x->up.moved_bytes += moved;
 	x->request_writer.sent_bytes += moved;
-	x->worker->stats->spliced_uploads += !x->upload_begun;
-	x->worker->stats->spliced_bytes += moved;
+	x->turn->stats->spliced_uploads += !x->upload_begun;
+	x->turn->stats->spliced_bytes += moved;
 	x->upload_begun = true;
 	x->client->moved(x, 0, moved, false);
 }

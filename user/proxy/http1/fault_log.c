@@ -5,7 +5,7 @@
 
 #include "base/inet.h"
 #include "base/log.h"
-#include "proxy/worker.h"
+#include "proxy/loop/turn.h"
 
 #define LINES_A_SECOND 10u  /* of each worker: a client must not be able to fill a disk */
 #define TEXT_BYTES_MAX 120u /* of what is at fault */
@@ -30,10 +30,9 @@ static void quote(struct http_slice text, char out[4 * TEXT_BYTES_MAX + 16])
 	sprintf(out + used, "\"%s", text.bytes > TEXT_BYTES_MAX ? "..." : "");
 }
 
-static bool may_write(struct worker *worker)
+static bool may_write(struct fault_log *log)
 {
-	struct fault_log *log = &worker->faults;
-	uint64_t second = worker->now_ms / 1000;
+	uint64_t second = log->turn->now_ms / 1000;
 
 	if (log->second != second) {
 		log->second = second;
@@ -51,14 +50,14 @@ static bool may_write(struct worker *worker)
 	return true;
 }
 
-void fault_log_request(struct worker *worker, const struct inet_addr *client,
+void fault_log_request(struct fault_log *log, const struct inet_addr *client,
 		       const struct http1_fault *fault)
 {
 	char text[4 * TEXT_BYTES_MAX + 16];
 	char addr[INET_ADDR_TEXT_MAX];
 
-	worker->stats->request_faults[fault->reason]++;
-	if (!may_write(worker))
+	log->turn->stats->request_faults[fault->reason]++;
+	if (!may_write(log))
 		return;
 	inet_addr_format(client, addr);
 	quote(fault->where, text);
@@ -66,14 +65,14 @@ void fault_log_request(struct worker *worker, const struct inet_addr *client,
 		 http1_fault_status(fault->reason), http1_fault_name(fault->reason), text);
 }
 
-void fault_log_response(struct worker *worker, const char *upstream,
+void fault_log_response(struct fault_log *log, const char *upstream,
 			const struct http1_fault *fault)
 {
 	char text[4 * TEXT_BYTES_MAX + 16];
 
-	worker->stats->bad_responses++;
-	worker->stats->response_faults[fault->reason]++;
-	if (!may_write(worker))
+	log->turn->stats->bad_responses++;
+	log->turn->stats->response_faults[fault->reason]++;
+	if (!may_write(log))
 		return;
 	quote(fault->where, text);
 	log_warn("proxy: %s: response refused: %s%s", upstream, http1_fault_name(fault->reason),

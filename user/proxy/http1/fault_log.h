@@ -8,24 +8,25 @@
 #include "proxy/http1/http1_fault.h"
 
 struct inet_addr;
-struct worker;
+struct turn;
 
 /* Lines of this second; what is too much is told as a number with the next line. */
 struct fault_log {
+	struct turn *turn; /* borrowed */
 	uint64_t second;
 	uint32_t lines;
 	uint64_t left_out;
 };
 
 /* Counts a request that was refused, and logs it with the text at fault. */
-void fault_log_request(struct worker *worker, const struct inet_addr *client,
+void fault_log_request(struct fault_log *log, const struct inet_addr *client,
 		       const struct http1_fault *fault);
 
 /**
  * fault_log_response - the same for a response that is not passed on
  * @upstream: name of the upstream that it came from
  */
-void fault_log_response(struct worker *worker, const char *upstream,
+void fault_log_response(struct fault_log *log, const char *upstream,
 			const struct http1_fault *fault);
 
 #endif /* SLUICE_PROXY_FAULT_LOG_H */

@@ -7,6 +7,7 @@
 
 #include "proxy/http2/http2_stream.h"
 
+#define FRAMES_FREE_MAX  64u
 #define INPUT_BYTES      (64u * 1024)
 #define INPUT_TURN_MAX   (512u * 1024) /* read in one turn: others wait meanwhile */
 #define NO_LIMIT         10000u        /* where a limit of ours is lower than nghttp2's own */
@@ -56,12 +57,25 @@ static int say_settings(struct http2_session *s, const nghttp2_settings_entry *s
 	return 0;
 }
 
-void http2_session_prepare(struct http2_session *s, struct worker *worker, struct stream *stream,
-			   bool server, const struct http2_session_ops *ops)
+void http2_memory_init(struct http2_memory *memory, struct turn *turn)
+{
+	turn_slab(turn, &memory->streams, sizeof(struct http2_stream));
+	buffer_pool_init(&memory->frames, HTTP2_FRAMES_BYTES, FRAMES_FREE_MAX);
+}
+
+void http2_memory_free(struct http2_memory *memory)
+{
+	slab_free(&memory->streams);
+	buffer_pool_free(&memory->frames);
+}
+
+void http2_session_prepare(struct http2_session *s, struct turn *turn, struct http2_memory *memory,
+			   struct stream *stream, bool server, const struct http2_session_ops *ops)
 {
 	*s = (struct http2_session){
 		.ops = ops,
-		.worker = worker,
+		.turn = turn,
+		.memory = memory,
 		.stream = stream,
 		.server = server,
 		.task.fn = on_task,
@@ -93,8 +107,8 @@ int http2_session_open(struct http2_session *s, const nghttp2_settings_entry *se
 void http2_session_end(struct http2_session *s)
 {
 	task_cancel(&s->task);
-	if (s->worker)
-		buffer_put(&s->worker->http2_frames, s->out);
+	if (s->memory)
+		buffer_put(&s->memory->frames, s->out);
 	s->out = NULL;
 	nghttp2_session_del(s->ng);
 	s->ng = NULL;
@@ -271,7 +285,7 @@ static int write_out(struct http2_session *s)
 		s->out->start += (uint32_t)sent;
 		if (buffer_bytes(s->out))
 			continue;
-		buffer_put(&s->worker->http2_frames, s->out);
+		buffer_put(&s->memory->frames, s->out);
 		s->out = NULL;
 	}
 	return 0;
@@ -296,7 +310,7 @@ static int move_piece(struct http2_session *s)
 		int err;
 
 		if (!s->out)
-			s->out = buffer_get(&s->worker->http2_frames);
+			s->out = buffer_get(&s->memory->frames);
 		if (!s->out)
 			return -ENOMEM;
 		if (bytes > buffer_room(s->out))
@@ -345,7 +359,7 @@ int http2_session_send(struct http2_session *s)
 void http2_session_flush(struct http2_session *s)
 {
 	if (s->ng) /* else there is nobody to write to yet */
-		worker_defer(s->worker, &s->task);
+		turn_defer(s->turn, &s->task);
 }
 
 static void on_task(struct task *task)

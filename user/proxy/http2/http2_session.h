@@ -23,11 +23,10 @@
 
 #include "proxy/loop/buffer.h"
 #include "proxy/loop/stream.h"
-#include "proxy/worker.h"
+#include "proxy/loop/turn.h"
 
 /* Two frames of the size that every peer takes (RFC 9113 4.2), with their heads. */
 #define HTTP2_FRAMES_BYTES      (2u * (16384u + 9u))
-#define HTTP2_FRAMES_FREE_MAX   64u
 #define HTTP2_STREAM_WINDOW     (256u * 1024)  /* bytes of a body that wait for their receiver */
 #define HTTP2_CONN_WINDOW       (1024u * 1024) /* the same, of all streams of a connection */
 #define HTTP2_CONTINUATIONS_MAX 128u /* CONTINUATION frames of one head; then the conn ends */
@@ -58,10 +57,17 @@ struct http2_session_ops {
 	void (*settled)(struct http2_session *session, int err);
 };
 
+/* Memory that all sessions of a process share. */
+struct http2_memory {
+	struct slab streams;
+	struct buffer_pool frames; /* what is about to be written */
+};
+
 struct http2_session {
 	const struct http2_session_ops *ops;
 	nghttp2_session *ng;          /* owned */
-	struct worker *worker;        /* borrowed */
+	struct turn *turn;            /* borrowed */
+	struct http2_memory *memory;  /* borrowed */
 	struct stream *stream;        /* borrowed */
 	struct http2_stream *streams; /* head of the list of those that an exchange uses */
 	struct buffer *out;           /* owned: frames that are not written yet; NULL: none */
@@ -84,9 +90,13 @@ struct http2_session {
 	bool drops;          /* in: what is to pass is of a frame that nghttp2 does not see */
 };
 
+void http2_memory_init(struct http2_memory *memory, struct turn *turn);
+void http2_memory_free(struct http2_memory *memory);
+
 /* Fills in what is needed before the connection stands. */
-void http2_session_prepare(struct http2_session *session, struct worker *worker,
-			   struct stream *stream, bool server, const struct http2_session_ops *ops);
+void http2_session_prepare(struct http2_session *session, struct turn *turn,
+			   struct http2_memory *memory, struct stream *stream, bool server,
+			   const struct http2_session_ops *ops);
 
 /**
  * http2_session_open - speak HTTP/2 on the stream

@@ -27,7 +27,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
 		struct buffer *more;
 
 		if (!part) {
-			more = buffer_get(&session->worker->buffers);
+			more = buffer_get(&session->turn->buffers);
 			if (!more)
 				return NGHTTP2_ERR_CALLBACK_FAILURE;
 			more->next = NULL;
@@ -85,7 +85,7 @@ static void drop_first(struct http2_stream *s)
 	s->first = buffer->next;
 	if (!s->first)
 		s->last = NULL;
-	buffer_put(&s->worker->buffers, buffer);
+	buffer_put(&s->turn->buffers, buffer);
 }
 
 static void consume(struct source *source, size_t bytes)
@@ -186,7 +186,7 @@ static int say_head(struct http2_stream *s, bool end)
 	s->said = true;
 	s->ending = end;
 	if (!s->own.data) {
-		buffer_put(&s->worker->buffers, s->head);
+		buffer_put(&s->turn->buffers, s->head);
 		s->head = NULL;
 	}
 	return 0;
@@ -290,7 +290,7 @@ static bool sink_retract(struct sink *sink)
 
 	if (s->said || !s->head)
 		return false;
-	buffer_put(&s->worker->buffers, s->head);
+	buffer_put(&s->turn->buffers, s->head);
 	s->head = NULL;
 	s->no_body = false;
 	return true;
@@ -379,15 +379,15 @@ void http2_stream_set_callbacks(nghttp2_session_callbacks *callbacks)
 struct http2_stream *http2_stream_new(struct http2_session *session, int32_t id,
 				      void (*wake)(struct task *))
 {
-	struct worker *worker = session->worker;
-	struct http2_stream *s = slab_get(&worker->http2_streams);
+	struct http2_stream *s = slab_get(&session->memory->streams);
 
 	if (!s)
 		return NULL;
 	s->source.ops = &source_ops;
 	s->sink.ops = &sink_ops;
 	s->session = session;
-	s->worker = worker;
+	s->turn = session->turn;
+	s->memory = session->memory;
 	s->id = id;
 	s->wake.fn = wake;
 	s->next = session->streams;
@@ -430,12 +430,12 @@ void http2_stream_free(struct http2_stream *s)
 			nghttp2_session_consume_connection(session->ng, waiting_bytes);
 		http2_session_flush(session);
 	}
-	buffer_put(&s->worker->buffers, s->text);
-	buffer_put(&s->worker->buffers, s->trailer_text);
-	buffer_put(&s->worker->buffers, s->head);
-	buffer_put(&s->worker->buffers, s->tail);
+	buffer_put(&s->turn->buffers, s->text);
+	buffer_put(&s->turn->buffers, s->trailer_text);
+	buffer_put(&s->turn->buffers, s->head);
+	buffer_put(&s->turn->buffers, s->tail);
 	free(s->trailer_items);
-	slab_put(&s->worker->http2_streams, s);
+	slab_put(&s->memory->streams, s);
 }
 
 void http2_stream_rst(struct http2_stream *s, uint32_t code)

@@ -23,7 +23,8 @@ struct http2_stream {
 	struct source source;
 	struct sink sink;
 	struct http2_session *session; /* borrowed; NULL: the connection is gone */
-	struct worker *worker;         /* borrowed */
+	struct turn *turn;             /* borrowed */
+	struct http2_memory *memory;   /* borrowed */
 	struct exchange *exchange;     /* borrowed; NULL before and after */
 	struct http2_stream *next, *prev;
 	struct task wake; /* .fn is set by the end that owns the stream */
@@ -87,7 +88,7 @@ void http2_stream_orphan(struct http2_stream *stream);
 
 static inline void http2_stream_wake(struct http2_stream *stream)
 {
-	worker_defer(stream->worker, &stream->wake);
+	turn_defer(stream->turn, &stream->wake);
 }
 
 /* Wakes a stream whose sink had to wait. */

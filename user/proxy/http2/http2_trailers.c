@@ -59,7 +59,7 @@ void http2_stream_trailers(struct http2_stream *s, struct buffer *text)
 	if (!text)
 		return;
 	if (s->trailer_text) {
-		buffer_put(&s->worker->buffers, text);
+		buffer_put(&s->turn->buffers, text);
 		return;
 	}
 	s->trailer_text = text;

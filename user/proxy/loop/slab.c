@@ -22,7 +22,8 @@ void slab_free(struct slab *slab)
 		free(slab->blocks);
 		slab->blocks = next;
 	}
-	slab_init(slab, slab->size);
+	slab->free = slab->settling = NULL;
+	slab->used_count = 0;
 }
 
 static void push(struct slab_item **list, void *object)

@@ -22,6 +22,7 @@ struct slab {
 	struct slab_item *settling; /* given back in this turn */
 	struct slab_item *blocks;   /* owned, of malloc() */
 	size_t used_count;
+	struct slab *next; /* in turn.slabs */
 };
 
 void slab_init(struct slab *slab, size_t size);

@@ -17,7 +17,8 @@
 
 #include "base/log.h"
 #include "handoff/control.h"
-#include "proxy/worker.h"
+#include "proxy/loop/turn.h"
+#include "proxy/settings.h"
 
 /* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough
  * that ten thousand receivers that stand still are no danger. */
@@ -30,13 +31,13 @@
 
 /* ---- the ring ------------------------------------------------------------------------------------ */
 
-static void take_event(struct worker *worker, const struct splice_event *event)
+static void take_event(struct splice *splice, const struct splice_event *event)
 {
 	struct splice_end *end;
 
 	if (event->slot >= SLUICE_SLOTS_MAX)
 		return;
-	end = worker->splice.ends[event->slot];
+	end = splice->ends[event->slot];
 	if (!end || end->cookie != event->cookie || !end->stream)
 		return;
 	/* First the flag, then the look: bytes that come behind the look tell again. */
@@ -47,8 +48,8 @@ static void take_event(struct worker *worker, const struct splice_event *event)
 
 static void on_events(struct watch *watch, uint32_t events)
 {
-	struct worker *worker = watch->worker;
-	struct splice_ring *ring = &worker->splice.ring;
+	struct splice *splice = (struct splice *)((char *)watch - offsetof(struct splice, watch));
+	struct splice_ring *ring = &splice->ring;
 	const char *data = (const char *)ring->producer + (size_t)sysconf(_SC_PAGESIZE);
 	uint64_t at = *ring->consumer;
 
@@ -65,13 +66,13 @@ static void on_events(struct watch *watch, uint32_t events)
 		at += ((length & ~RECORD_DISCARDED) + RECORD_HEADER + 7) & ~7u;
 		__atomic_store_n(ring->consumer, at, __ATOMIC_RELEASE);
 		if (!(length & RECORD_DISCARDED))
-			take_event(worker, &event);
+			take_event(splice, &event);
 	}
 }
 
-static int open_ring(struct worker *worker)
+static int open_ring(struct splice *splice)
 {
-	struct splice_ring *ring = &worker->splice.ring;
+	struct splice_ring *ring = &splice->ring;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *consumer, *producer;
 
@@ -85,7 +86,7 @@ static int open_ring(struct worker *worker)
 	if (producer == MAP_FAILED)
 		return -errno;
 	ring->producer = producer;
-	return worker_watch(worker, &worker->splice_watch, CONTROL_FD_EVENTS, EPOLLIN, on_events);
+	return turn_watch(splice->turn, &splice->watch, CONTROL_FD_EVENTS, EPOLLIN, on_events);
 }
 
 static void close_ring(struct splice_ring *ring)
@@ -102,7 +103,7 @@ static void close_ring(struct splice_ring *ring)
 /* ---- life ---------------------------------------------------------------------------------------- */
 
 /* A process of our number that was killed left slots: no socket of them lives any more. */
-static void forget_predecessor(struct worker *worker)
+static void forget_predecessor(const struct splice *splice)
 {
 	struct mapped_array all; /* mapped for a moment: what is not used later takes no memory */
 
@@ -112,58 +113,29 @@ static void forget_predecessor(struct worker *worker)
 	for (uint32_t i = 0; i < SLUICE_SLOTS_MAX; i++) {
 		struct splice_slot *slot = mapped_array_at(&all, i);
 
-		if (slot && slot->worker == worker->settings->worker)
+		if (slot && slot->worker == splice->turn->settings->worker)
 			__atomic_store_n(&slot->cookie, 0, __ATOMIC_RELEASE);
 	}
 	mapped_array_close(&all);
 }
 
-int splice_start(struct worker *worker)
-{
-	struct splice *splice = &worker->splice;
-	int err;
-
-	if (!worker->settings->splice)
-		return 0;
-	slab_init(&splice->slab, sizeof(struct splice_end));
-	err = mapped_array_open(&splice->slots, CONTROL_FD_SLOTS, sizeof(struct splice_slot),
-				SLUICE_SLOTS_MAX, true);
-	if (!err && !mapped_array_at(&splice->slots, 0))
-		err = -errno;
-	if (!err)
-		err = open_ring(worker);
-	if (!err) {
-		splice->ends = calloc(SLUICE_SLOTS_MAX, sizeof(struct splice_end *));
-		err = splice->ends ? worker_timer_room(worker) : -ENOMEM;
-	}
-	if (err) {
-		log_warn("proxy: worker %u: splice is off: descriptors %d to %d: %s; all bytes are "
-			 "relayed",
-			 worker->settings->worker, CONTROL_FD_SOCKS, CONTROL_FD_EVENTS,
-			 strerror(-err));
-		return 0;
-	}
-	forget_predecessor(worker);
-	splice->on = true;
-	return 0;
-}
-
 static void free_end(struct splice_end *end)
 {
-	struct splice *splice = &end->worker->splice;
+	struct splice *splice = end->owner;
 
 	if (end->slot) {
 		splice->ends[end->slot_number] = NULL;
 		__atomic_store_n(&end->slot->cookie, 0, __ATOMIC_RELEASE);
 	}
-	worker_timer_drop(end->worker, &end->poll);
+	turn_timer_drop(splice->turn, &end->poll);
 	splice->ends_count--;
 	slab_put(&splice->slab, end);
 }
 
-void splice_settle(struct worker *worker)
+/* Frees ends whose descriptors were closed in this turn. */
+static void settle(struct turn_hook *hook)
 {
-	struct splice *splice = &worker->splice;
+	struct splice *splice = (struct splice *)((char *)hook - offsetof(struct splice, hook));
 
 	while (splice->closed) {
 		struct splice_end *end = splice->closed;
@@ -171,13 +143,50 @@ void splice_settle(struct worker *worker)
 		splice->closed = end->next;
 		free_end(end);
 	}
-	slab_settle(&splice->slab);
 }
 
-void splice_free(struct worker *worker)
+static void note_events(struct turn_hook *hook, uint32_t count)
 {
-	struct splice *splice = &worker->splice;
+	struct splice *splice = (struct splice *)((char *)hook - offsetof(struct splice, hook));
 
+	splice_note_batch(splice, count, splice->turn->now_ms);
+}
+
+int splice_start(struct splice *splice, struct turn *turn)
+{
+	int err;
+
+	splice->turn = turn;
+	splice->watch.fd = -1;
+	if (!turn->settings->splice)
+		return 0;
+	turn_slab(turn, &splice->slab, sizeof(struct splice_end));
+	splice->hook = (struct turn_hook){ .events = note_events, .settle = settle };
+	turn_hook(turn, &splice->hook);
+	err = mapped_array_open(&splice->slots, CONTROL_FD_SLOTS, sizeof(struct splice_slot),
+				SLUICE_SLOTS_MAX, true);
+	if (!err && !mapped_array_at(&splice->slots, 0))
+		err = -errno;
+	if (!err)
+		err = open_ring(splice);
+	if (!err) {
+		splice->ends = calloc(SLUICE_SLOTS_MAX, sizeof(struct splice_end *));
+		err = splice->ends ? 0 : -ENOMEM;
+	}
+	if (err) {
+		log_warn("proxy: worker %u: splice is off: descriptors %d to %d: %s; all bytes are "
+			 "relayed",
+			 turn->settings->worker, CONTROL_FD_SOCKS, CONTROL_FD_EVENTS,
+			 strerror(-err));
+		return 0;
+	}
+	forget_predecessor(splice);
+	splice->on = true;
+	return 0;
+}
+
+void splice_free(struct splice *splice)
+{
 	/* Slots of sockets that are still open: the process ends, and they end with it. */
 	for (uint32_t i = 0; splice->ends && i < SLUICE_SLOTS_MAX; i++)
 		if (splice->ends[i])
@@ -253,31 +262,31 @@ static void on_poll(struct timer *timer)
 	end->stream->on_ready(end->stream);
 }
 
-static struct splice_end *make_end(struct worker *worker, struct stream *stream)
+static struct splice_end *make_end(struct splice *splice, struct stream *stream)
 {
 	struct splice_end *end;
 	socklen_t bytes = sizeof(end->cookie);
 
-	if (worker_timer_room(worker))
+	if (turn_timer_room(splice->turn))
 		return NULL;
-	end = slab_get(&worker->splice.slab);
+	end = slab_get(&splice->slab);
 	if (!end || getsockopt(stream->fd, SOL_SOCKET, SO_COOKIE, &end->cookie, &bytes) ||
 	    written_bytes(stream->fd, &end->sent_bytes)) {
-		slab_put(&worker->splice.slab, end);
-		worker->timers_used--;
+		slab_put(&splice->slab, end);
+		splice->turn->timers_used--;
 		return NULL;
 	}
-	end->worker = worker;
+	end->owner = splice;
 	end->stream = stream;
 	end->drained = end->sent_bytes;
 	end->poll.fn = on_poll;
-	worker->splice.ends_count++;
+	splice->ends_count++;
 	return end;
 }
 
 static bool take_slot(struct splice_end *end)
 {
-	struct splice *splice = &end->worker->splice;
+	struct splice *splice = end->owner;
 	uint32_t first = sluice_slot_first(end->cookie);
 
 	for (uint32_t i = first; i < first + SLUICE_SLOT_WAYS; i++) {
@@ -289,8 +298,8 @@ static bool take_slot(struct splice_end *end)
 			continue;
 		*slot = (struct splice_slot){
 			.cookie = end->cookie,
-			.owner_pid = (uint32_t)end->worker->stats->pid,
-			.worker = end->worker->settings->worker,
+			.owner_pid = (uint32_t)splice->turn->stats->pid,
+			.worker = splice->turn->settings->worker,
 		};
 		end->slot = slot;
 		end->slot_number = i;
@@ -308,14 +317,14 @@ bool splice_is_empty(const struct stream *stream)
 }
 
 /* The kernel's moves wake whoever waits for EPOLLIN; events tell of bytes that go up instead. */
-static int watch_less(struct worker *worker, struct stream *stream)
+static int watch_less(const struct splice *splice, struct stream *stream)
 {
 	struct epoll_event event = {
 		.events = EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		.data.ptr = stream,
 	};
 
-	return epoll_ctl(worker->epoll, EPOLL_CTL_MOD, stream->fd, &event) ? -errno : 0;
+	return epoll_ctl(splice->turn->epoll, EPOLL_CTL_MOD, stream->fd, &event) ? -errno : 0;
 }
 
 static void drop_new_end(struct splice_end *end)
@@ -324,24 +333,24 @@ static void drop_new_end(struct splice_end *end)
 		free_end(end);
 }
 
-struct splice_end *splice_enrol_source(struct worker *worker, struct stream *stream)
+struct splice_end *splice_enrol_source(struct splice *splice, struct stream *stream)
 {
 	struct splice_end *end = stream->splice;
 
 	if (end && end->slot)
 		return end;
 	if (!end)
-		end = make_end(worker, stream);
+		end = make_end(splice, stream);
 	if (!end)
 		return NULL;
 	if (!take_slot(end)) {
 		drop_new_end(end);
 		return NULL;
 	}
-	if (map_put(CONTROL_FD_SOCKS, end->cookie, stream->fd) || watch_less(worker, stream)) {
+	if (map_put(CONTROL_FD_SOCKS, end->cookie, stream->fd) || watch_less(splice, stream)) {
 		/* A socket that is in the map all the same keeps its slot, and is closed soon. */
 		log_debug("proxy: enrol a socket: %s", strerror(errno));
-		worker->splice.ends[end->slot_number] = NULL;
+		splice->ends[end->slot_number] = NULL;
 		__atomic_store_n(&end->slot->cookie, 0, __ATOMIC_RELEASE);
 		end->slot = NULL;
 		drop_new_end(end);
@@ -353,9 +362,9 @@ struct splice_end *splice_enrol_source(struct worker *worker, struct stream *str
 	return end;
 }
 
-struct splice_end *splice_enrol_sink(struct worker *worker, struct stream *stream)
+struct splice_end *splice_enrol_sink(struct splice *splice, struct stream *stream)
 {
-	struct splice_end *end = stream->splice ? stream->splice : make_end(worker, stream);
+	struct splice_end *end = stream->splice ? stream->splice : make_end(splice, stream);
 
 	if (!end || end->in_sinks)
 		return end;
@@ -468,5 +477,5 @@ bool splice_is_drained(struct splice_end *end)
 
 void splice_poll_later(struct splice_end *end, uint32_t delay_ms)
 {
-	timers_arm(&end->worker->timers, &end->poll, end->worker->now_ms + delay_ms);
+	turn_arm(end->owner->turn, &end->poll, delay_ms);
 }

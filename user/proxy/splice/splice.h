@@ -8,9 +8,8 @@
  *
  *   splice.c          maps, ring of events, enrolling, arming
  *   splice_stream.c   the kind of stream
- *   splice_response.c responses: what is eligible, noticing that one is done, taking over
- *   splice_tunnel.c   tunnels: opening, closing and reopening a direction
- *   splice_upload.c   bodies of requests
+ *
+ * What is moved of an exchange, and when, is decided above: exchange/exchange_splice.h.
  *
  * An end is one enrolled socket. A source is in `socks`, has a slot, and its bytes may be moved; a
  * sink is in `sinks`: a client to which responses are moved, a backend to which bodies of requests
@@ -26,14 +25,14 @@
 #include "proxy/loop/slab.h"
 #include "proxy/loop/stream.h"
 #include "proxy/loop/timers.h"
+#include "proxy/loop/turn.h"
 #include "sluice_schema.h"
 
-struct exchange;
-struct worker;
+struct splice;
 
 struct splice_end {
 	struct stream *stream;     /* borrowed; NULL once it is closed */
-	struct worker *worker;     /* borrowed */
+	struct splice *owner;      /* borrowed */
 	struct splice_slot *slot;  /* borrowed from the map; NULL: a sink alone, no source */
 	struct splice_end *sink;   /* borrowed: to which the kernel may move our bytes now */
 	struct splice_end *feeder; /* borrowed: whose bytes it may move here */
@@ -61,32 +60,25 @@ struct splice_ring {
 	size_t bytes;
 };
 
-/* What is known of the lengths of a route's responses. */
-struct splice_hint {
-	uint8_t relay_next; /* so many are not tried: one before them was too long */
-	uint8_t relay_more; /* how many it will be the next time */
-};
-
-#define SPLICE_HINTS      256u /* by a hash of the route */
-#define SPLICE_BATCH_ONE  256  /* splice.batch counts in parts of an event */
+#define SPLICE_BATCH_ONE  256 /* splice.batch counts in parts of an event */
 #define SPLICE_BATCH_BUSY (5 * SPLICE_BATCH_ONE / 2)
 #define SPLICE_BATCH_CALM (5 * SPLICE_BATCH_ONE / 4)
 #define SPLICE_PAUSE_MS   5u
 
 struct splice {
+	struct turn *turn; /* borrowed */
+	struct turn_hook hook;
+	struct watch watch; /* of the ring */
 	bool on;
-	bool busy;     /* much happens at once: responses are worth it, splice_response.c */
+	bool busy;     /* much happens at once: responses are worth it */
 	int32_t batch; /* events at a turn of the loop, a sliding mean */
 	uint64_t turn_ms;
 	struct mapped_array slots; /* owned */
 	struct splice_ring ring;
-	struct splice_end **ends;         /* owned array by slot number, of borrowed ends */
-	struct slab slab;                 /* of ends */
-	struct splice_end *closed;        /* their descriptors are closed: to be freed */
-	struct exchange *oldest, *newest; /* responses under way, not looked at again yet */
-	struct timer tick;
+	struct splice_end **ends;  /* owned array by slot number, of borrowed ends */
+	struct slab slab;          /* of ends */
+	struct splice_end *closed; /* their descriptors are closed: to be freed */
 	size_t ends_count;
-	struct splice_hint hints[SPLICE_HINTS];
 };
 
 /* At each turn of the loop, with the number of its events. A spliced response is an event less, so
@@ -105,11 +97,8 @@ static inline void splice_note_batch(struct splice *splice, uint32_t events, uin
  * splice_start - get ready, unless it was told not to splice
  * Return: 0, also if the descriptors are no maps (then splice stays off, with a log line); -errno.
  */
-int splice_start(struct worker *worker);
-void splice_free(struct worker *worker);
-
-/* Frees ends whose descriptors were closed in this turn. */
-void splice_settle(struct worker *worker);
+int splice_start(struct splice *splice, struct turn *turn);
+void splice_free(struct splice *splice);
 
 /**
  * splice_enrol_source, splice_enrol_sink - put a socket into a map, once
@@ -117,8 +106,8 @@ void splice_settle(struct worker *worker);
  * the stream has to have emptied it: the bytes of a packet that is half read would come twice.
  * Return: the end; NULL: no slot, or the kernel refused.
  */
-struct splice_end *splice_enrol_source(struct worker *worker, struct stream *stream);
-struct splice_end *splice_enrol_sink(struct worker *worker, struct stream *stream);
+struct splice_end *splice_enrol_source(struct splice *splice, struct stream *stream);
+struct splice_end *splice_enrol_sink(struct splice *splice, struct stream *stream);
 
 /* True if it passes the program what comes on it. */
 static inline bool splice_is_source(const struct stream *stream)
@@ -154,69 +143,5 @@ bool splice_is_drained(struct splice_end *end);
 void splice_poll_later(struct splice_end *end, uint32_t delay_ms);
 
 extern const struct stream_ops splice_stream_ops; /* in splice_stream.c */
-
-/* ---- responses --------------------------------------------------------------------------------- */
-
-/* Lets the kernel move the response of @exchange, if it is eligible; before the request is sent. */
-void splice_response_arm(struct exchange *exchange);
-
-enum splice_look { SPLICE_LOOK_WAITS, SPLICE_LOOK_DONE, SPLICE_LOOK_UP };
-
-/**
- * splice_response_look - how far is it?
- * DONE: the exchange has its status and counts, its backend is free. UP: the relay goes on, from the
- * head or from the middle of the body; the exchange's phase says which.
- */
-enum splice_look splice_response_look(struct exchange *exchange);
-
-/* CLOCK_MONOTONIC ms of the last bytes; now, if it is over; 0: nothing came yet. */
-uint64_t splice_response_last_ms(const struct exchange *exchange);
-
-/* An event will tell when it is done. */
-void splice_response_wake(struct exchange *exchange);
-
-/* Ends it: nothing is moved any more. Return: true if the client got a part of the response. */
-bool splice_response_stop(struct exchange *exchange);
-
-/* Lets go of exchanges with this backend that are over and did not look yet. Return: true if any. */
-bool splice_response_reap(struct worker *worker, uint32_t backend_id);
-
-/* The exchange ends or is no longer spliced: it is on no list. */
-void splice_response_forget(struct exchange *exchange);
-
-/* ---- tunnels ----------------------------------------------------------------------------------- */
-
-/* The tunnel was granted. */
-void splice_tunnel_begin(struct exchange *exchange);
-
-/* In each turn of a tunnel, behind its relays. Return: true: run them once more. */
-bool splice_tunnel_run(struct exchange *exchange);
-
-/* CLOCK_MONOTONIC ms of the last bytes that the kernel saw; 0: not spliced. */
-uint64_t splice_tunnel_last_ms(const struct exchange *exchange);
-
-/* Adds what the kernel moved to the exchange's counts; at its end. */
-void splice_tunnel_count(struct exchange *exchange);
-
-/* ---- bodies of requests ------------------------------------------------------------------------ */
-
-/* Return: SPLICE_WHY_NONE if the request's body may be left to the kernel, on a connection to the
- * backend that is no source; else why not. */
-enum sluice_splice_reason splice_upload_why_not(const struct exchange *exchange);
-
-/* The exchange has a connection to a backend, and its request a body. */
-void splice_upload_attach(struct exchange *exchange);
-
-/* The relay waits for more of the body: the kernel goes on with it, if it may. */
-void splice_upload_open(struct exchange *exchange);
-
-/* Return: true if the body is the kernel's still; false: the relay goes on. */
-bool splice_upload_runs(struct exchange *exchange);
-
-/* The relay has the word, and the counts take in what was moved; nothing if it has it already. */
-void splice_upload_stop(struct exchange *exchange);
-
-/* CLOCK_MONOTONIC ms of the last bytes of the client; 0: none came yet. */
-uint64_t splice_upload_last_ms(const struct exchange *exchange);
 
 #endif /* SLUICE_PROXY_SPLICE_H */

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "proxy/splice/splice.h"
-#include "proxy/worker.h"
 
 #define POLL_MS_MIN 1u
 #define POLL_MS_MAX 16u
@@ -108,7 +107,7 @@ static int spliced_shutdown(struct stream *stream)
 static void spliced_close(struct stream *stream)
 {
 	struct splice_end *end = stream->splice;
-	struct splice *splice = &end->worker->splice;
+	struct splice *splice = end->owner;
 
 	if (end->feeder)
 		splice_disarm(end->feeder);

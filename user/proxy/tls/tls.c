@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "proxy/exchange/routing.h"
+#include "proxy/http/routing.h"
 #include "proxy/tls/tls_priv.h"
 #include "proxy/tls/tls_store.h"
 

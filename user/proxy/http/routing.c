@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/exchange/routing.h"
+#include "proxy/http/routing.h"
 
 #include <errno.h>
 #include <stdlib.h>

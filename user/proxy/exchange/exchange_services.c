@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/exchange/exchange_services.h"
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/settings.h"
+
+#define RESPONSE_HEADS_MAX 16u
+
+int exchange_services_init(struct exchange_services *services)
+{
+	struct turn *turn = services->turn;
+	int err;
+
+	turn_slab(turn, &services->exchanges, exchange_bytes(turn->settings->fields_max));
+	buffer_pool_init(&services->response_heads, exchange_response_head_bytes,
+			 RESPONSE_HEADS_MAX);
+	http1_id_seed(&services->ids);
+	services->faults.turn = turn;
+	err = turn_timer_room(turn); /* .spliced.tick */
+	if (!err)
+		err = access_log_init(&services->log, turn);
+	return err;
+}
+
+void exchange_services_free(struct exchange_services *services)
+{
+	access_log_free(&services->log);
+	routing_put(services->routing);
+	services->routing = NULL;
+	slab_free(&services->exchanges);
+	buffer_pool_free(&services->response_heads);
+}
