@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/inet.h"
+#include "handoff/policy_list.h"
 
 struct snapshot; /* an opened one */
 
@@ -51,6 +52,12 @@ enum route_balance { /* sluice.dev/load-balance */
 		     BALANCE_COOKIE_AFFINITY, /* cookie set by us */
 };
 
+#define SNAPSHOT_FIELD_HERE(type, field)
+#define SNAPSHOT_FIELD_ROUTE(type, field) SNAPSHOT_FIELD_##type(field)
+#define SNAPSHOT_FIELD_NUMBER(field)      uint32_t field;
+#define SNAPSHOT_FIELD_SIZE(field)        uint64_t field;
+#define SNAPSHOT_FIELD_TEXT(field)        uint32_t field; /* text or 0 */
+
 /*
  * Policy of one route, fixed size, all values resolved at compile time (annotation of the Ingress,
  * else of the Service, else 0 = the helper's own default). Strings are offsets from the start of
@@ -67,21 +74,11 @@ struct route {
 	uint8_t proxy_protocol_out; /* 0, 1 or 2 */
 	uint8_t cookie_same_site;   /* 0 unset, 1 Lax, 2 Strict, 3 None */
 	uint32_t balance_key;       /* text: header or cookie name */
-	uint32_t cookie_max_age_s;
-	uint32_t connect_timeout_ms, response_timeout_ms, idle_timeout_ms, tunnel_idle_timeout_ms;
-	uint64_t body_bytes_max; /* 0: unlimited unless the helper's flag says otherwise */
-	uint32_t hsts_max_age_s; /* 0: none */
-	uint32_t rewrite_target; /* text or 0: sluice.dev/rewrite-target */
-	uint32_t server_name;    /* text or 0: SNI and name checked for HTTPS backends */
-	uint32_t ca_name;        /* text "ns/secret" or 0 */
-
-	/* How its backends are watched; what is 0 has the helper's own default. */
-	uint32_t slow_start_ms; /* 0: none */
-	uint32_t eject_after;   /* failures in a row; 0: failed connects alone count */
-	uint32_t eject_time_ms;
-	uint32_t check_path; /* text; 0: no checks */
-	uint32_t check_interval_ms, check_timeout_ms;
-	uint16_t check_healthy, check_unhealthy; /* in a row, to become so */
+	uint32_t ca_name;           /* text "ns/secret" or 0 */
+	/* Rows of POLICY_LIST that stand as they are; 0: the helper's own default, or none. */
+#define X(id, type, field, place, ...) SNAPSHOT_FIELD_##place(type, field)
+	POLICY_LIST(X)
+#undef X
 	/* Secret by which cookies name backends: of the Service, the same on every node. */
 	uint64_t affinity_key[2];
 	uint32_t sources, sources_count; /* struct inet_network[], with ROUTE_F_SOURCES */

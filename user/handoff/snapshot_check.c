@@ -35,12 +35,27 @@ static bool is_power_of_two(uint32_t n)
 	return n && !(n & (n - 1));
 }
 
+#define SOUND_HERE(type, field)
+#define SOUND_ROUTE(type, field) SOUND_##type(field)
+#define SOUND_NUMBER(field)
+#define SOUND_SIZE(field)
+#define SOUND_TEXT(field) sound &= has_text(image, route->field);
+
+static bool policy_is_sound(const struct image *image, const struct route *route)
+{
+	bool sound = true;
+
+#define X(id, type, field, place, ...) SOUND_##place(type, field)
+	POLICY_LIST(X)
+#undef X
+	return sound;
+}
+
 static bool route_is_sound(const struct image *image, const struct route *route)
 {
 	return has_text(image, route->upstream_name) && has_text(image, route->ingress_name) &&
 	       has_text(image, route->path) && has_text(image, route->balance_key) &&
-	       has_text(image, route->rewrite_target) && has_text(image, route->server_name) &&
-	       has_text(image, route->ca_name) && has_text(image, route->check_path) &&
+	       has_text(image, route->ca_name) && policy_is_sound(image, route) &&
 	       has_array(image->bytes, route->sources, route->sources_count,
 			 sizeof(struct inet_network), _Alignof(struct inet_network));
 }

@@ -15,7 +15,7 @@
 
 #define SECONDS_PER_YEAR 31536000u
 #define COUNT_MAX        1000u
-#define SOURCES_MAX      1024u /* looked through for each request */
+#define NETWORKS_MAX     1024u /* looked through for each request */
 
 struct annotation;
 
@@ -27,13 +27,20 @@ struct word {
 	uint32_t value;
 };
 
+/* What becomes of a policy whose value cannot be read. */
+enum fate {
+	FATE_DEFAULT, /* as if it was not written */
+	FATE_SHUT,    /* given, and empty: what was to be shut must not stand open */
+};
+
 struct annotation {
 	const char *name; /* without the prefix */
-	uint32_t bit;     /* enum policy_field */
+	enum policy_field field;
 	parse_fn *parse;
 	size_t offset; /* in struct policy */
 	const char *expected;
 	const struct word *words; /* for parse_word */
+	enum fate fate;
 };
 
 static const struct word protocols[] = {
@@ -64,7 +71,7 @@ static int parse_word(const struct annotation *annotation, const char *text, voi
 	return -EINVAL;
 }
 
-static int parse_bool(const struct annotation *annotation, const char *text, void *field)
+static int parse_truth(const struct annotation *annotation, const char *text, void *field)
 {
 	(void)annotation;
 	if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
@@ -178,16 +185,27 @@ static int parse_size(const struct annotation *annotation, const char *text, voi
 	return 0;
 }
 
-/* A count of up to 1000; whether 0 makes sense is said by @annotation->bit. */
-static int parse_count(const struct annotation *annotation, const char *text, void *field)
+static int parse_count_or_none(const struct annotation *annotation, const char *text, void *field)
 {
 	uint64_t number;
 
-	if (read_number(&text, &number) || *text || number > COUNT_MAX ||
-	    (number == 0 && annotation->bit != POLICY_EJECT_AFTER))
+	(void)annotation;
+	if (read_number(&text, &number) || *text || number > COUNT_MAX)
 		return -EINVAL;
 	*(uint32_t *)field = (uint32_t)number;
 	return 0;
+}
+
+static int parse_count(const struct annotation *annotation, const char *text, void *field)
+{
+	uint32_t number;
+	int err = parse_count_or_none(annotation, text, &number);
+
+	if (!err && !number)
+		err = -EINVAL;
+	if (!err)
+		*(uint32_t *)field = number;
+	return err;
 }
 
 static int keep_text(const char *text, void *field)
@@ -231,29 +249,28 @@ static int parse_rewrite(const struct annotation *annotation, const char *text, 
 }
 
 /* Networks between commas, blanks around them. */
-static int parse_sources(const struct annotation *annotation, const char *text, void *field)
+static int parse_networks(const struct annotation *annotation, const char *text, void *field)
 {
-	struct policy *policy = (struct policy *)((char *)field - annotation->offset);
-	struct inet_network *sources = calloc(strlen(text) / 2 + 1, sizeof(*sources));
+	struct policy_networks *networks = field;
+	struct inet_network *items = calloc(strlen(text) / 2 + 1, sizeof(*items));
 	char *copy = strdup(text), *rest = copy, *part;
-	int err = sources && copy ? 0 : -ENOMEM;
+	int err = items && copy ? 0 : -ENOMEM;
 	size_t count = 0;
 
+	(void)annotation;
 	while (!err && (part = strsep(&rest, ","))) {
 		part += strspn(part, " \t");
 		part[strcspn(part, " \t")] = '\0';
-		err = inet_network_parse(part, &sources[count++]);
+		err = inet_network_parse(part, &items[count++]);
 	}
 	free(copy);
-	if (!err && count > SOURCES_MAX)
+	if (!err && count > NETWORKS_MAX)
 		err = -EINVAL;
-	free(policy->sources);
-	policy->sources = err ? NULL : sources;
-	policy->sources_count = err ? 0 : count;
+	free(networks->items);
+	networks->items = err ? NULL : items;
+	networks->count = err ? 0 : count;
 	if (err)
-		free(sources);
-	if (err == -EINVAL)
-		policy->given |= POLICY_SOURCES; /* what was to be shut must not stand open */
+		free(items);
 	return err;
 }
 
@@ -272,71 +289,29 @@ static int parse_name(const struct annotation *annotation, const char *text, voi
 	return keep_text(text, field);
 }
 
-#define FIELD(f)  offsetof(struct policy, f)
-#define DURATION  "a time above 0 such as 5s, 1500ms or 1m30s"
-#define TRUTH     "\"true\" or \"false\""
-#define A_TOKEN   "a name of letters, digits and -_., at most 64"
-#define A_COUNT   "a number from 1 to 1000"
-#define PROTOCOLS "http, https, h2c, h2, grpc or grpcs"
-#define BALANCES  "round-robin, least-requests, hash-source, hash-header or hash-cookie"
+#define A_DURATION "a time above 0 such as 5s, 1500ms or 1m30s"
+#define A_TRUTH    "\"true\" or \"false\""
+#define A_TOKEN    "a name of letters, digits and -_., at most 64"
+#define A_COUNT    "a number from 1 to 1000"
 
 static const struct annotation annotations[] = {
-	{ "backend-protocol", POLICY_PROTOCOL, parse_word, FIELD(protocol), PROTOCOLS, protocols },
-	{ "load-balance", POLICY_BALANCE, parse_word, FIELD(balance), BALANCES, balances },
-	{ "load-balance-key", POLICY_BALANCE_KEY, parse_token, FIELD(balance_key), A_TOKEN, NULL },
-	{ "affinity", POLICY_AFFINITY, parse_word, FIELD(affinity), "cookie or none", affinities },
-	{ "affinity-cookie-name", POLICY_COOKIE_NAME, parse_token, FIELD(cookie_name), A_TOKEN,
-	  NULL },
-	{ "affinity-cookie-max-age", POLICY_COOKIE_MAX_AGE, parse_seconds, FIELD(cookie_max_age_s),
-	  "whole seconds or a time such as 1h", NULL },
-	{ "affinity-cookie-same-site", POLICY_COOKIE_SAME_SITE, parse_word, FIELD(same_site),
-	  "Lax, Strict or None", same_sites },
-	{ "affinity-cookie-secure", POLICY_COOKIE_SECURE, parse_bool, FIELD(cookie_secure), TRUTH,
-	  NULL },
-	{ "connect-timeout", POLICY_CONNECT_TIMEOUT, parse_timeout, FIELD(connect_timeout_ms),
-	  DURATION, NULL },
-	{ "response-timeout", POLICY_RESPONSE_TIMEOUT, parse_timeout, FIELD(response_timeout_ms),
-	  DURATION, NULL },
-	{ "idle-timeout", POLICY_IDLE_TIMEOUT, parse_timeout, FIELD(idle_timeout_ms), DURATION,
-	  NULL },
-	{ "tunnel-idle-timeout", POLICY_TUNNEL_IDLE_TIMEOUT, parse_timeout,
-	  FIELD(tunnel_idle_timeout_ms), DURATION, NULL },
-	{ "proxy-body-size", POLICY_BODY_BYTES, parse_size, FIELD(body_bytes),
-	  "a size such as 8m, 512k or 0", NULL },
-	{ "ssl-redirect", POLICY_SSL_REDIRECT, parse_bool, FIELD(ssl_redirect), TRUTH, NULL },
-	{ "hsts", POLICY_HSTS, parse_hsts, FIELD(hsts_max_age_s),
-	  "\"true\", \"false\" or whole seconds", NULL },
-	{ "rewrite-target", POLICY_REWRITE_TARGET, parse_rewrite, FIELD(rewrite_target),
-	  "a path that begins with / and holds no space, ? or #", NULL },
-	{ "use-regex", POLICY_USE_REGEX, parse_bool, FIELD(use_regex), TRUTH, NULL },
-	{ "tls-passthrough", POLICY_TLS_PASSTHROUGH, parse_bool, FIELD(tls_passthrough), TRUTH,
-	  NULL },
-	{ "proxy-protocol", POLICY_PROXY_PROTOCOL, parse_word, FIELD(proxy_protocol), "v1 or v2",
-	  proxy_protocols },
-	{ "backend-server-name", POLICY_SERVER_NAME, parse_name, FIELD(server_name), "a DNS name",
-	  NULL },
-	{ "backend-ca", POLICY_CA, parse_name, FIELD(ca),
-	  "the name of a Secret in the same namespace", NULL },
-	{ "slow-start", POLICY_SLOW_START, parse_timeout, FIELD(slow_start_ms), DURATION, NULL },
-	{ "eject-after", POLICY_EJECT_AFTER, parse_count, FIELD(eject_after),
-	  "a number of failures from 0 to 1000", NULL },
-	{ "eject-time", POLICY_EJECT_TIME, parse_timeout, FIELD(eject_time_ms), DURATION, NULL },
-	{ "health-check-path", POLICY_CHECK_PATH, parse_target, FIELD(check_path),
-	  "a path that begins with / and holds no space or #", NULL },
-	{ "health-check-interval", POLICY_CHECK_INTERVAL, parse_timeout, FIELD(check_interval_ms),
-	  DURATION, NULL },
-	{ "health-check-timeout", POLICY_CHECK_TIMEOUT, parse_timeout, FIELD(check_timeout_ms),
-	  DURATION, NULL },
-	{ "health-check-healthy", POLICY_CHECK_HEALTHY, parse_count, FIELD(check_healthy), A_COUNT,
-	  NULL },
-	{ "health-check-unhealthy", POLICY_CHECK_UNHEALTHY, parse_count, FIELD(check_unhealthy),
-	  A_COUNT, NULL },
-	{ "allow-source-ranges", POLICY_SOURCES, parse_sources, FIELD(sources),
-	  "a list of networks such as 10.0.0.0/8, 2001:db8::/32", NULL },
-	{ "backend-tls-verify", POLICY_TLS_VERIFY, parse_bool, FIELD(tls_verify), TRUTH, NULL },
+#define X(id, type, field, place, name, parse, words, fate, expected) \
+	{ name, POLICY_##id, parse, offsetof(struct policy, field), expected, words, FATE_##fate },
+	POLICY_LIST(X)
+#undef X
 };
 
 #define ANNOTATIONS (sizeof(annotations) / sizeof(annotations[0]))
+
+static void give(struct policy *policy, enum policy_field field)
+{
+	policy->given[field / 64] |= UINT64_C(1) << field % 64;
+}
+
+static void take_back(struct policy *policy, enum policy_field field)
+{
+	policy->given[field / 64] &= ~(UINT64_C(1) << field % 64);
+}
 
 static int parse_one(const struct key_value *pair, const struct problem_object *object,
 		     struct policy *policy, struct problem_set *problems)
@@ -356,21 +331,21 @@ static int parse_one(const struct key_value *pair, const struct problem_object *
 				    "%.96s is not an annotation that is known here; ignored",
 				    pair->key);
 	err = annotation->parse(annotation, pair->value, (char *)policy + annotation->offset);
-	if (!err)
-		policy->given |= annotation->bit;
+	if (!err || (err == -EINVAL && annotation->fate == FATE_SHUT))
+		give(policy, annotation->field);
 	if (err != -EINVAL)
 		return err;
 	return problems_add(
 		problems, object, PROBLEM_WARNING, "InvalidAnnotation", field,
 		"%s: \"%.64s\" is not %s; %s", pair->key, pair->value, annotation->expected,
-		annotation->bit == POLICY_SOURCES ? "nobody is let in" : "the default is in force");
+		annotation->fate == FATE_SHUT ? "nobody is let in" : "the default is in force");
 }
 
 /* Sources are looked at where requests are: of what is not decrypted there are none. */
 static int check_passthrough(const struct problem_object *object, struct policy *policy,
 			     struct problem_set *problems)
 {
-	if (!(policy->given & POLICY_SOURCES) || !policy->tls_passthrough)
+	if (!policy_has(policy, POLICY_SOURCES) || !policy->tls_passthrough)
 		return 0;
 	policy->tls_passthrough = false;
 	return problems_add(problems, object, PROBLEM_WARNING, "InvalidAnnotation",
@@ -384,12 +359,12 @@ static int check_together(const struct problem_object *object, struct policy *po
 			  struct problem_set *problems)
 {
 	int err = check_passthrough(object, policy, problems);
-	bool keyed = policy->given & POLICY_BALANCE && (policy->balance == BALANCE_HASH_HEADER ||
-							policy->balance == BALANCE_HASH_COOKIE);
+	bool keyed =
+		policy->balance == BALANCE_HASH_HEADER || policy->balance == BALANCE_HASH_COOKIE;
 
-	if (err || !keyed || policy->given & POLICY_BALANCE_KEY)
+	if (err || !keyed || policy_has(policy, POLICY_BALANCE_KEY))
 		return err;
-	policy->given &= ~(uint32_t)POLICY_BALANCE;
+	take_back(policy, POLICY_BALANCE);
 	return problems_add(problems, object, PROBLEM_WARNING, "InvalidAnnotation",
 			    "metadata.annotations[" POLICY_PREFIX "load-balance]",
 			    POLICY_PREFIX "load-balance: hash-%s needs " POLICY_PREFIX
@@ -419,60 +394,30 @@ int policy_parse(const struct object *object, struct policy *out, struct problem
 	return 0;
 }
 
+#define CLEAR_NUMBER(field)
+#define CLEAR_SIZE(field)
+#define CLEAR_TRUTH(field)
+#define CLEAR_TEXT(field)     free(policy->field);
+#define CLEAR_NETWORKS(field) free(policy->field.items);
+
 void policy_clear(struct policy *policy)
 {
-	free(policy->balance_key);
-	free(policy->cookie_name);
-	free(policy->rewrite_target);
-	free(policy->server_name);
-	free(policy->ca);
-	free(policy->check_path);
-	free(policy->sources);
+#define X(id, type, field, ...) CLEAR_##type(field)
+	POLICY_LIST(X)
+#undef X
 	memset(policy, 0, sizeof(*policy));
 }
-
-#define TAKE(bit, field)                            \
-	do {                                        \
-		if (second->given & (bit))          \
-			out->field = second->field; \
-		if (first->given & (bit))           \
-			out->field = first->field;  \
-	} while (0)
 
 void policy_merge(const struct policy *first, const struct policy *second, struct policy *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->given = first->given | second->given;
-	TAKE(POLICY_PROTOCOL, protocol);
-	TAKE(POLICY_BALANCE, balance);
-	TAKE(POLICY_BALANCE_KEY, balance_key);
-	TAKE(POLICY_AFFINITY, affinity);
-	TAKE(POLICY_COOKIE_NAME, cookie_name);
-	TAKE(POLICY_COOKIE_MAX_AGE, cookie_max_age_s);
-	TAKE(POLICY_COOKIE_SAME_SITE, same_site);
-	TAKE(POLICY_COOKIE_SECURE, cookie_secure);
-	TAKE(POLICY_CONNECT_TIMEOUT, connect_timeout_ms);
-	TAKE(POLICY_RESPONSE_TIMEOUT, response_timeout_ms);
-	TAKE(POLICY_IDLE_TIMEOUT, idle_timeout_ms);
-	TAKE(POLICY_TUNNEL_IDLE_TIMEOUT, tunnel_idle_timeout_ms);
-	TAKE(POLICY_BODY_BYTES, body_bytes);
-	TAKE(POLICY_SSL_REDIRECT, ssl_redirect);
-	TAKE(POLICY_HSTS, hsts_max_age_s);
-	TAKE(POLICY_REWRITE_TARGET, rewrite_target);
-	TAKE(POLICY_USE_REGEX, use_regex);
-	TAKE(POLICY_TLS_PASSTHROUGH, tls_passthrough);
-	TAKE(POLICY_PROXY_PROTOCOL, proxy_protocol);
-	TAKE(POLICY_SERVER_NAME, server_name);
-	TAKE(POLICY_CA, ca);
-	TAKE(POLICY_TLS_VERIFY, tls_verify);
-	TAKE(POLICY_SLOW_START, slow_start_ms);
-	TAKE(POLICY_EJECT_AFTER, eject_after);
-	TAKE(POLICY_EJECT_TIME, eject_time_ms);
-	TAKE(POLICY_CHECK_PATH, check_path);
-	TAKE(POLICY_CHECK_INTERVAL, check_interval_ms);
-	TAKE(POLICY_CHECK_TIMEOUT, check_timeout_ms);
-	TAKE(POLICY_CHECK_HEALTHY, check_healthy);
-	TAKE(POLICY_CHECK_UNHEALTHY, check_unhealthy);
-	TAKE(POLICY_SOURCES, sources);
-	TAKE(POLICY_SOURCES, sources_count);
+	for (unsigned int i = 0; i < POLICY_WORDS; i++)
+		out->given[i] = first->given[i] | second->given[i];
+#define X(id, type, field, ...)                   \
+	if (policy_has(first, POLICY_##id))       \
+		out->field = first->field;        \
+	else if (policy_has(second, POLICY_##id)) \
+		out->field = second->field;
+	POLICY_LIST(X)
+#undef X
 }

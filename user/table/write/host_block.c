@@ -122,8 +122,7 @@ static void put_balance(struct writer *writer, const struct policy *policy,
 		route->balance = BALANCE_COOKIE_AFFINITY;
 		route->balance_key = put_text(writer, policy->cookie_name ? policy->cookie_name
 									  : "sluice-affinity");
-		route->cookie_max_age_s = policy->cookie_max_age_s;
-		route->cookie_same_site = (uint8_t)policy->same_site;
+		route->cookie_same_site = (uint8_t)policy->cookie_same_site;
 		if (policy->cookie_secure)
 			route->flags |= ROUTE_F_COOKIE_SECURE;
 		put_affinity_key(writer, service, route);
@@ -133,65 +132,54 @@ static void put_balance(struct writer *writer, const struct policy *policy,
 	}
 }
 
-static void put_upkeep(struct writer *writer, const struct policy *policy, struct route *route)
-{
-	route->slow_start_ms = policy->slow_start_ms;
-	route->eject_after = policy->eject_after;
-	route->eject_time_ms = policy->eject_time_ms;
-	if (policy->given & POLICY_EJECT_AFTER && !policy->eject_after)
-		route->flags |= ROUTE_F_NEVER_EJECT;
-	route->check_path = put_text(writer, policy->check_path);
-	route->check_interval_ms = policy->check_interval_ms;
-	route->check_timeout_ms = policy->check_timeout_ms;
-	route->check_healthy = (uint16_t)policy->check_healthy;
-	route->check_unhealthy = (uint16_t)policy->check_unhealthy;
-}
-
 static void put_sources(struct writer *writer, const struct policy *policy, struct route *route)
 {
-	size_t bytes = policy->sources_count * sizeof(*policy->sources);
+	size_t bytes = policy->sources.count * sizeof(*policy->sources.items);
 
-	if (!(policy->given & POLICY_SOURCES))
+	if (!policy_has(policy, POLICY_SOURCES))
 		return;
 	route->flags |= ROUTE_F_SOURCES;
-	route->sources_count = (uint32_t)policy->sources_count;
+	route->sources_count = (uint32_t)policy->sources.count;
 	if (!bytes)
 		return;
 	route->sources = put_zeros(writer, bytes, _Alignof(struct inet_network));
 	if (!writer->err)
-		memcpy(writer->bytes + route->sources, policy->sources, bytes);
+		memcpy(writer->bytes + route->sources, policy->sources.items, bytes);
 }
 
 static void put_redirect(const struct writer *writer, const struct host_entry *host,
 			 const struct policy *policy, struct route *route)
 {
-	if (policy->given & POLICY_SSL_REDIRECT && !policy->ssl_redirect)
+	if (policy_denies(policy, SSL_REDIRECT, ssl_redirect))
 		route->flags |= ROUTE_F_NO_SSL_REDIRECT;
 	else if (host->tls && !host->tls->passthrough && writer->table->options.https_port)
 		route->flags |= ROUTE_F_SSL_REDIRECT;
 }
+
+#define PUT_HERE(type, field)
+#define PUT_ROUTE(type, field) PUT_##type(field)
+#define PUT_NUMBER(field)      route->field = policy->field;
+#define PUT_SIZE(field)        route->field = policy->field;
+#define PUT_TEXT(field)        route->field = put_text(writer, policy->field);
 
 static void put_policy(struct writer *writer, const struct policy *policy, const char *namespace,
 		       struct route *route)
 {
 	char ca[512];
 
+#define X(id, type, field, place, ...) PUT_##place(type, field)
+	POLICY_LIST(X)
+#undef X
 	route->protocol = (uint8_t)policy->protocol;
 	route->proxy_protocol_out = (uint8_t)policy->proxy_protocol;
-	route->connect_timeout_ms = policy->connect_timeout_ms;
-	route->response_timeout_ms = policy->response_timeout_ms;
-	route->idle_timeout_ms = policy->idle_timeout_ms;
-	route->tunnel_idle_timeout_ms = policy->tunnel_idle_timeout_ms;
-	route->body_bytes_max = policy->body_bytes;
-	if (policy->given & POLICY_BODY_BYTES && !policy->body_bytes)
+	if (policy_denies(policy, BODY_BYTES, body_bytes_max))
 		route->flags |= ROUTE_F_BODY_UNLIMITED;
-	route->hsts_max_age_s = policy->hsts_max_age_s;
+	if (policy_denies(policy, EJECT_AFTER, eject_after))
+		route->flags |= ROUTE_F_NEVER_EJECT;
 	if (policy->tls_passthrough)
 		route->flags |= ROUTE_F_TLS_PASSTHROUGH;
-	if (policy->given & POLICY_TLS_VERIFY && !policy->tls_verify)
+	if (policy_denies(policy, TLS_VERIFY, tls_verify))
 		route->flags |= ROUTE_F_BACKEND_TLS_INSECURE;
-	route->rewrite_target = put_text(writer, policy->rewrite_target);
-	route->server_name = put_text(writer, policy->server_name);
 	if (policy->ca) {
 		snprintf(ca, sizeof(ca), "%s/%s", namespace, policy->ca);
 		memset(writer->recent, 0, sizeof(writer->recent));
@@ -230,9 +218,10 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 	const struct ingress_entry *ingress = claim->ingress;
 	const struct service_entry *service = claim->target.service;
 	const struct upstream_entry *upstream = claim->target.upstream;
-	struct route route = {};
+	struct route route;
 	struct policy policy;
 
+	memset(&route, 0, sizeof(route)); /* padding, too: blocks are compared */
 	policy_merge(ingress ? &ingress->policy : &none, &service->policy, &policy);
 	route.upstream_id = upstream ? upstream->public.id : 0;
 	route.upstream_name = put_text(writer, upstream_name(&claim->target));
@@ -244,11 +233,10 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 		route.flags |= ROUTE_F_REGEX;
 	else if (claim->kind == CLAIM_PATH && claim->type == PATH_EXACT)
 		route.flags |= ROUTE_F_EXACT;
-	if (!(policy.given & POLICY_PROTOCOL) && upstream)
+	if (!policy_has(&policy, POLICY_PROTOCOL) && upstream)
 		policy.protocol = upstream->app_protocol;
 	put_policy(writer, &policy, service->namespace, &route);
 	put_balance(writer, &policy, service, &route);
-	put_upkeep(writer, &policy, &route);
 	put_sources(writer, &policy, &route);
 	put_redirect(writer, host, &policy, &route);
 	if (may_splice(&route))
@@ -408,7 +396,7 @@ static void put_tls(struct writer *writer, const struct host_entry *host)
 		if (claim->secret.usable)
 			tls.secret_name = put_text(writer, claim->secret.secret->key);
 		if (writer->table->options.https_port &&
-		    !(own->given & POLICY_SSL_REDIRECT && !own->ssl_redirect))
+		    !policy_denies(own, SSL_REDIRECT, ssl_redirect))
 			tls.flags = SNAPSHOT_TLS_F_REDIRECT;
 	}
 	if (writer->err)

@@ -59,6 +59,19 @@ static void move_text(uint32_t *offset, uint32_t by)
 		*offset += by;
 }
 
+#define MOVE_HERE(type, field)
+#define MOVE_ROUTE(type, field) MOVE_##type(field)
+#define MOVE_NUMBER(field)
+#define MOVE_SIZE(field)
+#define MOVE_TEXT(field) move_text(&route->field, by);
+
+static void move_policy(struct route *route, uint32_t by)
+{
+#define X(id, type, field, place, ...) MOVE_##place(type, field)
+	POLICY_LIST(X)
+#undef X
+}
+
 /* Texts count from the start of the snapshot, see snapshot_format.h. */
 static void move_texts(struct image *image, struct snapshot_host *host, uint32_t by)
 {
@@ -69,11 +82,9 @@ static void move_texts(struct image *image, struct snapshot_host *host, uint32_t
 		move_text(&routes[i].ingress_name, by);
 		move_text(&routes[i].path, by);
 		move_text(&routes[i].balance_key, by);
-		move_text(&routes[i].rewrite_target, by);
-		move_text(&routes[i].server_name, by);
 		move_text(&routes[i].ca_name, by);
-		move_text(&routes[i].check_path, by);
 		move_text(&routes[i].sources, by);
+		move_policy(&routes[i], by);
 		header_of(image)->checks_count += routes[i].check_path != 0;
 	}
 	move_text(&host->tls.secret_name, by);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy_list.h - one row a policy of a route, from its annotation to the field that a worker reads
+ *
+ * A row makes: the bit that says whether it is given, the field of struct policy, its merge and its
+ * end (table/policy/policy.h), the annotation (policy.c), and, with place ROUTE, the field of struct
+ * route with what writes, moves and checks it. `make check` compares docs/ingress.md with the rows.
+ * The list stands here because both sides of a snapshot need it. A reader uses type, field and
+ * place only: what an annotation is, the table knows.
+ *
+ * X(ID, type, field, place, "annotation", parser, words, fate, "what is expected")
+ *
+ *   type   NUMBER uint32_t, SIZE uint64_t, TRUTH bool, TEXT a string, NETWORKS a list of networks
+ *   field  of struct policy, with its unit in the name
+ *   place  ROUTE: a field of that name and type in struct route (TEXT: offset of a text; not for
+ *          TRUTH and NETWORKS); HERE: host_block.c makes something else of it, or nothing
+ *   words  for parse_word, else NULL
+ *   fate   of a value that cannot be read: DEFAULT: as if it was not written; SHUT: given, and empty
+ */
+#ifndef SLUICE_HANDOFF_POLICY_LIST_H
+#define SLUICE_HANDOFF_POLICY_LIST_H
+
+#define POLICY_LIST(X)                                                                             \
+	X(REWRITE_TARGET, TEXT, rewrite_target, ROUTE, "rewrite-target", parse_rewrite, NULL,      \
+	  DEFAULT, "a path that begins with / and holds no space, ? or #")                         \
+	X(USE_REGEX, TRUTH, use_regex, HERE, "use-regex", parse_truth, NULL, DEFAULT, A_TRUTH)     \
+	X(SSL_REDIRECT, TRUTH, ssl_redirect, HERE, "ssl-redirect", parse_truth, NULL, DEFAULT,     \
+	  A_TRUTH)                                                                                 \
+	X(BODY_BYTES, SIZE, body_bytes_max, ROUTE, "proxy-body-size", parse_size, NULL, DEFAULT,   \
+	  "a size such as 8m, 512k or 0")                                                          \
+	X(CONNECT_TIMEOUT, NUMBER, connect_timeout_ms, ROUTE, "connect-timeout", parse_timeout,    \
+	  NULL, DEFAULT, A_DURATION)                                                               \
+	X(RESPONSE_TIMEOUT, NUMBER, response_timeout_ms, ROUTE, "response-timeout", parse_timeout, \
+	  NULL, DEFAULT, A_DURATION)                                                               \
+	X(IDLE_TIMEOUT, NUMBER, idle_timeout_ms, ROUTE, "idle-timeout", parse_timeout, NULL,       \
+	  DEFAULT, A_DURATION)                                                                     \
+	X(TUNNEL_IDLE_TIMEOUT, NUMBER, tunnel_idle_timeout_ms, ROUTE, "tunnel-idle-timeout",       \
+	  parse_timeout, NULL, DEFAULT, A_DURATION)                                                \
+	X(BALANCE, NUMBER, balance, HERE, "load-balance", parse_word, balances, DEFAULT,           \
+	  "round-robin, least-requests, hash-source, hash-header or hash-cookie")                  \
+	X(BALANCE_KEY, TEXT, balance_key, HERE, "load-balance-key", parse_token, NULL, DEFAULT,    \
+	  A_TOKEN)                                                                                 \
+	X(AFFINITY, NUMBER, affinity, HERE, "affinity", parse_word, affinities, DEFAULT,           \
+	  "cookie or none")                                                                        \
+	X(COOKIE_NAME, TEXT, cookie_name, HERE, "affinity-cookie-name", parse_token, NULL,         \
+	  DEFAULT, A_TOKEN)                                                                        \
+	X(COOKIE_MAX_AGE, NUMBER, cookie_max_age_s, ROUTE, "affinity-cookie-max-age",              \
+	  parse_seconds, NULL, DEFAULT, "whole seconds or a time such as 1h")                      \
+	X(COOKIE_SAME_SITE, NUMBER, cookie_same_site, HERE, "affinity-cookie-same-site",           \
+	  parse_word, same_sites, DEFAULT, "Lax, Strict or None")                                  \
+	X(COOKIE_SECURE, TRUTH, cookie_secure, HERE, "affinity-cookie-secure", parse_truth, NULL,  \
+	  DEFAULT, A_TRUTH)                                                                        \
+	X(SOURCES, NETWORKS, sources, HERE, "allow-source-ranges", parse_networks, NULL, SHUT,     \
+	  "a list of networks such as 10.0.0.0/8, 2001:db8::/32")                                  \
+	X(SLOW_START, NUMBER, slow_start_ms, ROUTE, "slow-start", parse_timeout, NULL, DEFAULT,    \
+	  A_DURATION)                                                                              \
+	X(EJECT_AFTER, NUMBER, eject_after, ROUTE, "eject-after", parse_count_or_none, NULL,       \
+	  DEFAULT, "a number of failures from 0 to 1000")                                          \
+	X(EJECT_TIME, NUMBER, eject_time_ms, ROUTE, "eject-time", parse_timeout, NULL, DEFAULT,    \
+	  A_DURATION)                                                                              \
+	X(CHECK_PATH, TEXT, check_path, ROUTE, "health-check-path", parse_target, NULL, DEFAULT,   \
+	  "a path that begins with / and holds no space or #")                                     \
+	X(CHECK_INTERVAL, NUMBER, check_interval_ms, ROUTE, "health-check-interval",               \
+	  parse_timeout, NULL, DEFAULT, A_DURATION)                                                \
+	X(CHECK_TIMEOUT, NUMBER, check_timeout_ms, ROUTE, "health-check-timeout", parse_timeout,   \
+	  NULL, DEFAULT, A_DURATION)                                                               \
+	X(CHECK_HEALTHY, NUMBER, check_healthy, ROUTE, "health-check-healthy", parse_count, NULL,  \
+	  DEFAULT, A_COUNT)                                                                        \
+	X(CHECK_UNHEALTHY, NUMBER, check_unhealthy, ROUTE, "health-check-unhealthy", parse_count,  \
+	  NULL, DEFAULT, A_COUNT)                                                                  \
+	X(HSTS, NUMBER, hsts_max_age_s, ROUTE, "hsts", parse_hsts, NULL, DEFAULT,                  \
+	  "\"true\", \"false\" or whole seconds")                                                  \
+	X(PROTOCOL, NUMBER, protocol, HERE, "backend-protocol", parse_word, protocols, DEFAULT,    \
+	  "http, https, h2c, h2, grpc or grpcs")                                                   \
+	X(CA, TEXT, ca, HERE, "backend-ca", parse_name, NULL, DEFAULT,                             \
+	  "the name of a Secret in the same namespace")                                            \
+	X(SERVER_NAME, TEXT, server_name, ROUTE, "backend-server-name", parse_name, NULL, DEFAULT, \
+	  "a DNS name")                                                                            \
+	X(TLS_VERIFY, TRUTH, tls_verify, HERE, "backend-tls-verify", parse_truth, NULL, DEFAULT,   \
+	  A_TRUTH)                                                                                 \
+	X(TLS_PASSTHROUGH, TRUTH, tls_passthrough, HERE, "tls-passthrough", parse_truth, NULL,     \
+	  DEFAULT, A_TRUTH)                                                                        \
+	X(PROXY_PROTOCOL, NUMBER, proxy_protocol, HERE, "proxy-protocol", parse_word,              \
+	  proxy_protocols, DEFAULT, "v1 or v2")
+
+#endif /* SLUICE_HANDOFF_POLICY_LIST_H */
