@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS to clients: which certificate, which protocol, sessions, replacement under load."""
 
+import socket
 import ssl
 import threading
+import time
 import unittest
 
-from harness import Backend, Worker, echo, exchange, get, ingress, service
+from harness import Backend, Worker, echo, exchange, get, ingress, read_head, service
 from tls_stage import Authority, client_context, s_client, served_with, tls_connect
 
 HOSTS = {"a": "a.test", "star": "*.b.test", "exact": "x.b.test", "rsa": "rsa.test"}
 CLIENTS, ROUNDS = 3, 6  # of the load while certificates are replaced
+SEGMENT = 536  # bytes: what the sockets on both sides hold is small, too
+FILLS = 16  # answers of 3 KB: more than that
 
 
 class Stage:
@@ -181,6 +185,60 @@ class Tls(unittest.TestCase):
         stage.worker.reload(stage.objects())
         self.assertEqual(wrong, [])
         self.assertEqual(served_with(self.port, "a.test"), stage.certificates["a"].der())
+
+
+class SlowReader(unittest.TestCase):
+    def setUp(self):
+        self.backend = Backend(self.handler)
+        self.addCleanup(self.backend.close)
+        self.worker = Worker(service("s", [self.backend]) + [ingress("i", {"/": "s"})],
+                             https=True)
+        self.addCleanup(self.worker.close)
+
+    def handler(self, conn, _backend):
+        """A head of 3 KB and no body; of /broken a body that is none, as soon as the head has gone on."""
+        rest = b""
+        while True:
+            head, rest = read_head(conn, rest)
+            if head is None:
+                return
+            name = head.split()[1][1:]
+            conn.sendall(b"HTTP/1.1 200 OK\r\nX-Name: %s\r\nX-Fill: %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         % (name, b"x" * 3000))
+            if name == b"broken":
+                time.sleep(0.05)
+                conn.sendall(b"xyz\r\n")
+                return
+            conn.sendall(b"0\r\n\r\n")
+
+    def connect(self):
+        """Reads nothing by itself; holds and is sent little."""
+        raw = socket.socket()
+        raw.settimeout(10)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SEGMENT)
+        raw.connect(("127.0.0.1", self.worker.https))
+        return client_context().wrap_socket(raw)
+
+    def test_a_head_that_waits_in_a_record_is_not_taken_back(self):
+        """On one of these connections the sockets are full when the head of the broken one comes."""
+        conns = [self.connect() for _ in range(FILLS)]
+        for fills, conn in enumerate(conns):
+            conn.sendall(b"".join(get(f"/{i}") for i in range(fills)) + get("/broken") + get("/last"))
+        time.sleep(1)
+        refused = 0
+        for fills, conn in enumerate(conns):
+            with self.subTest(fills), conn:
+                got = b""
+                try:
+                    while b"X-Name: last" not in got and (more := conn.recv(65536)):
+                        got += more
+                except OSError:
+                    pass
+                # It was begun, and is cut off; or there is a 502 in its place, and then the last.
+                self.assertEqual(b"HTTP/1.1 502" in got, b"X-Name: last" in got)
+                refused += b"HTTP/1.1 502" in got
+        self.assertEqual(self.worker.stats()["own_replies"], refused)
 
 
 if __name__ == "__main__":

@@ -351,6 +351,16 @@ static bool turn_spliced(struct exchange *x)
 	return look == SPLICE_LOOK_DONE;
 }
 
+/* Return: true: over, end it. */
+static bool run_reply(struct exchange *x)
+{
+	int err = x->client_sink->ops->flush(x->client_sink);
+
+	if (err && err != -EAGAIN)
+		x->phase = EXCHANGE_ABORTED;
+	return !err;
+}
+
 /* One round over all that may go on in this phase. Return: true: over, end it. */
 static bool turn(struct exchange *x)
 {
@@ -381,7 +391,7 @@ static bool turn(struct exchange *x)
 			x->attached = true; /* what came meanwhile is read at once */
 		return false;
 	case EXCHANGE_REPLY:
-		return x->client_sink->ops->flush(x->client_sink) != -EAGAIN;
+		return run_reply(x);
 	default:
 		return false;
 	}

@@ -233,7 +233,7 @@ static bool writer_retract(struct sink *sink)
 {
 	struct http1_writer *writer = (struct http1_writer *)sink;
 
-	if (!writer->head || writer->head_sent_bytes || writer->small_bytes)
+	if (!writer->head || writer->head_sent_bytes || writer->small_bytes || writer->stream->owes)
 		return false;
 	http1_writer_release(writer);
 	return true;

@@ -36,6 +36,7 @@ struct stream {
 	bool peer_ended;           /* FIN or worse was seen: reads go on to the end */
 	bool broken;               /* reset or failed: what is to be read is lost too */
 	bool shut;                 /* our side was ended */
+	bool owes;                 /* bytes of a write that failed with -EAGAIN will go out (TLS) */
 	void *tls;                 /* owned by the TLS kind; NULL for plain */
 	struct splice_end *splice; /* owned by the spliced kind; NULL: not enrolled */
 };
@@ -66,7 +67,8 @@ static inline ssize_t stream_read(struct stream *stream, void *data, size_t byte
 	return stream->ops->read(stream, data, bytes);
 }
 
-/* Return: bytes written, at least 1; -EAGAIN; -errno. */
+/* Return: bytes written, at least 1; -EAGAIN; -errno. With .owes the next write has to begin with the
+ * bytes that the last one began with. */
 static inline ssize_t stream_write(struct stream *stream, const struct iovec *iov, int count)
 {
 	return stream->ops->write(stream, iov, count);

@@ -171,6 +171,7 @@ static ssize_t secure_write(struct stream *stream, const struct iovec *iov, int 
 	bytes = gather(conn->io, iov, count, &data);
 	ERR_clear_error();
 	result = SSL_write_ex(conn->ssl, data, bytes, &sent);
+	stream->owes = result != 1; /* the record is made, and no other can take its place */
 	if (result == 1)
 		return (ssize_t)sent;
 	err = failure(stream, result);
