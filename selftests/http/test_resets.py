@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Either side gone at any state, slow, or half shut: the other is told, and nothing is left behind."""
 
+import json
 import os
 import socket
 import struct
@@ -9,8 +10,10 @@ import time
 import unittest
 from unittest import mock
 
+import http2
 from harness import Backend, Worker, exchange, get, ingress, read_head, service
 from rules import ANSWER, status_of
+from tls_stage import tls_connect
 
 E = b"\r\n\r\n"
 HEAD = b"POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n"
@@ -198,6 +201,93 @@ class Slow(unittest.TestCase):
             while len(rest) < 2:
                 rest += conn.recv(10)
             self.assertEqual((rest, seen), (b"ok", [b"0123456789"]))
+
+
+class GaveUp(unittest.TestCase):
+    """A client that closes while its backend works sends what one sends that only shuts its side."""
+
+    def setUp(self):
+        self.asked, self.gone = threading.Semaphore(0), threading.Semaphore(0)
+        self.go_on = threading.Semaphore(0)
+        backend = Backend(self.handler)
+        self.addCleanup(backend.close)
+        self.worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"})],
+                             "--access-log=json", "--h2c", https=True)
+        self.addCleanup(self.worker.close)
+
+    def handler(self, conn, _backend):
+        """Answers what /say holds when it is let; else waits for the end of the connection."""
+        rest = b""
+        while True:
+            head, rest = read_head(conn, rest)
+            if head is None:
+                return
+            self.asked.release()
+            if b" /wait" in head:
+                conn.recv(1)
+                self.gone.release()
+                return
+            self.go_on.acquire(timeout=10)
+            conn.sendall(self.say)
+            if not self.say:
+                return
+
+    def raw(self):
+        return self.worker.connect()
+
+    def secure(self):
+        return tls_connect(self.worker.https)
+
+    def logged(self):
+        for _ in range(100):
+            self.worker.stats()
+            if self.worker.lines:
+                line = json.loads(self.worker.lines.pop(0))
+                return line["status"], line.get("why")
+            time.sleep(0.05)
+        return None
+
+    def test_a_client_that_closes_while_its_backend_works_is_noticed(self):
+        h2 = http2.PREFACE + http2.settings() + http2.frame(
+            http2.HEADERS, http2.END_HEADERS | http2.END_STREAM, 1, http2.encode(http2.request("/wait")))
+        for name, connect, request in (
+                ("HTTP/1.1", self.raw, get("/wait")), ("HTTP/1.0", self.raw, get("/wait", version="1.0")),
+                ("with one that is pipelined", self.raw, get("/wait") + get("/never")),
+                ("TLS", self.secure, get("/wait")), ("HTTP/2", self.raw, h2)):
+            with self.subTest(name):
+                conn = connect()
+                conn.sendall(request)
+                self.assertTrue(self.asked.acquire(timeout=10))
+                if name == "HTTP/2":  # unread bytes would be answered by a reset at once
+                    conn.settimeout(0.3)
+                    with self.assertRaises(TimeoutError):
+                        while conn.recv(65536):
+                            pass
+                conn.close()
+                self.assertTrue(self.gone.acquire(timeout=5), "the backend works on")
+                self.assertEqual(self.logged(), (499, "the client is gone"))
+
+    def test_one_that_reads_on_gets_its_answer_as_it_is(self):
+        early, malformed = b"HTTP/1.1 103 Early" + E, b"nonsense" + E
+        for say, asked, wanted in (
+                (ANSWER, get(), rb"HTTP/1\.1 200 OK\r\n"), (ANSWER, get(version="1.0"), rb"HTTP/1\.1 200 OK\r\n"),
+                (early + ANSWER, get(), rb"HTTP/1\.1 103 Early\r\n\r\nHTTP/1\.1 200 OK\r\n"),
+                (ANSWER, get() + get(), rb"HTTP/1\.1 200 OK\r\n[^/]*\r\n\r\nokHTTP/1\.1 200 OK\r\n"),
+                (malformed, get(), rb"HTTP/1\.1 502 Bad Gateway\r\n"), (b"", get(), rb"HTTP/1\.1 502 Bad Gateway\r\n")):
+            for connect in (self.raw, self.secure):
+                with self.subTest(f"{say[:20]} {asked[:20]} {connect.__name__}"), connect() as conn:
+                    self.say = say
+                    conn.sendall(asked)
+                    with socket.socket(fileno=os.dup(conn.fileno())) as plain:
+                        plain.shutdown(socket.SHUT_WR)
+                    for _ in range(asked.count(b"GET ")):
+                        self.assertTrue(self.asked.acquire(timeout=10))
+                        time.sleep(0.1)
+                        self.go_on.release()
+                    got = b""
+                    while more := conn.recv(65536):
+                        got += more
+                    self.assertRegex(got, rb"\A" + wanted + rb"((?!HTTP/)[\s\S])*\r\n\r\n(ok|502 .*\n)\Z")
 
 
 if __name__ == "__main__":

@@ -153,6 +153,14 @@ static void discard(struct conn *conn)
 	}
 }
 
+static void probe(struct exchange *x)
+{
+	struct conn *conn = conn_of(x);
+
+	if (conn->stream.peer_ended && !x->tunnel_route)
+		http1_writer_lead(&conn->writer, &conn->stream);
+}
+
 static void ended(struct exchange *x, bool aborted)
 {
 	struct conn *conn = conn_of(x);
@@ -179,6 +187,7 @@ static void ended(struct exchange *x, bool aborted)
 static const struct exchange_client client = {
 	.respond = respond,
 	.reply = reply,
+	.probe = probe,
 	.ended = ended,
 	.stream = conn_stream,
 	.reader = conn_reader,

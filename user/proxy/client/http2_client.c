@@ -431,6 +431,8 @@ static void take_end(struct http2_client *client, int err)
 		conn_close(client->conn);
 		return;
 	}
+	if (!client->input_ended) /* a client that has closed answers it by a reset */
+		nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL);
 	client->input_ended = true;
 	for (struct http2_stream *s = session->streams; s; s = s->next) {
 		s->cut = !s->remote_ended;

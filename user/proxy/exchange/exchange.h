@@ -46,6 +46,9 @@ struct exchange_client {
 	/* The exchange is over: all was sent, or (.aborted) the client must not take what it got
 	 * for the whole. The exchange is freed when this returns. */
 	void (*ended)(struct exchange *exchange, bool aborted);
+	/* An answer is waited for: finds out whether there is somebody who wants it. NULL: it comes
+	 * by itself. */
+	void (*probe)(struct exchange *exchange);
 	/* Those below are NULL where the kernel can move nothing to or from the client.
 	 * The client's connection, all of which is this exchange's as long as it runs. */
 	struct stream *(*stream)(struct exchange *exchange);

@@ -367,11 +367,15 @@ static bool turn(struct exchange *x)
 	switch (x->phase) {
 	case EXCHANGE_CONNECT:
 		run_connect(x);
+		if (x->client->probe)
+			x->client->probe(x);
 		return false;
 	case EXCHANGE_HEAD:
 		run_up(x);
 		if (x->phase == EXCHANGE_HEAD && x->upstream)
 			run_head(x);
+		if (x->phase == EXCHANGE_HEAD && x->client->probe)
+			x->client->probe(x);
 		return false;
 	case EXCHANGE_BODY:
 		run_up(x);

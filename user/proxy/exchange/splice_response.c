@@ -62,7 +62,7 @@ static void note_length(const struct exchange *x, bool too_long)
 }
 
 /* Return: SPLICE_WHY_NONE if the response to @x may be left to the kernel; else why not. */
-static enum sluice_splice_reason why_not(const struct exchange *x)
+static enum sluice_splice_reason why_not(struct exchange *x)
 {
 	const struct upstream_conn *u = x->upstream;
 	struct exchange_added added;
@@ -80,7 +80,8 @@ static enum sluice_splice_reason why_not(const struct exchange *x)
 		return SPLICE_WHY_METHOD;
 	if (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE)
 		return SPLICE_WHY_BODY;
-	if (!(x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) || x->peer->last || x->turn->draining)
+	if (!(x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) || x->peer->last ||
+	    x->turn->draining || x->client->stream(x)->peer_ended)
 		return SPLICE_WHY_CLOSE;
 	if (!x->peer->served || !u->reused)
 		return SPLICE_WHY_FIRST; /* connections of one exchange do not pay for being enrolled */

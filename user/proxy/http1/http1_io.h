@@ -67,6 +67,7 @@ struct http1_writer {
 	struct buffer *head;      /* owned: goes out before anything else */
 	struct buffer *tail;      /* owned: trailers, goes out last */
 	uint32_t head_sent_bytes;
+	uint8_t lead_bytes;  /* of the next head, or the one that goes out: sent ahead of it */
 	uint8_t framing;     /* enum http1_framing */
 	bool keep_head;      /* hold the head after it was sent, for http1_writer_rewind() */
 	bool keep_body;      /* ... and the body behind it; false as soon as there is no room */
@@ -88,6 +89,13 @@ struct http1_writer {
 int http1_writer_begin(struct http1_writer *writer, struct stream *stream, struct buffer_pool *pool,
 		       struct buffer *head, enum http1_framing framing);
 void http1_writer_release(struct http1_writer *writer);
+
+/**
+ * http1_writer_lead - send what every head of a response begins with ahead of the next one
+ * A client that only shut its side reads it as the begin of its answer. One that closed its
+ * connection answers by a reset, which the end of its side does not tell apart.
+ */
+void http1_writer_lead(struct http1_writer *writer, struct stream *stream);
 
 /* Sends what is kept again, to another connection. No payload may have been taken that is not. */
 void http1_writer_rewind(struct http1_writer *writer, struct stream *stream);

@@ -43,8 +43,11 @@ static size_t account(struct http1_writer *writer, size_t sent)
 		part = sent < part ? sent : part;
 		writer->head_sent_bytes += (uint32_t)part;
 		sent -= part;
-		if (!head_left(writer) && !writer->keep_head)
-			drop(writer, &writer->head);
+		if (!head_left(writer)) {
+			writer->lead_bytes = 0;
+			if (!writer->keep_head)
+				drop(writer, &writer->head);
+		}
 	}
 	part = sent < writer->small_bytes ? sent : writer->small_bytes;
 	if (part) {
@@ -233,7 +236,8 @@ static bool writer_retract(struct sink *sink)
 {
 	struct http1_writer *writer = (struct http1_writer *)sink;
 
-	if (!writer->head || writer->head_sent_bytes || writer->small_bytes || writer->stream->owes)
+	if (!writer->head || writer->head_sent_bytes > writer->lead_bytes || writer->small_bytes ||
+	    writer->stream->owes)
 		return false;
 	http1_writer_release(writer);
 	return true;
@@ -266,6 +270,7 @@ static int join(struct http1_writer *writer, struct buffer **head)
 int http1_writer_begin(struct http1_writer *writer, struct stream *stream, struct buffer_pool *pool,
 		       struct buffer *head, enum http1_framing framing)
 {
+	uint8_t lead_bytes = head && !head_left(writer) ? writer->lead_bytes : 0;
 	uint64_t sent_bytes = writer->sent_bytes;
 	int err = head_left(writer) ? join(writer, &head) : 0;
 
@@ -279,10 +284,27 @@ int http1_writer_begin(struct http1_writer *writer, struct stream *stream, struc
 		.stream = stream,
 		.pool = pool,
 		.head = head,
+		.head_sent_bytes = lead_bytes,
+		.lead_bytes = lead_bytes,
 		.framing = (uint8_t)framing,
 		.sent_bytes = sent_bytes,
 	};
 	return 0;
+}
+
+void http1_writer_lead(struct http1_writer *writer, struct stream *stream)
+{
+	static const char lead[] = "HTTP/1.1 ";
+	const struct iovec iov = { (void *)(uintptr_t)lead, sizeof(lead) - 1 };
+	ssize_t sent;
+
+	if (writer->lead_bytes || head_left(writer) || writer->small_bytes || writer->tail)
+		return;
+	sent = stream_write(stream, &iov, 1);
+	if (sent < 0)
+		return;
+	writer->lead_bytes = (uint8_t)sent;
+	writer->sent_bytes += (uint64_t)sent;
 }
 
 void http1_writer_rewind(struct http1_writer *writer, struct stream *stream)
