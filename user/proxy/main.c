@@ -2,7 +2,7 @@
 /*
  * sluice-proxy - one worker of the HTTP helper
  *
- *   main.c settings.c sandbox.c   start, flags, what the process may do
+ *   main.c sandbox.c              start, what the process may do
  *   worker.c control_server.c     the process that owns all parts; sluiced talks to it here
  *   client/    connections of clients: listener, first bytes, HTTP/1.x, HTTP/2
  *   exchange/  one request with its response, in whatever version of HTTP
@@ -10,6 +10,7 @@
  *   splice/    sockets whose bytes the kernel moves
  *   tls/       TLS to both sides
  *   http2/     sessions and streams of HTTP/2, whichever end we are
+ *   options/   the command line
  *   http1/     reading and writing HTTP/1.x
  *   http/      what all versions share: fields, hosts, paths, the routing table
  *   loop/      the event loop, its memory and its streams
@@ -29,7 +30,7 @@
 #include "base/log.h"
 #include "base/trim.h"
 #include "proxy/sandbox.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 #include "proxy/worker.h"
 #include "build_id.h"
 

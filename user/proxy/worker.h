@@ -15,7 +15,7 @@
 #include "proxy/exchange/exchange_services.h"
 #include "proxy/http2/http2_session.h"
 #include "proxy/loop/turn.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 #include "proxy/splice/splice.h"
 
 struct worker {

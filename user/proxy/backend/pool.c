@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "proxy/loop/turn.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 #include "proxy/splice/splice.h"
 
 #define SWEEP_MS 1000u

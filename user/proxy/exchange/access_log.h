@@ -15,7 +15,7 @@
 #define SLUICE_PROXY_ACCESS_LOG_H
 
 #include "proxy/http1/http1_request.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 #include "proxy/loop/timers.h"
 
 struct exchange;

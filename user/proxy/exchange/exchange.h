@@ -30,7 +30,7 @@
 #include "proxy/backend/pool.h"
 #include "proxy/loop/relay.h"
 #include "proxy/loop/turn.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 
 #define EXCHANGE_ADDED_MAX  4u
 #define EXCHANGE_HSTS_MAX   24u  /* "max-age=" and 10 digits */

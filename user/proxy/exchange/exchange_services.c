@@ -2,7 +2,7 @@
 #include "proxy/exchange/exchange_services.h"
 
 #include "proxy/exchange/exchange.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 
 #define RESPONSE_HEADS_MAX 16u
 

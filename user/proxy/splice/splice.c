@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "handoff/control.h"
 #include "proxy/loop/turn.h"
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 
 /* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough
  * that ten thousand receivers that stand still are no danger. */

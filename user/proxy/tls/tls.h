@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 #include "proxy/loop/stream.h"
 
 struct routing;

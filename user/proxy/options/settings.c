@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/settings.h"
+#include "proxy/options/settings.h"
 
 #include <errno.h>
 #include <getopt.h>
