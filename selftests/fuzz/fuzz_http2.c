@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "proxy/client/conn.h"
+#include "proxy/client/listener.h"
 #include "proxy/client/http2_client.h"
 #include "proxy/http2/http2_stream.h"
 

@@ -81,6 +81,12 @@ static void set_up(void)
 	listen_there();
 }
 
+/* The stream is looked at after each piece. */
+static void on_ready(struct upstream_conn *u)
+{
+	(void)u;
+}
+
 /* The head of a request as an exchange forwards it. */
 static struct exchange *ask(bool head)
 {
@@ -186,8 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(fd >= 0);
 	x = ask(data[0] & ASKED_HEAD);
 	x->upstream = u;
-	u->exchange = x;
-	u->ops->begin(x);
+	u->on_ready = on_ready;
+	x->request_sink = u->ops->begin(u, &x->request_writer, true);
 	feed(fd, x, data, size);
 	close(fd);
 	run_turns(&loop, -1);

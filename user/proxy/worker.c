@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "handoff/control.h"
 #include "proxy/control_server.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/http2/http2_stream.h"
 #include "proxy/tls/tls.h"
 #include "proxy/tls/tls_client.h"
 

@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "proxy/backend/pool.h"
-#include "proxy/exchange/exchange.h"
 #include "proxy/http1/fault_log.h"
+#include "proxy/http1/http1_response.h"
 #include "proxy/http2/http2_stream.h"
 #include "proxy/tls/tls.h"
 
@@ -45,11 +45,15 @@ static void on_wake(struct task *task);
 static void settled(struct http2_session *session, int err);
 static void set_callbacks(nghttp2_session_callbacks *callbacks);
 
-static const struct http2_session_ops session_ops = { .set = set_callbacks, .settled = settled };
+static const struct http2_session_ops session_ops = {
+	.set = set_callbacks,
+	.writable = http2_streams_unblock,
+	.settled = settled,
+};
 
 static struct http2_call *call_of(const struct http2_stream *s)
 {
-	return s->exchange ? (struct http2_call *)s->exchange->upstream : NULL;
+	return s->owner;
 }
 
 /* ---- heads come in -------------------------------------------------------------------------------- */
@@ -159,6 +163,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
+	http2_stream_set_callbacks(callbacks);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
@@ -226,15 +231,15 @@ static int call_open(struct upstream_conn *u)
 	return call->backend->open ? 0 : -EAGAIN;
 }
 
-static void call_begin(struct exchange *x)
+static struct sink *call_begin(struct upstream_conn *u, struct http1_writer *writer, bool trailers)
 {
-	struct http2_call *call = (struct http2_call *)x->upstream;
+	struct http2_call *call = (struct http2_call *)u;
 
-	http1_writer_rewind(&x->request_writer, NULL);
-	call->stream->exchange = x;
-	call->stream->head_of_other = x->request_writer.head;
-	call->stream->takes_trailers = x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS;
-	x->request_sink = &call->stream->sink;
+	http1_writer_rewind(writer, NULL);
+	call->stream->writer = writer;
+	call->stream->head_of_other = writer->head;
+	call->stream->takes_trailers = trailers;
+	return &call->stream->sink;
 }
 
 static void close_backend(struct http2_backend *b);
@@ -268,14 +273,14 @@ static void on_wake(struct task *task)
 {
 	struct http2_stream *s =
 		(struct http2_stream *)((char *)task - offsetof(struct http2_stream, wake));
-	struct exchange *x = s->exchange;
+	struct http2_call *call = call_of(s);
 
-	if (!x)
+	if (!s->writer)
 		return;
-	x->upstream->stream.readable = true;
+	call->upstream.stream.readable = true;
 	if (s->reset && s->unprocessed) /* RFC 9113 8.7: it may be sent again, whatever it is */
-		x->request_writer.sent_bytes = 0;
-	exchange_run(x);
+		s->writer->sent_bytes = 0;
+	call->upstream.on_ready(&call->upstream);
 }
 
 static int new_call(struct http2_backend *b, bool reused, struct upstream_conn **out)
@@ -290,6 +295,7 @@ static int new_call(struct http2_backend *b, bool reused, struct upstream_conn *
 		slab_put(&all->calls, call);
 		return -ENOMEM;
 	}
+	call->stream->owner = call;
 	call->stream->tls = b->transport->tls != NULL;
 	call->all = all;
 	call->backend = b;
@@ -393,7 +399,7 @@ static int begin_session(struct http2_backend *b)
 		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP1_RESPONSE_HEAD_BYTES_MAX },
 	};
 	struct upstream_conn *u = b->transport;
-	int err = upstream_open(u);
+	int err = upstream_go_on(u);
 
 	if (!err && u->tls && !tls_speaks_http2(&u->stream))
 		err = -EPROTO;
@@ -461,7 +467,7 @@ static int connect_to(struct http2_backends *all, const struct backend_view *bac
 
 	if (!b)
 		return -ENOMEM;
-	err = upstream_connect(all->pool, backend, way, &b->transport);
+	err = upstream_connect(all->turn, &all->pool->conns, backend, way, &b->transport);
 	if (err) {
 		slab_put(&all->backends, b);
 		return err;

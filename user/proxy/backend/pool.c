@@ -132,28 +132,6 @@ struct upstream_conn *pool_get(struct pool *pool, const struct backend_view *bac
 	return NULL;
 }
 
-void pool_put(struct upstream_conn *u)
-{
-	struct pool *pool = u->pool;
-	struct turn *turn = pool->turn;
-	const struct settings *settings = turn->settings;
-
-	u->exchange = NULL;
-	if (turn->draining || !settings->upstream_idle_max || u->stream.broken ||
-	    u->stream.peer_ended ||
-	    !maps_backend_alive(pool->maps, u->backend_id, u->backend_generation) ||
-	    pool->backends[u->backend_id].count >= settings->upstream_idle_backend_max) {
-		upstream_close(u);
-		return;
-	}
-	if (pool->idle_count >= settings->upstream_idle_max)
-		close_idle(pool, pool->lru_oldest);
-	u->idle_since_ms = turn->now_ms;
-	link_idle(pool, u);
-	if (!pool->sweep.deadline_ms)
-		turn_arm(turn, &pool->sweep, SWEEP_MS);
-}
-
 void pool_forget_client(struct pool *pool, uint64_t client_id)
 {
 	struct upstream_conn *u = pool->own_count ? pool->lru_oldest : NULL;
@@ -167,8 +145,68 @@ void pool_forget_client(struct pool *pool, uint64_t client_id)
 	}
 }
 
-void pool_on_idle(struct upstream_conn *u)
+/* ---- what its owner asks of a connection of HTTP/1.1 ---------------------------------------------- */
+
+/* An idle connection has something to say: its end, or what nobody asked for. */
+static void on_idle(struct upstream_conn *u)
 {
 	if (!quiet(u))
 		close_idle(u->pool, u);
+}
+
+/* Keeps a connection that may serve again, or closes it. */
+static void put(struct upstream_conn *u)
+{
+	struct pool *pool = u->pool;
+	struct turn *turn = pool->turn;
+	const struct settings *settings = turn->settings;
+
+	if (turn->draining || !settings->upstream_idle_max || u->stream.broken ||
+	    u->stream.peer_ended ||
+	    !maps_backend_alive(pool->maps, u->backend_id, u->backend_generation) ||
+	    pool->backends[u->backend_id].count >= settings->upstream_idle_backend_max) {
+		upstream_close(u);
+		return;
+	}
+	if (pool->idle_count >= settings->upstream_idle_max)
+		close_idle(pool, pool->lru_oldest);
+	u->on_ready = on_idle;
+	u->owner = NULL;
+	u->idle_since_ms = turn->now_ms;
+	link_idle(pool, u);
+	if (!pool->sweep.deadline_ms)
+		turn_arm(turn, &pool->sweep, SWEEP_MS);
+}
+
+static struct sink *begin(struct upstream_conn *u, struct http1_writer *writer, bool trailers)
+{
+	(void)trailers; /* those of HTTP/1.1 are framed, wanted or not */
+	http1_writer_rewind(writer, &u->stream);
+	return &writer->sink;
+}
+
+static void let_go(struct upstream_conn *u, bool reuse)
+{
+	if (reuse)
+		put(u);
+	else
+		upstream_close(u);
+}
+
+static const struct upstream_ops http1_ops = {
+	.open = upstream_go_on,
+	.begin = begin,
+	.let_go = let_go,
+};
+
+int pool_connect(struct pool *pool, const struct backend_view *backend,
+		 const struct upstream_way *way, struct upstream_conn **out)
+{
+	int err = upstream_connect(pool->turn, &pool->conns, backend, way, out);
+
+	if (err)
+		return err;
+	(*out)->ops = &http1_ops;
+	(*out)->pool = pool;
+	return 0;
 }

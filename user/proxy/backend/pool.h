@@ -40,13 +40,14 @@ void pool_free(struct pool *pool);                                      /* close
 struct upstream_conn *pool_get(struct pool *pool, const struct backend_view *backend,
 			       const struct upstream_way *way);
 
-/* Keeps a connection whose exchange ended well, or closes it. */
-void pool_put(struct upstream_conn *upstream);
+/**
+ * pool_connect - begin to connect, to a backend that is asked in HTTP/1.1
+ * Return: as upstream_connect(). It comes to the pool when its owner lets it go.
+ */
+int pool_connect(struct pool *pool, const struct backend_view *backend,
+		 const struct upstream_way *way, struct upstream_conn **out);
 
 /* Closes the idle connections that serve this client alone: it is gone. */
 void pool_forget_client(struct pool *pool, uint64_t client_id);
-
-/* An idle connection has something to say: its end, or what nobody asked for. */
-void pool_on_idle(struct upstream_conn *upstream);
 
 #endif /* SLUICE_PROXY_POOL_H */

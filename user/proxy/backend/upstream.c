@@ -5,34 +5,15 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#include "proxy/backend/pool.h"
-#include "proxy/exchange/exchange.h"
+#include "proxy/loop/turn.h"
+#include "proxy/splice/splice.h"
 #include "proxy/tls/tls.h"
 
 static void on_ready(struct stream *stream)
 {
 	struct upstream_conn *u = (struct upstream_conn *)stream;
 
-	if (u->on_ready)
-		u->on_ready(u);
-	else if (u->exchange)
-		exchange_run(u->exchange);
-	else
-		pool_on_idle(u);
-}
-
-static void begin(struct exchange *x)
-{
-	http1_writer_rewind(&x->request_writer, &x->upstream->stream);
-	x->request_sink = &x->request_writer.sink;
-}
-
-static void let_go(struct upstream_conn *u, bool reuse)
-{
-	if (reuse)
-		pool_put(u);
-	else
-		upstream_close(u);
+	u->on_ready(u);
 }
 
 /* Why a socket that connected is broken. */
@@ -58,7 +39,7 @@ static int send_proxy_header(const struct upstream_conn *u)
 	return (size_t)sent == bytes ? 0 : -ENOBUFS;
 }
 
-static int open_conn(struct upstream_conn *u)
+int upstream_go_on(struct upstream_conn *u)
 {
 	int err;
 
@@ -77,10 +58,6 @@ static int open_conn(struct upstream_conn *u)
 		u->turn->stats->upstream_tls_errors++;
 	return err;
 }
-
-static const struct upstream_ops http1_ops = { .open = open_conn,
-					       .begin = begin,
-					       .let_go = let_go };
 
 /* A socket that connects, TCP_NODELAY set. Return: 0; -errno. */
 static int dial(const struct backend_view *backend, int *out)
@@ -104,12 +81,11 @@ static int dial(const struct backend_view *backend, int *out)
 	return 0;
 }
 
-int upstream_connect(struct pool *pool, const struct backend_view *backend,
+int upstream_connect(struct turn *turn, struct slab *slab, const struct backend_view *backend,
 		     const struct upstream_way *way, struct upstream_conn **out)
 {
 	const struct tls_peer peer = { backend->addr, backend->id, backend->generation };
-	struct upstream_conn *u = slab_get(&pool->conns);
-	struct turn *turn = pool->turn;
+	struct upstream_conn *u = slab_get(slab);
 	int err;
 	int fd = -1;
 
@@ -125,20 +101,18 @@ int upstream_connect(struct pool *pool, const struct backend_view *backend,
 			stream_close(&u->stream);
 	}
 	if (err) {
-		slab_put(&pool->conns, u);
+		slab_put(slab, u);
 		return err;
 	}
 	u->turn = turn;
-	u->pool = pool;
-	u->ops = &http1_ops;
+	u->slab = slab;
 	u->source = &u->reader.source;
 	u->backend_id = backend->id;
 	u->backend_generation = backend->generation;
 	if (way->proxy_protocol) {
 		u->proxy_protocol = way->proxy_protocol;
-		u->client_id = way->peer->id;
-		u->ends = (struct proxy_ends){ way->peer->addr, way->peer->local, way->peer->port,
-					       way->peer->local_port };
+		u->client_id = way->client_id;
+		u->ends = way->ends;
 	}
 	u->tls = way->tls ? tls_profile_get(way->tls) : NULL;
 	http1_reader_init(&u->reader, &u->stream, &turn->buffers);
@@ -151,7 +125,7 @@ bool upstream_is(const struct upstream_conn *u, const struct upstream_way *way)
 {
 	return !(way->no_source && splice_is_source(&u->stream)) && u->tls == way->tls &&
 	       u->proxy_protocol == way->proxy_protocol &&
-	       u->client_id == (way->proxy_protocol ? way->peer->id : 0);
+	       u->client_id == (way->proxy_protocol ? way->client_id : 0);
 }
 
 void upstream_close(struct upstream_conn *u)
@@ -162,5 +136,5 @@ void upstream_close(struct upstream_conn *u)
 	stream_close(&u->stream);
 	tls_profile_put(u->tls);
 	u->turn->stats->upstream_conns_open--;
-	slab_put(&u->pool->conns, u);
+	slab_put(u->slab, u);
 }

@@ -14,41 +14,45 @@
 #include "proxy/http/proxy_header.h"
 #include "proxy/tls/tls_client.h"
 
-struct exchange;
-struct exchange_peer;
 struct pool;
+struct slab;
 struct turn;
 struct upstream_conn;
 
 struct upstream_way {
 	struct tls_profile *tls; /* borrowed; NULL: plain */
 	uint8_t proxy_protocol;  /* version of the header that goes before all else; 0: none */
-	const struct exchange_peer *peer; /* borrowed: whom that header is about */
+	uint64_t client_id;      /* of the conn that this header is about */
+	struct proxy_ends ends;  /* what it says */
 	bool http2;
 	bool no_source; /* what comes on it must not wait behind what the kernel moves to it */
 };
 
-/* What an exchange asks of the connection to its backend, which may be one stream of many on it. */
+/* What is asked of a connection to a backend, which may be one stream of many on it. */
 struct upstream_ops {
-	/* The request goes this way from its head on, also when it is repeated: sets
-	 * exchange->request_sink. */
-	void (*begin)(struct exchange *exchange);
+	/* A request goes this way from its head on, also when it is repeated.
+	 * @writer: borrowed; has the head, and where that is how requests go, sends it
+	 * @trailers: those of the response are wanted
+	 * Return: what takes the body of the request. */
+	struct sink *(*begin)(struct upstream_conn *upstream, struct http1_writer *writer,
+			      bool trailers);
 	/* See upstream_open(). */
 	int (*open)(struct upstream_conn *upstream);
-	/* The exchange is done with it. @reuse: request and response both ended as they should. */
+	/* Its owner is done with it. @reuse: request and response both ended as they should. */
 	void (*let_go)(struct upstream_conn *upstream, bool reuse);
 };
 
 struct upstream_conn {
-	struct stream stream;      /* first: the stream's callback gets it */
-	struct turn *turn;         /* borrowed */
-	struct pool *pool;         /* borrowed; NULL: it is a stream of HTTP/2 */
-	struct exchange *exchange; /* borrowed; NULL while idle */
+	struct stream stream; /* first: the stream's callback gets it */
+	struct turn *turn;    /* borrowed */
+	struct slab *slab;    /* borrowed: where its memory is from */
 	const struct upstream_ops *ops;
 	struct source *source; /* borrowed: the body of the response */
-	/* Has the events of a connection that is no exchange's own (HTTP/2); else NULL. */
+	/* Something has happened to it. Set by whoever owns it: an exchange, a connection of HTTP/2,
+	 * or the pool while it is idle. */
 	void (*on_ready)(struct upstream_conn *upstream);
 	void *owner;                                 /* borrowed: whose .on_ready is */
+	struct pool *pool;                           /* borrowed: keeps it; NULL: none does */
 	struct http1_reader reader;                  /* of heads; with HTTP/1 of bodies too */
 	struct upstream_conn *newer, *older;         /* idle ones of the same backend */
 	struct upstream_conn *lru_newer, *lru_older; /* all idle ones */
@@ -64,9 +68,11 @@ struct upstream_conn {
 
 /**
  * upstream_connect - begin to connect
+ * @slab: borrowed: of struct upstream_conn
+ * The caller sets .ops, .on_ready and .owner.
  * Return: 0 and *out; -errno of socket() or connect(), also of a refusal that is known at once.
  */
-int upstream_connect(struct pool *pool, const struct backend_view *backend,
+int upstream_connect(struct turn *turn, struct slab *slab, const struct backend_view *backend,
 		     const struct upstream_way *way, struct upstream_conn **out);
 
 /**
@@ -78,6 +84,9 @@ static inline int upstream_open(struct upstream_conn *upstream)
 {
 	return upstream->ops->open(upstream);
 }
+
+/* As upstream_open(), of a connection of its own: TCP, PROXY header, TLS. */
+int upstream_go_on(struct upstream_conn *upstream);
 
 /* True if the connection is of this way. */
 bool upstream_is(const struct upstream_conn *upstream, const struct upstream_way *way);

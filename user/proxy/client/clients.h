@@ -26,9 +26,4 @@ struct clients {
 	uint64_t conns_made;
 };
 
-/* Borrows all it gets. */
-void clients_init(struct clients *clients, struct exchange_services *services,
-		  struct http2_memory *memory, struct tls *tls);
-void clients_free(struct clients *clients); /* conns that are still open end with the process */
-
 #endif /* SLUICE_PROXY_CLIENTS_H */

@@ -24,6 +24,7 @@ static const struct http2_session_ops ops = {
 	.frame = on_frame_head,
 	.reset = on_reset,
 	.set = set_callbacks,
+	.writable = http2_streams_unblock,
 	.settled = settled,
 };
 
@@ -294,6 +295,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 
 static void set_callbacks(nghttp2_session_callbacks *callbacks)
 {
+	http2_stream_set_callbacks(callbacks);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 	http2_request_set_callbacks(callbacks);
 }
@@ -402,8 +404,8 @@ void http2_client_end(struct http2_client *client)
 		struct http2_stream *s = client->session.streams;
 
 		s->reset = true; /* nothing more is said of it */
-		if (s->exchange)
-			exchange_abort(s->exchange, "the client is gone");
+		if (s->owner)
+			exchange_abort(s->owner, "the client is gone");
 		else
 			http2_stream_free(s);
 	}

@@ -97,7 +97,7 @@ static void refuse_stream(struct http2_client *client, struct http2_stream *s)
 			  &(struct http1_fault){ .reason = HTTP1_FAULT_HTTP2_HEAD });
 	client->session.turn->stats->bad_requests++;
 	http2_stream_rst(s, NGHTTP2_PROTOCOL_ERROR);
-	if (!s->exchange) {
+	if (!s->owner) {
 		http2_stream_free(s);
 		http2_client_stream_gone(client);
 	}
@@ -225,7 +225,7 @@ static void ended(struct exchange *x, bool aborted)
 		http2_stream_rst(s, s->tunnel ? NGHTTP2_CONNECT_ERROR : NGHTTP2_INTERNAL_ERROR);
 	else if (!s->remote_ended) /* RFC 9113 8.1: the rest of the request is not needed */
 		http2_stream_rst(s, NGHTTP2_NO_ERROR);
-	s->exchange = NULL;
+	s->owner = NULL;
 	http2_stream_free(s);
 	if (client)
 		http2_client_stream_gone(client);
@@ -317,7 +317,7 @@ static void begin(struct http2_stream *s)
 	x->peer = &client_of(s)->conn->peer;
 	x->client_source = &s->source;
 	x->client_sink = &s->sink;
-	s->exchange = x;
+	s->owner = x;
 	start(x, s);
 }
 
@@ -326,16 +326,16 @@ static void on_wake(struct task *task)
 	struct http2_stream *s =
 		(struct http2_stream *)((char *)task - offsetof(struct http2_stream, wake));
 
-	if (s->reset && s->exchange) {
-		exchange_abort(s->exchange, "the client reset the stream");
+	if (s->reset && s->owner) {
+		exchange_abort(s->owner, "the client reset the stream");
 	} else if (s->reset) {
 		struct http2_client *client = client_of(s);
 
 		http2_stream_free(s);
 		if (client)
 			http2_client_stream_gone(client);
-	} else if (s->exchange) {
-		exchange_run(s->exchange);
+	} else if (s->owner) {
+		exchange_run(s->owner);
 	} else if (s->text || s->refused) {
 		begin(s);
 	}

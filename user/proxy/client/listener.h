@@ -24,6 +24,11 @@ struct listener {
 	uint64_t accepted_ms; /* when the last connection was */
 };
 
+/* Borrows all it gets. */
+void clients_init(struct clients *clients, struct exchange_services *services,
+		  struct http2_memory *memory, struct tls *tls);
+void clients_free(struct clients *clients); /* conns that are still open end with the process */
+
 /* Gets ready to accept. Return: 0; -errno with a log line. */
 int listener_start(struct listener *listener, struct clients *clients);
 

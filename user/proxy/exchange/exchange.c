@@ -16,13 +16,6 @@
 static void on_timer(struct timer *timer);
 static void on_yield(struct task *task);
 
-size_t exchange_bytes(uint32_t fields_max)
-{
-	uint32_t most = fields_max > 2 * HTTP1_TRAILERS_MAX ? fields_max : 2 * HTTP1_TRAILERS_MAX;
-
-	return sizeof(struct exchange) + most * sizeof(struct http_field);
-}
-
 struct exchange *exchange_new(struct exchange_services *services)
 {
 	struct exchange *x = slab_get(&services->exchanges);

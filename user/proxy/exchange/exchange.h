@@ -146,8 +146,8 @@ struct exchange {
 	struct http_field fields[];
 };
 
-/* Size of one whose requests have up to @fields_max fields. */
-size_t exchange_bytes(uint32_t fields_max);
+int exchange_services_init(struct exchange_services *services); /* Return: 0; -ENOMEM. */
+void exchange_services_free(struct exchange_services *services);
 
 /**
  * exchange_new - memory for one; the request parser is ready to begin

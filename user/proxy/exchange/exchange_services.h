@@ -18,7 +18,7 @@
 struct tls_client;
 
 struct exchange_services {
-	/* set by the process that owns all parts, before exchange_services_init() */
+	/* set by the process that owns all parts, before exchange_services_init(), which is in exchange.h */
 	struct turn *turn;                     /* borrowed */
 	struct picker *picker;                 /* borrowed */
 	struct pool *pool;                     /* borrowed */
@@ -34,8 +34,5 @@ struct exchange_services {
 	struct fault_log faults;
 	struct splice_responses spliced;
 };
-
-int exchange_services_init(struct exchange_services *services); /* Return: 0; -ENOMEM. */
-void exchange_services_free(struct exchange_services *services);
 
 #endif /* SLUICE_PROXY_EXCHANGE_SERVICES_H */

@@ -24,13 +24,20 @@ static unsigned int status_of(int err)
 	return err == -ETIMEDOUT ? 504 : 502;
 }
 
+static void on_ready(struct upstream_conn *u)
+{
+	exchange_run(u->owner);
+}
+
 static void attach(struct exchange *x, struct upstream_conn *u)
 {
 	x->upstream = u;
 	x->attached = true;
-	u->exchange = x;
+	u->on_ready = on_ready;
+	u->owner = x;
 	exchange_backend_taken(x);
-	u->ops->begin(x);
+	x->request_sink = u->ops->begin(u, &x->request_writer,
+					x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS);
 	x->up = (struct relay){ .moved_bytes = x->up.moved_bytes }; /* they are kept */
 	x->request_done = false;
 	x->request_stopped = false;
@@ -87,7 +94,8 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 		.http2 = http2,
 		.proxy_protocol = route->proxy_protocol_out,
 		.no_source = x->upload,
-		.peer = x->peer,
+		.client_id = x->peer->id,
+		.ends = { x->peer->addr, x->peer->local, x->peer->port, x->peer->local_port },
 	};
 	return err;
 }
@@ -130,7 +138,7 @@ void exchange_connect(struct exchange *x)
 		    splice_response_reap(services, backend.id))
 			u = pool_get(services->pool, &backend, &way);
 		if (!u && !way.http2)
-			err = upstream_connect(services->pool, &backend, &way, &u);
+			err = pool_connect(services->pool, &backend, &way, &u);
 		if (u) {
 			attach(x, u);
 			return;

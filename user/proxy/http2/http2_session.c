@@ -5,9 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "proxy/http2/http2_stream.h"
-
-#define FRAMES_FREE_MAX  64u
 #define INPUT_BYTES      (64u * 1024)
 #define INPUT_TURN_MAX   (512u * 1024) /* read in one turn: others wait meanwhile */
 #define NO_LIMIT         10000u        /* where a limit of ours is lower than nghttp2's own */
@@ -57,18 +54,6 @@ static int say_settings(struct http2_session *s, const nghttp2_settings_entry *s
 	return 0;
 }
 
-void http2_memory_init(struct http2_memory *memory, struct turn *turn)
-{
-	turn_slab(turn, &memory->streams, sizeof(struct http2_stream));
-	buffer_pool_init(&memory->frames, HTTP2_FRAMES_BYTES, FRAMES_FREE_MAX);
-}
-
-void http2_memory_free(struct http2_memory *memory)
-{
-	slab_free(&memory->streams);
-	buffer_pool_free(&memory->frames);
-}
-
 void http2_session_prepare(struct http2_session *s, struct turn *turn, struct http2_memory *memory,
 			   struct stream *stream, bool server, const struct http2_session_ops *ops)
 {
@@ -91,7 +76,6 @@ int http2_session_open(struct http2_session *s, const nghttp2_settings_entry *se
 
 	if (nghttp2_session_callbacks_new(&callbacks))
 		return -ENOMEM;
-	http2_stream_set_callbacks(callbacks);
 	s->ops->set(callbacks);
 	err = new_session(s, callbacks);
 	nghttp2_session_callbacks_del(callbacks);
@@ -384,8 +368,7 @@ void http2_session_writable(struct http2_session *s)
 	if (!s->stuck || !s->stream->writable)
 		return;
 	s->stuck = false;
-	for (struct http2_stream *stream = s->streams; stream; stream = stream->next)
-		http2_stream_unblock(stream);
+	s->ops->writable(s);
 	http2_session_flush(s);
 }
 

@@ -31,6 +31,8 @@
 #define HTTP2_CONN_WINDOW       (1024u * 1024) /* the same, of all streams of a connection */
 #define HTTP2_CONTINUATIONS_MAX 128u /* CONTINUATION frames of one head; then the conn ends */
 
+#define HTTP2_STREAMS_MAX 128u /* concurrent ones on a connection, as we and others allow */
+
 #define HTTP2_LOOK_MAX 5u /* octets of a payload that are seen before nghttp2 sees it */
 
 struct http2_session;
@@ -50,8 +52,10 @@ struct http2_session_ops {
 	bool (*frame)(struct http2_session *session, const struct http2_frame_head *head);
 	/* A stream was reset by us, or by nghttp2. May be NULL. */
 	void (*reset)(struct http2_session *session, uint32_t code);
-	/* Sets the callbacks of this end. */
+	/* Sets the callbacks of this end and of its streams. */
 	void (*set)(nghttp2_session_callbacks *callbacks);
+	/* The socket takes bytes again. */
+	void (*writable)(struct http2_session *session);
 	/* Something was written, or could not be: see http2_session_over(). The session may be ended
 	 * by this call. @err: 0, or why the connection is lost. */
 	void (*settled)(struct http2_session *session, int err);
@@ -89,9 +93,6 @@ struct http2_session {
 	bool unread;         /* more may be there to be read than one turn should take */
 	bool drops;          /* in: what is to pass is of a frame that nghttp2 does not see */
 };
-
-void http2_memory_init(struct http2_memory *memory, struct turn *turn);
-void http2_memory_free(struct http2_memory *memory);
 
 /* Fills in what is needed before the connection stands. */
 void http2_session_prepare(struct http2_session *session, struct turn *turn,

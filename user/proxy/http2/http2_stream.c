@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/http1/http1_io.h"
+
+#define FRAMES_FREE_MAX 64u
 
 static struct http2_fields scratch; /* of the head that is being said; a worker is one thread */
 
@@ -150,10 +152,10 @@ static ssize_t provide(nghttp2_session *ng, int32_t id, uint8_t *out, size_t mos
 	return NGHTTP2_ERR_DEFERRED;
 }
 
-/* To the exchange what nghttp2 was given is sent. */
+/* To whoever asks, what nghttp2 was given is sent. */
 static void request_said(struct http2_stream *s, int32_t id, size_t bytes)
 {
-	struct http1_writer *writer = &s->exchange->request_writer;
+	struct http1_writer *writer = s->writer;
 
 	s->id = id;
 	s->head_of_other = NULL;
@@ -374,6 +376,24 @@ void http2_stream_set_callbacks(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+}
+
+void http2_memory_init(struct http2_memory *memory, struct turn *turn)
+{
+	turn_slab(turn, &memory->streams, sizeof(struct http2_stream));
+	buffer_pool_init(&memory->frames, HTTP2_FRAMES_BYTES, FRAMES_FREE_MAX);
+}
+
+void http2_memory_free(struct http2_memory *memory)
+{
+	slab_free(&memory->streams);
+	buffer_pool_free(&memory->frames);
+}
+
+void http2_streams_unblock(struct http2_session *session)
+{
+	for (struct http2_stream *s = session->streams; s; s = s->next)
+		http2_stream_unblock(s);
 }
 
 struct http2_stream *http2_stream_new(struct http2_session *session, int32_t id,

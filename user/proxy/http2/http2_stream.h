@@ -10,14 +10,12 @@
 #ifndef SLUICE_PROXY_HTTP2_STREAM_H
 #define SLUICE_PROXY_HTTP2_STREAM_H
 
+#include "proxy/http1/http1_io.h"
 #include "proxy/http2/http2_head.h"
 #include "proxy/http2/http2_session.h"
 #include "proxy/loop/relay.h"
 
-#define HTTP2_KEY_BYTES   24u  /* Sec-WebSocket-Key: 16 octets in base64 */
-#define HTTP2_STREAMS_MAX 128u /* concurrent ones on a connection, as we and others allow */
-
-struct exchange;
+#define HTTP2_KEY_BYTES 24u /* Sec-WebSocket-Key: 16 octets in base64 */
 
 struct http2_stream {
 	struct source source;
@@ -25,7 +23,7 @@ struct http2_stream {
 	struct http2_session *session; /* borrowed; NULL: the connection is gone */
 	struct turn *turn;             /* borrowed */
 	struct http2_memory *memory;   /* borrowed */
-	struct exchange *exchange;     /* borrowed; NULL before and after */
+	void *owner;                   /* borrowed: whose stream it is; NULL before and after */
 	struct http2_stream *next, *prev;
 	struct task wake; /* .fn is set by the end that owns the stream */
 	int32_t id;       /* -1: not said yet */
@@ -42,6 +40,7 @@ struct http2_stream {
 	/* out */
 	struct buffer *head;                /* owned: text of a head that is not said yet */
 	const struct buffer *head_of_other; /* borrowed: the same, if it is the exchange's own */
+	struct http1_writer *writer;        /* borrowed: whose head that is, and its counts */
 	struct buffer *tail;                /* owned: text of trailers */
 	struct payload own;                 /* body of an answer of our own, borrowed from .head */
 	const struct payload *payload;      /* borrowed while sink.write() lasts */
@@ -65,6 +64,12 @@ struct http2_stream {
 	bool tunnel;         /* asked for by extended CONNECT */
 	bool tunnel_waits;   /* ... and not agreed to yet: DATA waits */
 };
+
+void http2_memory_init(struct http2_memory *memory, struct turn *turn);
+void http2_memory_free(struct http2_memory *memory);
+
+/* Wakes all streams of a session that wait for the socket: .writable of its operations. */
+void http2_streams_unblock(struct http2_session *session);
 
 /* Callbacks that both ends share: DATA, closing, what was sent. */
 void http2_stream_set_callbacks(nghttp2_session_callbacks *callbacks);

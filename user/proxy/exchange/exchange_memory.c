@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/exchange/exchange_services.h"
-
+/* Memory of exchanges, and what all of them share. */
 #include "proxy/exchange/exchange.h"
-#include "proxy/options/settings.h"
 
-#define RESPONSE_HEADS_MAX 16u
+#define RESPONSE_HEADS_MAX 16u /* kept when they are given back */
+
+/* Size of one whose requests have up to @fields_max fields. */
+static size_t exchange_bytes(uint32_t fields_max)
+{
+	uint32_t most = fields_max > 2 * HTTP1_TRAILERS_MAX ? fields_max : 2 * HTTP1_TRAILERS_MAX;
+
+	return sizeof(struct exchange) + most * sizeof(struct http_field);
+}
 
 int exchange_services_init(struct exchange_services *services)
 {
