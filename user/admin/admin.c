@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * admin.c - two servers, TCP and unix, and what they answer
+ * admin.c - the TCP and the unix server, and their answers
  */
 #include "admin/admin.h"
 
@@ -32,7 +32,7 @@ static const struct http_server_limits limits = {
 struct endpoint {
 	struct admin *admin; /* borrowed */
 	struct http_server server;
-	bool trusted; /* unix: peers are checked and see all */
+	bool trusted; /* unix: peers are checked, and see everything */
 };
 
 struct admin {
@@ -51,7 +51,7 @@ static int page_healthz(const struct admin_options *options, struct json_text *o
 	return 0;
 }
 
-/* 503 until all of the input is in the maps. */
+/* 503 until the maps hold all input. */
 static int page_readyz(const struct admin_options *options, struct json_text *out)
 {
 	bool ready = dataplane_view_daemon(options->view)->ready;
@@ -168,19 +168,20 @@ static enum MHD_Result take_deny(const struct endpoint *endpoint, struct MHD_Con
 
 	if (inet_network_parse(network_text, &network))
 		return refuse(connection, MHD_HTTP_BAD_REQUEST,
-			      "no address or network such as 203.0.113.0/24\n");
+			      "not an address or network such as 203.0.113.0/24\n");
 	if (network.prefix_bits == 0)
-		return refuse(connection, MHD_HTTP_BAD_REQUEST, "that would deny everybody\n");
+		return refuse(connection, MHD_HTTP_BAD_REQUEST, "that would deny all sources\n");
 	switch (options->deny(options->l4_ctx, &network, deny)) {
 	case 0:
 		return refuse(connection, MHD_HTTP_OK, "ok\n");
 	case -EEXIST:
-		return refuse(connection, MHD_HTTP_CONFLICT, "it is denied by command already\n");
+		return refuse(connection, MHD_HTTP_CONFLICT, "a command has already denied it\n");
 	case -ENOENT:
 		return refuse(connection, MHD_HTTP_NOT_FOUND, "it is not denied\n");
 	case -EPERM:
 		return refuse(connection, MHD_HTTP_FORBIDDEN,
-			      "a ConfigMap " CONFIG_MAP_DENYLIST " denies it: change that\n");
+			      "a ConfigMap " CONFIG_MAP_DENYLIST
+			      " denies it: change the ConfigMap\n");
 	case -ENOSPC:
 		return refuse(connection, MHD_HTTP_INSUFFICIENT_STORAGE, "the denylist is full\n");
 	default:
@@ -189,7 +190,8 @@ static enum MHD_Result take_deny(const struct endpoint *endpoint, struct MHD_Con
 	}
 }
 
-/* What only the trusted socket takes beside pages. Return: false if it is none of that. */
+/* Requests beside pages that only the trusted socket accepts. Return: false for any other request.
+ */
 static bool take_trusted(const struct endpoint *endpoint, struct MHD_Connection *connection,
 			 const char *url, const char *method, enum MHD_Result *result)
 {
@@ -217,7 +219,7 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 
 	(void)version;
 	(void)upload;
-	/* The first call comes with the head alone; the answer waits for the end of a body. */
+	/* The first call has only the head; the answer waits for the end of a body. */
 	if (!*request_state) {
 		*request_state = (void *)(uintptr_t)&head_seen;
 		return MHD_YES;

@@ -2,14 +2,14 @@
 /*
  * admin.h - /healthz /readyz /metrics for machines, and the socket that sluicectl asks
  *
- *   where                       | who                  | GET (and HEAD)
+ *   where                       | allowed peers        | GET (and HEAD)
  *   ----------------------------+----------------------+---------------------------------------------
- *   TCP address of --admin      | whoever reaches it   | /healthz /readyz /metrics
+ *   TCP address of --admin      | all                  | /healthz /readyz /metrics
  *   abstract unix socket, see   | uid 0 and our own    | the same, and /status /routes /problems
  *   name.h                      | (SO_PEERCRED)        | /drops?from=N (JSON); PUT and DELETE of
  *                               |                      | /denylist/ADDRESS/BITS
  *
- * Hosts, paths and names of all tenants are not for whoever reaches a port, so they stay off TCP.
+ * Hosts, paths and names of all tenants must not be public, so they are not on TCP.
  */
 #ifndef SLUICE_ADMIN_ADMIN_H
 #define SLUICE_ADMIN_ADMIN_H
@@ -31,8 +31,8 @@ struct admin_options {
 	struct loop *loop;           /* borrowed */
 	struct dataplane_view *view; /* borrowed */
 	struct table *const *table;  /* borrowed; may point at NULL until there is one */
-	/* Problems of the source itself, as files that do not parse: calls @fn for each. May be
-	 * NULL. */
+	/* Problems of the source itself, such as files that do not parse: calls @fn for each. May
+	 * be NULL. */
 	void (*source_problems)(void *source_ctx, admin_problem_fn *fn, void *ctx);
 	void *source_ctx;
 	/* The last records of dropped packets. May be NULL, as the next. */

@@ -14,7 +14,8 @@
 #define IPV4_HEAD_BYTES 20u
 #define IPV6_HEAD_BYTES 40u
 
-/* What can be read of a packet's head. Ports 0 where there are none or they are not told. */
+/* The readable part of a packet's head. Ports are 0 if there are none, or the head does not show
+ * them. */
 struct packet {
 	struct inet_addr saddr, daddr;
 	uint16_t sport, dport; /* host order */

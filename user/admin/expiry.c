@@ -4,8 +4,9 @@
 
 #include "admin/pages.h"
 
-#define SOON_S \
-	(14 * 24 * 3600) /* half of what those who renew at two thirds of 90 days have left */
+#define SOON_S     \
+	(14 * 24 * \
+	 3600) /* half of the remaining time of a certificate renewed at two thirds of 90 days */
 
 struct walk {
 	struct expiry *out;

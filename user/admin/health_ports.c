@@ -30,7 +30,7 @@ struct health_port {
 	uint16_t port;          /* host order */
 	uint32_t local_endpoints;
 	bool wanted;
-	bool refused; /* said that it cannot be opened */
+	bool refused; /* already reported that it cannot be opened */
 	struct http_server server;
 };
 
@@ -71,7 +71,7 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 	(void)method;
 	(void)version;
 	(void)upload;
-	/* The first call comes with the head alone; the answer waits for the end of a body. */
+	/* The first call has only the head; the answer waits for the end of a body. */
 	if (!*request_state || *upload_bytes) {
 		*request_state = (void *)(uintptr_t)&head_seen;
 		*upload_bytes = 0;
@@ -97,7 +97,7 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 
 /* ---- opening and closing ------------------------------------------------------------------------ */
 
-/* On all addresses, of both families where the host has both. */
+/* On all addresses, of both families if the host has both. */
 static int listen_on(uint16_t port, int family, int *out)
 {
 	struct sockaddr_in6 name6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
@@ -138,10 +138,11 @@ static void try_open(const struct health_ports *ports, struct health_port *port)
 	int err = port->server.mhd ? 0 : open_port(ports, port);
 
 	if (err && !port->refused)
-		log_warn("Service %s/%s: healthCheckNodePort %u: %s%s; it is tried again",
+		log_warn("Service %s/%s: healthCheckNodePort %u: %s%s; trying again",
 			 port->namespace, port->name, port->port, strerror(-err),
-			 err == -EADDRINUSE ? " (kube-proxy may answer there: the same answer)"
-					    : "");
+			 err == -EADDRINUSE
+				 ? " (kube-proxy may be listening there, with the same answer)"
+				 : "");
 	port->refused = err != 0;
 }
 
@@ -207,7 +208,7 @@ int health_ports_update(struct health_ports *ports, const struct table *table,
 		port->wanted = false;
 	}
 	err = table_each_health_check(table, model, want, ports);
-	/* Ports to close first: another Service may have got the number. */
+	/* Close ports first: another Service may have taken the number. */
 	for (port = LIST_FIRST(&ports->all); port && !err; port = next) {
 		next = LIST_NEXT(port, entry);
 		if (!port->wanted)

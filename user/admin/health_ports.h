@@ -19,9 +19,9 @@ int health_ports_new(struct loop *loop, struct health_ports **out);
 void health_ports_free(struct health_ports *ports); /* takes NULL */
 
 /**
- * health_ports_update - serve what the table says
- * Ports that are not wanted any more are closed; one that cannot be opened is said once and tried
- * again by the next call. Return: 0; -ENOMEM.
+ * health_ports_update - serve the ports that the table names
+ * Closes other ports. A port that cannot be opened is reported once; the next call tries it again.
+ * Return: 0; -ENOMEM.
  */
 int health_ports_update(struct health_ports *ports, const struct table *table,
 			const struct model *model);

@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* After each run: it says when it wants to be run without an event, for its timeouts. */
+/* After each run, libmicrohttpd says when it must run again without an event, for its timeouts. */
 static void run(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms;

@@ -9,7 +9,7 @@
 
 #include "base/loop.h"
 
-/* All zero: not open. Stays in place while it is open. */
+/* All zero: not open. Must not move while it is open. */
 struct http_server {
 	struct MHD_Daemon *mhd; /* owned */
 	struct loop_watch *watch;
@@ -22,8 +22,8 @@ struct http_server_limits {
 };
 
 /**
- * http_server_open - serve what comes to a listening socket
- * @fd: non-blocking; owned by the server from here on, also on failure
+ * http_server_open - serve requests on a listening socket
+ * @fd: non-blocking; the server owns it from now on, also on failure
  * @fn: called with @ctx for each request, as MHD_AccessHandlerCallback says
  * Return: 0; -ENOMEM; -EIO libmicrohttpd refuses.
  */

@@ -28,7 +28,7 @@ static void labelled(struct json_text *out, const char *name, const char *label,
 
 /* ---- the daemon -------------------------------------------------------------------------------------- */
 
-/* Return: @text without what would end a label value: versions are made by `make`, but still. */
+/* Return: @text without characters that would end a label value. */
 static const char *label_text(const char *text)
 {
 	for (const char *c = text; *c; c++)
@@ -41,25 +41,23 @@ static void put_daemon(const struct admin_options *admin, struct json_text *out)
 {
 	const struct daemon_state *state = dataplane_view_daemon(admin->view);
 
-	head(out, "build_info", "gauge", "The version that runs; the value is 1.");
+	head(out, "build_info", "gauge", "The running version; the value is 1.");
 	labelled(out, "build_info", "version", label_text(state->version), 1);
-	one(out, "ready", "gauge", "1 if all of the input has been read and is in the maps.",
+	one(out, "ready", "gauge", "1 if all input has been read and is in the maps.",
 	    state->ready);
 	one(out, "start_time_seconds", "gauge", "Start of sluiced, Unix time.",
 	    state->started_unix_s);
-	one(out, "synced_time_seconds", "gauge",
-	    "When the maps last held all of the input, Unix time.", state->synced_unix_s);
-	one(out, "generation", "gauge", "Number of the compiled table in force.",
-	    state->generation);
-	one(out, "workers", "gauge", "Workers of the helper that are wanted.", state->workers);
-	one(out, "frontends", "gauge", "Frontends in force.", state->frontends);
-	one(out, "routes", "gauge", "Routes in force.", state->routes);
-	one(out, "upstreams", "gauge", "Upstreams in force.", state->upstreams);
-	one(out, "backends", "gauge", "Backends in force, draining ones included.",
-	    state->backends);
+	one(out, "synced_time_seconds", "gauge", "When the maps last held all input, Unix time.",
+	    state->synced_unix_s);
+	one(out, "generation", "gauge", "Number of the compiled table in use.", state->generation);
+	one(out, "workers", "gauge", "Workers of the helper that should run.", state->workers);
+	one(out, "frontends", "gauge", "Frontends in use.", state->frontends);
+	one(out, "routes", "gauge", "Routes in use.", state->routes);
+	one(out, "upstreams", "gauge", "Upstreams in use.", state->upstreams);
+	one(out, "backends", "gauge", "Backends in use, draining ones included.", state->backends);
 	one(out, "splice", "gauge", "1 if the kernel may move responses and tunnels.",
 	    state->splice);
-	one(out, "problems", "gauge", "Objects and files that are not served as they are written.",
+	one(out, "problems", "gauge", "Objects and files that are not served as written.",
 	    page_problems_count(admin));
 }
 
@@ -68,15 +66,14 @@ static void put_certificates(const struct admin_options *admin, struct json_text
 	struct expiry expiry;
 
 	page_expiry(admin, &expiry);
-	one(out, "certificates", "gauge", "Certificates of Secrets that are served.",
-	    expiry.certificates);
+	one(out, "certificates", "gauge", "Certificates of Secrets in use.", expiry.certificates);
 	one(out, "certificates_expired", "gauge", "Of these, those that have expired.",
 	    expiry.expired);
-	one(out, "certificates_ending_soon", "gauge", "Of these, those that end within 14 days.",
+	one(out, "certificates_ending_soon", "gauge", "Of these, those that expire within 14 days.",
 	    expiry.soon);
 	if (expiry.certificates)
 		one(out, "certificates_first_end_time_seconds", "gauge",
-		    "When the first of them ends, Unix time.", (uint64_t)expiry.first_unix_s);
+		    "When the first of them expires, Unix time.", (uint64_t)expiry.first_unix_s);
 }
 
 /* ---- packets ------------------------------------------------------------------------------------------- */
@@ -90,17 +87,17 @@ static int put_packets(const struct admin_options *admin, struct json_text *out)
 		err = dataplane_view_drops(admin->view, drops);
 	if (err)
 		return err;
-	head(out, "packets_total", "counter", "Packets seen by XDP and TC, by what they were.");
+	head(out, "packets_total", "counter", "Packets seen by XDP and TC, by kind.");
 	labelled(out, "packets_total", "kind", "not_ours", stats[STAT_PACKETS_NOT_OURS]);
 	labelled(out, "packets_total", "kind", "l4", stats[STAT_PACKETS_L4]);
 	labelled(out, "packets_total", "kind", "http", stats[STAT_PACKETS_HTTP]);
 	labelled(out, "packets_total", "kind", "reply", stats[STAT_PACKETS_REPLY]);
 	one(out, "flows_created_total", "counter", "L4 flows begun.", stats[STAT_FLOWS_CREATED]);
 	one(out, "flows_not_inserted_total", "counter",
-	    "L4 flows forwarded by hash alone: the table did not take them.",
-	    stats[STAT_FLOWS_NOT_INSERTED]);
+	    "L4 flows forwarded by hash without an entry.", stats[STAT_FLOWS_NOT_INSERTED]);
 	one(out, "flows_repicked_total", "counter",
-	    "L4 flows that got another backend, as theirs was gone.", stats[STAT_FLOWS_REPICKED]);
+	    "L4 flows that got another backend, because theirs was gone.",
+	    stats[STAT_FLOWS_REPICKED]);
 	for (unsigned int i = STAT_STEERED + 1; i < STAT_MAX; i++) {
 		char name[64];
 
@@ -164,7 +161,7 @@ static void put_faults(const char *name, const char *help, const __u64 counts[FA
 			labelled(out, name, "reason", reasons[i], counts[i]);
 }
 
-/* Numbers of worker_stats that are told as they are. */
+/* Numbers of worker_stats that are printed unchanged. */
 static const struct {
 	const char *name, *type, *help;
 	size_t offset;
@@ -188,36 +185,36 @@ static const struct {
 	FIELD("upstream_connect_errors_total", "counter", upstream_connect_errors,
 	      "Connections to backends that failed."),
 	FIELD("upstream_reused_total", "counter", upstream_reused,
-	      "Exchanges on a connection that was there."),
+	      "Exchanges on an existing connection."),
 	FIELD("upstream_retries_total", "counter", upstream_retries,
 	      "Requests given to another backend."),
 	FIELD("bad_requests_total", "counter", bad_requests, "Requests refused by the parser."),
 	FIELD("bad_responses_total", "counter", bad_responses,
-	      "Responses of backends that were no HTTP."),
-	FIELD("timeouts_total", "counter", timeouts, "Waits that ran out."),
+	      "Responses of backends that were not valid HTTP."),
+	FIELD("timeouts_total", "counter", timeouts, "Expired time limits."),
 	FIELD("access_log_dropped_total", "counter", access_log_dropped,
 	      "Lines of the access log that could not be written in time."),
 	FIELD("http2_conns_open", "gauge", http2_conns_open,
-	      "Client connections open that speak HTTP/2."),
-	FIELD("http2_conns_total", "counter", http2_conns, "Client connections that spoke HTTP/2."),
+	      "Open client connections that use HTTP/2."),
+	FIELD("http2_conns_total", "counter", http2_conns, "Client connections that used HTTP/2."),
 	FIELD("http2_streams_total", "counter", http2_streams,
 	      "Streams that HTTP/2 clients began."),
 	FIELD("tls_handshakes_total", "counter", tls_handshakes,
 	      "TLS handshakes with clients that were completed."),
 	FIELD("tls_resumptions_total", "counter", tls_resumptions,
-	      "Of these, with a session of before."),
+	      "Of these, those that resumed a session."),
 	FIELD("tls_errors_total", "counter", tls_errors,
 	      "TLS handshakes with clients that failed."),
 	FIELD("tls_passthroughs_total", "counter", tls_passthroughs,
-	      "TLS connections handed to a backend undecrypted."),
+	      "TLS connections passed to a backend undecrypted."),
 	FIELD("upstream_tls_errors_total", "counter", upstream_tls_errors,
 	      "TLS handshakes with backends that failed, untrusted certificates included."),
 	FIELD("proxy_header_errors_total", "counter", proxy_header_errors,
 	      "Connections ended for a bad or missing PROXY header."),
 	FIELD("backend_ejections_total", "counter", backend_ejections,
-	      "Times that a worker put a backend aside for its failures."),
+	      "Times that a worker ejected a backend for its failures."),
 	FIELD("health_checks_total", "counter", health_checks,
-	      "Active checks of backends that came to an end."),
+	      "Active checks of backends that finished."),
 	FIELD("health_check_failures_total", "counter", health_check_failures,
 	      "Active checks of backends that failed."),
 #undef FIELD
@@ -226,15 +223,16 @@ static const struct {
 static void put_splice(const struct worker_stats *sum, struct json_text *out)
 {
 	one(out, "spliced_exchanges_total", "counter",
-	    "Responses that the kernel moved from head to end.", sum->spliced_exchanges);
+	    "Responses that the kernel moved completely.", sum->spliced_exchanges);
 	one(out, "spliced_tunnels_total", "counter", "Tunnels whose bytes the kernel may move.",
 	    sum->spliced_tunnels);
 	one(out, "spliced_uploads_total", "counter",
-	    "Requests of whose body the kernel moved a part, or all.", sum->spliced_uploads);
+	    "Requests with a body that the kernel moved, in part or completely.",
+	    sum->spliced_uploads);
 	one(out, "spliced_bytes_total", "counter", "Bytes that the kernel moved.",
 	    sum->spliced_bytes);
 	one(out, "splice_takeovers_total", "counter",
-	    "Times that the relay went on since a receiver lagged.", sum->splice_windows);
+	    "Times that the relay took over from a slow receiver.", sum->splice_windows);
 	head(out, "relayed_total", "counter", "Exchanges and tunnels that were relayed, and why.");
 	for (unsigned int i = SPLICE_WHY_NONE + 1; i < SPLICE_WHY_MAX; i++)
 		if (page_splice_reason(i))

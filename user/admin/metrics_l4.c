@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * metrics_l4.c - what went through each l4 frontend and to each of its backends
+ * metrics_l4.c - traffic of each l4 frontend and of its backends
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,8 +12,8 @@
 
 #include "admin/pages.h"
 
-/* One field of struct traffic for every frontend, or for every backend: series of one name stand
- * together. */
+/* One field of struct traffic for every frontend or backend: series of one name must be together.
+ */
 struct series {
 	const struct admin_options *admin; /* borrowed */
 	struct json_text *out;             /* borrowed */
@@ -114,12 +114,12 @@ static const struct {
 	  offsetof(struct traffic, flows_ended) },
 };
 
-/* How each interface is served. */
+/* How each interface is attached. */
 static void put_interfaces(const struct admin_options *admin, struct json_text *out)
 {
 	const struct daemon_state *state = dataplane_view_daemon(admin->view);
 
-	json_text_printf(out, "# HELP sluice_interface_info How an interface is served.\n"
+	json_text_printf(out, "# HELP sluice_interface_info How an interface is attached.\n"
 			      "# TYPE sluice_interface_info gauge\n");
 	for (uint32_t i = 0; i < state->interfaces_count && i < SLUICE_INTERFACES_MAX; i++) {
 		const struct interface_state *interface = &state->interfaces[i];

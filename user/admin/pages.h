@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pages.h - what each path of the admin endpoint says
+ * pages.h - the page of each path of the admin endpoint
  */
 #ifndef SLUICE_ADMIN_PAGES_H
 #define SLUICE_ADMIN_PAGES_H
@@ -14,11 +14,11 @@ int page_metrics(const struct admin_options *admin, struct json_text *out);
 /* The part of it that names l4 frontends and backends. Return: 0; -errno. */
 int put_l4_traffic(const struct admin_options *admin, struct json_text *out);
 
-/* Of the certificates in force that come from Secrets. */
+/* Of the certificates in use that come from Secrets. */
 struct expiry {
 	uint32_t certificates, expired;
 	uint32_t soon;        /* end within two weeks */
-	int64_t first_unix_s; /* when the first one ends, or ended; 0: there is none */
+	int64_t first_unix_s; /* when the first one expires, or expired; 0: there is none */
 	char first[320];      /* "namespace/secret" */
 };
 
@@ -26,9 +26,9 @@ void page_expiry(const struct admin_options *admin, struct expiry *out);
 
 /**
  * page_status - the daemon, its interfaces, counts
- * @problems: in force; the entry in the maps does not know those of the source
+ * @problems: current number; the entry in the maps does not include those of the source
  * @expiry: NULL: not known
- * @running: false: read from the maps that a daemon left
+ * @running: false: the data is from the maps that a daemon left
  */
 void page_status(const struct dataplane_view *view, uint32_t problems, const struct expiry *expiry,
 		 bool running, struct json_text *out);
@@ -36,7 +36,7 @@ void page_status(const struct dataplane_view *view, uint32_t problems, const str
 int page_routes(const struct admin_options *admin, struct json_text *out);
 int page_problems(const struct admin_options *admin, struct json_text *out);
 
-/* All problems in force. */
+/* All current problems. */
 uint32_t page_problems_count(const struct admin_options *admin);
 
 /* Sum over all workers. */

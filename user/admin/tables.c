@@ -61,7 +61,7 @@ static void put_problem(struct json_text *out, const struct problem *problem)
 	json_text_end(out, '}');
 }
 
-/* The same fields as those of an object: the file is the name, the line the field. */
+/* The same fields as for an object: the name is the file, the field is the line. */
 static void put_source_problem(void *ctx, const char *file, unsigned int line, const char *message)
 {
 	struct json_text *out = ctx;

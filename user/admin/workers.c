@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What all workers counted, those that ended included. */
+/* Sum of all workers' counters, ended workers included. */
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ static void add(struct worker_stats *sum, const struct worker_stats *worker, boo
 
 	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
 		to[i] += from[i];
-	/* What a dead worker had open is not open any more; what it counted stays counted. */
+	/* A dead worker has nothing open any more, but its counters stay. */
 	if (!alive) {
 		sum->conns_open -= worker->conns_open;
 		sum->upstream_conns_open -= worker->upstream_conns_open;

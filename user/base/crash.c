@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define FRAMES_MAX  48
-#define STACK_BYTES (64 * 1024) /* of the handler: the own one may be what overflowed */
+#define STACK_BYTES (64 * 1024) /* of the handler: the process' own stack may have overflowed */
 
 static struct {
 	const char *program, *build; /* borrowed */
@@ -27,8 +27,8 @@ static struct iovec text_of(const char *text)
 	return (struct iovec){ .iov_base = (void *)(unsigned long)text, .iov_len = strlen(text) };
 }
 
-/* Only what may be called from a handler: signal-safety(7). SA_RESETHAND has put the default back:
- * on return the instruction faults again, and the process ends by it. */
+/* Calls only functions that signal-safety(7) allows. SA_RESETHAND has restored the default action:
+ * on return the instruction faults again, which ends the process. */
 static void report(int number, siginfo_t *info, void *context)
 {
 	const char *name = "a signal";
@@ -45,10 +45,10 @@ static void report(int number, siginfo_t *info, void *context)
 	};
 
 	if (writev(STDERR_FILENO, line, sizeof(line) / sizeof(line[0])) < 0)
-		return; /* nowhere left to say it */
+		return; /* no place is left to report it */
 	count = backtrace(frames, FRAMES_MAX);
 	backtrace_symbols_fd(frames, count, STDERR_FILENO);
-	/* Sent by somebody, maybe by abort(): no instruction will fault again. */
+	/* A process sent it, maybe by abort(): no instruction will fault again. */
 	if (info->si_code <= 0)
 		raise(number);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crash.h - a process that dies of its own fault says where
+ * crash.h - a process that crashes writes its stack
  */
 #ifndef SLUICE_BASE_CRASH_H
 #define SLUICE_BASE_CRASH_H
@@ -10,10 +10,10 @@
  * ends the process; it still ends by that signal, with the core file it would have left
  * @program, @build: named in the report; borrowed for the life of the process
  *
- * One line with program, build and signal, then one line a frame as backtrace_symbols_fd(3) writes
- * it: "PROGRAM(+0xOFFSET)", for addr2line -e PROGRAM. Needs no memory and no file once enabled, so
- * it works within a sandbox that allows write(2) and tgkill(2) to itself. Call it early, before
- * files can no longer be opened: it loads the unwinder.
+ * Writes one line with program, build and signal, then one line a frame as backtrace_symbols_fd(3)
+ * does: "PROGRAM(+0xOFFSET)", for addr2line -e PROGRAM. After it is enabled it needs no memory and
+ * no file, so it works in a sandbox that allows write(2) and tgkill(2) to itself. Call it early,
+ * while files can still be opened: it loads the unwinder.
  */
 void crash_report_enable(const char *program, const char *build);
 

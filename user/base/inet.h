@@ -37,15 +37,15 @@ struct inet_addr inet_addr_from_v4(uint32_t addr_be);
 
 /* A network: addresses whose first bits are those of .addr. */
 struct inet_network {
-	struct inet_addr addr; /* bits behind the prefix are 0 */
+	struct inet_addr addr; /* bits after the prefix are 0 */
 	uint8_t prefix_bits;   /* of its own family: 0 to 32, or to 128 */
 };
 
 #define INET_NETWORK_TEXT_MAX (INET_ADDR_TEXT_MAX + 4)
 
 /**
- * inet_network_parse - "10.0.0.0/8", "2001:db8::/32", or an address, which stands for itself alone
- * Bits behind the prefix are cleared. Return: 0; -EINVAL, *out untouched.
+ * inet_network_parse - "10.0.0.0/8", "2001:db8::/32", or a single address
+ * Bits after the prefix are cleared. Return: 0; -EINVAL, *out untouched.
  */
 int inet_network_parse(const char *text, struct inet_network *out);
 const char *inet_network_format(const struct inet_network *range, char text[INET_NETWORK_TEXT_MAX]);

@@ -37,7 +37,7 @@ static void put(struct json_text *json, const char *bytes, size_t count)
 	json->used += count;
 }
 
-/* Source: RFC 8259, 7. Bytes above 0x7f go as they are: all text here is UTF-8. */
+/* Source: RFC 8259, 7. Bytes above 0x7f are copied unchanged: all text here is UTF-8. */
 static void put_quoted(struct json_text *json, const char *text)
 {
 	put(json, "\"", 1);

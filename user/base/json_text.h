@@ -2,8 +2,8 @@
 /*
  * json_text.h - JSON (and any other text) written front to back into one growing buffer
  *
- * No tree: what is written is at once in its final form. Out of memory is remembered and told once,
- * by json_text_finish().
+ * There is no tree: all text is written in its final form at once. If memory runs out, only
+ * json_text_finish() reports it.
  */
 #ifndef SLUICE_BASE_JSON_TEXT_H
 #define SLUICE_BASE_JSON_TEXT_H
@@ -27,7 +27,7 @@ void json_text_string(struct json_text *json, const char *key, const char *value
 void json_text_number(struct json_text *json, const char *key, uint64_t value);
 void json_text_bool(struct json_text *json, const char *key, bool value);
 
-/* Text as it is, no JSON: for other formats in the same buffer. */
+/* Copies text unchanged: for other formats in the same buffer. */
 void json_text_printf(struct json_text *json, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -57,8 +57,8 @@ bool log_enabled(enum log_level level)
 	return level >= config.least;
 }
 
-/* Appends src to dst[*used..size) with controls (and in JSON quotes) escaped; cuts what is too
- * long. */
+/* Appends src to dst[*used..size) with controls (and in JSON quotes) escaped; truncates text that
+ * is too long. */
 static void append_escaped(char *dst, size_t size, size_t *used, const char *src, bool json)
 {
 	for (const unsigned char *c = (const unsigned char *)src; *c; c++) {
@@ -107,7 +107,7 @@ void log_line(enum log_level level, const char *format, ...)
 	}
 	line[used++] = '\n';
 	if (write(STDERR_FILENO, line, used) < 0) {
-		/* Nowhere left to say it. */
+		/* No place is left to report it. */
 	}
 	errno = saved_errno;
 }

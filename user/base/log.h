@@ -11,7 +11,7 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 /**
- * log_setup - choose form and threshold; call once before the first line
+ * log_setup - choose format and threshold; call once before the first line
  * @program: name in each line, not copied, must outlive the process' logging
  */
 void log_setup(const char *program, enum log_format format, enum log_level least);

@@ -33,8 +33,7 @@ struct loop {
 	int epoll_fd;
 	bool stopped;
 	struct loop_watch *watches; /* owned */
-	struct loop_watch
-		*removed; /* owned; freed at the end of a turn, events may still name them */
+	struct loop_watch *removed; /* owned; freed at the end of a turn: events may name them */
 	struct loop_timer *timers; /* owned; few, so a list */
 };
 
@@ -193,7 +192,7 @@ void loop_timer_free(struct loop_timer *timer)
 	if (!timer)
 		return;
 	timer->armed = false;
-	timer->freed = true; /* the list may be under the feet of run_timers() */
+	timer->freed = true; /* run_timers() may be walking the list */
 }
 
 static int wait_ms(const struct loop *loop)

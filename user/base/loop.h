@@ -18,7 +18,7 @@ typedef void loop_watch_fn(void *ctx, int fd, uint32_t events);
 typedef void loop_timer_fn(void *ctx);
 
 int loop_new(struct loop **out);
-/* Frees the loop and what is still registered on it; closes no descriptor but its own. */
+/* Frees the loop and everything still registered on it; closes only its own descriptor. */
 void loop_free(struct loop *loop);
 
 /**

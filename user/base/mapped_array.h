@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mapped_array.h - a large mmapable array in shared memory, of which only what is used is mapped
+ * mapped_array.h - a large mmapable array in shared memory; only used parts are mapped
  *
- * Mapping a BPF array makes each of its pages resident at once. So room for the whole is reserved
- * and pieces are mapped when an entry in them is first asked for: pointers stay valid, and memory
- * follows the highest entries in use. An element of a BPF array lies at a multiple of 8 bytes.
+ * Mapping a BPF array makes each of its pages resident at once. So this reserves room for the
+ * whole, and maps a piece when an entry in it is first requested: pointers stay valid, and memory
+ * depends on the entries in use. An element of a BPF array is at a multiple of 8 bytes.
  */
 #ifndef SLUICE_BASE_MAPPED_ARRAY_H
 #define SLUICE_BASE_MAPPED_ARRAY_H

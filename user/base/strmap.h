@@ -28,12 +28,12 @@ void *strmap_get(const struct strmap *map, const char *key);
 
 /**
  * strmap_put - add or replace
- * @old: out, the value that stood there or NULL; may be NULL
+ * @old: out, the previous value or NULL; may be NULL
  * Return: 0; -ENOMEM, table unchanged.
  */
 int strmap_put(struct strmap *map, const char *key, void *value, void **old);
 
-/* Returns the value that was there, or NULL. Keeps a running strmap_next() valid. */
+/* Returns the previous value, or NULL. Keeps a running strmap_next() valid. */
 void *strmap_remove(struct strmap *map, const char *key);
 
 /**

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Segments that nobody can have written: a private page of them is always that of the file. */
+/* Read-only segments: a private page of them always equals the page of the file. */
 static int drop_clean_segments(struct dl_phdr_info *object, size_t size, void *ctx)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -19,7 +19,7 @@ struct active {
 	struct active_counts frontends, backends;
 };
 
-/* Return: 0; -errno. To be cleared in each case. */
+/* Return: 0; -errno. Clear it in each case. */
 int active_read(const struct dataplane_view *view, struct active *out);
 uint32_t active_of(const struct active_counts *counts, uint32_t id);
 void active_clear(struct active *active);

@@ -102,8 +102,8 @@ int cli_explain(const struct cli *cli, int err)
 	switch (err) {
 	case -ECONNREFUSED:
 		fprintf(stderr,
-			"sluicectl: sluiced is not running with --bpffs %s, and this is known to "
-			"it alone; start it (traffic goes on meanwhile)\n",
+			"sluicectl: sluiced is not running with --bpffs %s, and only it has "
+			"this information; start it (traffic continues meanwhile)\n",
 			cli->bpffs);
 		return CLI_NOT_THERE;
 	case -EACCES:

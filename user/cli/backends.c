@@ -22,7 +22,7 @@ static struct inet_addr addr_of(const __u8 bytes[16])
 	return addr;
 }
 
-/* How L4 packets reach it. */
+/* How L4 packets reach the backend. */
 static const char *where(const struct backend *backend)
 {
 	if (backend->flags & BACKEND_F_LOCAL)

@@ -3,9 +3,9 @@
  * cli.h - what the verbs of sluicectl share
  *
  *   main.c      flags, the table of verbs          columns.c   tables for people
- *   ask.c       the daemon's socket                names.c     names of what the maps hold by id
- *   output.c    the ends of all verbs             flow_filter.c  which flows are asked for
- *   active.c    flows that are there, counted
+ *   ask.c       the daemon's socket                names.c     names of objects in the maps, by id
+ *   output.c    the ends of all verbs             flow_filter.c  which flows to show
+ *   active.c    counts of active flows
  *   <verb>.c    one verb each
  */
 #ifndef SLUICE_CLI_CLI_H
@@ -23,7 +23,7 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,
 	CLI_USAGE = 2,
-	CLI_NOT_THERE = 3, /* no daemon, no pins: said with what to do */
+	CLI_NOT_THERE = 3, /* no daemon, no pins: reported with the remedy */
 };
 
 struct cli {
@@ -38,7 +38,7 @@ struct cli {
 	uint32_t rounds; /* of `top`; 0: until interrupted */
 };
 
-/* Each verb prints to standard output. Return: enum cli_exit, reasons said on standard error. */
+/* Each verb prints to standard output. Return: enum cli_exit, with the reason on standard error. */
 int verb_status(const struct cli *cli);
 int verb_frontends(const struct cli *cli);
 int verb_routes(const struct cli *cli);
@@ -53,26 +53,26 @@ int verb_deny(const struct cli *cli);
 /**
  * cli_ask - GET of the daemon's own socket
  * @body: out, owned by the caller, NUL-terminated
- * Return: 0; -ECONNREFUSED no daemon answers there; -EACCES it does not answer this user; -EPROTO
- * it answered something else; -ENOMEM.
+ * Return: 0; -ECONNREFUSED no daemon answers there; -EACCES it refuses this user; -EPROTO another
+ * answer; -ENOMEM.
  */
 int cli_ask(const struct cli *cli, const char *path, char **body);
 
 /**
- * cli_tell - a request of the daemon's own socket that changes something
+ * cli_tell - send a changing request to the daemon's own socket
  * @method: "PUT", "DELETE"
- * @body: out, owned by the caller: what it says, also of a refusal; NULL if nothing answered
- * Return: the status, 200 if it is done; -errno as of cli_ask().
+ * @body: out, owned by the caller: the answer, also of a refusal; NULL if there was none
+ * Return: the status, 200 on success; -errno as of cli_ask().
  */
 int cli_tell(const struct cli *cli, const char *method, const char *path, char **body);
 
-/* Says on standard error why cli_ask() failed and what to do. Return: the exit code. */
+/* Prints to standard error why cli_ask() failed, and the remedy. Return: the exit code. */
 int cli_explain(const struct cli *cli, int err);
 
 /* Prints a finished JSON text and frees it. Return: the exit code; @err goes before. */
 int cli_print_json(struct json_text *json, int err);
 
-/* Says that a map could not be read. Return: CLI_FAILED; CLI_OK if @err is 0. */
+/* Reports that a map could not be read. Return: CLI_FAILED; CLI_OK if @err is 0. */
 int cli_check_read(const char *map, int err);
 
 /* Prints and frees a table unless @err says that its map could not be read. Return: exit code. */

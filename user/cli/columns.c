@@ -86,7 +86,7 @@ void columns_sort(struct columns *table)
 			table->width * sizeof(*table->cells), compare_rows, table);
 }
 
-/* Characters, not bytes: each takes one place. */
+/* Characters, not bytes: each takes one column. */
 static size_t places(const char *text)
 {
 	size_t count = 0;
@@ -106,7 +106,7 @@ static size_t widest(const struct columns *table, size_t column)
 	return most;
 }
 
-/* @row: its first cell. No blanks at the end of a line; a row of empty cells is no line. */
+/* @row: its first cell. Prints no blanks at the end of a line, and no line for empty cells. */
 static void print_row(const struct columns *table, size_t row, const size_t *widths, FILE *out)
 {
 	size_t cells = table->width;

@@ -13,7 +13,7 @@ struct columns {
 	size_t width; /* columns */
 	char **cells; /* owned array of owned texts, row by row, headings first */
 	size_t count, room;
-	bool failed; /* out of memory once: told by columns_print() */
+	bool failed; /* out of memory once: columns_print() reports it */
 };
 
 /**
@@ -22,7 +22,7 @@ struct columns {
  */
 void columns_begin(struct columns *table, const char *headings);
 
-/* One cell after the other, rows follow by themselves. Control characters become '?'. */
+/* Adds one cell; rows begin automatically. Control characters become '?'. */
 void columns_add(struct columns *table, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -34,7 +34,7 @@ void columns_sort(struct columns *table);
 
 /**
  * columns_print - write the table and free it
- * Return: 0; -ENOMEM; -EIO if @out takes no more.
+ * Return: 0; -ENOMEM; -EIO if @out cannot be written.
  */
 int columns_print(struct columns *table, FILE *out);
 

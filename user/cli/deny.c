@@ -80,7 +80,8 @@ static int change(const struct cli *cli, const char *word, bool deny)
 	int status;
 
 	if (inet_network_parse(word, &network)) {
-		fprintf(stderr, "sluicectl: '%s' is no address or network such as 203.0.113.0/24\n",
+		fprintf(stderr,
+			"sluicectl: '%s' is not an address or network such as 203.0.113.0/24\n",
 			word);
 		return CLI_USAGE;
 	}
@@ -92,7 +93,7 @@ static int change(const struct cli *cli, const char *word, bool deny)
 	}
 	if (status != 200)
 		fprintf(stderr, "sluicectl: %s: %s", text,
-			answer ? answer : "sluiced did not say why\n");
+			answer ? answer : "sluiced gave no reason\n");
 	free(answer);
 	return status == 200 ? CLI_OK : CLI_FAILED;
 }

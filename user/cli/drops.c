@@ -100,7 +100,7 @@ static int print_events(const struct cli *cli, double *next)
 	return fflush(stdout) ? -EPIPE : 0;
 }
 
-/* The records that are there, then new ones as they come. */
+/* The existing records, then new ones as they arrive. */
 static int follow(const struct cli *cli)
 {
 	const struct timespec pause = { .tv_sec = cli->interval_ms / 1000,

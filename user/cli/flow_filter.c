@@ -28,7 +28,7 @@ int endpoint_filter_parse(const char *text, struct endpoint_filter *out)
 	char addr[INET_NETWORK_TEXT_MAX];
 	size_t bytes;
 
-	/* A colon is the port's only where the address has none, or is in brackets. */
+	/* A colon precedes a port only if the address has none, or is in brackets. */
 	if (colon && !brackets && strchr(text, ':') != colon)
 		colon = NULL;
 	if (colon && brackets && (colon == text || colon[-1] != ']'))

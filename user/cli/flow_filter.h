@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * flow_filter.h - which flows are asked for
+ * flow_filter.h - which flows to show
  */
 #ifndef SLUICE_CLI_FLOW_FILTER_H
 #define SLUICE_CLI_FLOW_FILTER_H
@@ -18,7 +18,7 @@ struct endpoint_filter {
 	uint16_t port; /* host order; 0: any */
 };
 
-/* A zeroed one lets every flow through. */
+/* A zeroed filter accepts every flow. */
 struct flow_filter {
 	struct endpoint_filter frontend, backend, client;
 	uint8_t proto; /* 0: any */

@@ -11,7 +11,7 @@ struct flows {
 	struct names names;
 	struct columns table;
 	struct json_text json;
-	uint64_t now_ns; /* of the clock that flows are stamped with */
+	uint64_t now_ns; /* of the clock of the flows' time stamps */
 };
 
 static uint64_t idle_ms(const struct flows *f, const struct flow_view *flow)

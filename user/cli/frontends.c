@@ -53,7 +53,7 @@ static int put_row(void *ctx, const struct frontend_view *frontend)
 	bool is_l4 = frontend->value.kind == FRONTEND_L4;
 	int err;
 
-	/* Entries of whole addresses are for the programs; -o json has them. */
+	/* Only the programs need entries of whole addresses; -o json shows them. */
 	if (frontend->value.kind == FRONTEND_ADDRESS)
 		return 0;
 	err = dataplane_view_frontend_traffic(f->cli->view, frontend->value.frontend_id, &traffic);

@@ -16,7 +16,7 @@
 
 enum verb_flag {
 	VERB_MAPS = 1 << 0,   /* reads the maps */
-	VERB_WORDS = 1 << 1,  /* takes words behind its name */
+	VERB_WORDS = 1 << 1,  /* takes words after its name */
 	VERB_FILTER = 1 << 2, /* takes the flags of struct flow_filter */
 	VERB_FOLLOW = 1 << 3, /* takes --follow and --interval */
 	VERB_ROUNDS = 1 << 4, /* takes --count and --interval */
@@ -28,13 +28,12 @@ static const struct verb {
 	unsigned int flags; /* enum verb_flag */
 	const char *help;
 } verbs[] = {
-	{ "status", verb_status, VERB_MAPS,
-	  "the daemon, its interfaces, how much there is of what" },
-	{ "frontends", verb_frontends, VERB_MAPS, "addresses and ports that clients dial" },
+	{ "status", verb_status, VERB_MAPS, "the daemon, its interfaces, counts of each object" },
+	{ "frontends", verb_frontends, VERB_MAPS, "addresses and ports that clients connect to" },
 	{ "routes", verb_routes, 0, "hosts and paths, in order of precedence" },
 	{ "upstreams", verb_upstreams, VERB_MAPS, "sets of backends" },
 	{ "backends", verb_backends, VERB_MAPS, "pod addresses with their state" },
-	{ "flows", verb_flows, VERB_MAPS | VERB_FILTER, "L4 connections that are known" },
+	{ "flows", verb_flows, VERB_MAPS | VERB_FILTER, "known L4 connections" },
 	{ "top", verb_top, VERB_MAPS | VERB_ROUNDS, "packets, bits and new flows a second" },
 	{ "drops", verb_drops, VERB_MAPS | VERB_FOLLOW, "packets dropped, by reason" },
 	{ "deny", verb_deny, VERB_MAPS | VERB_WORDS,
@@ -51,11 +50,11 @@ static void print_help(FILE *out)
 		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
 	fprintf(out,
 		"\n"
-		"  -o, --output json|table   for programs or for people (table)\n"
-		"      --bpffs DIR           where sluiced has its pins (" BPFFS_DEFAULT ")\n"
+		"  -o, --output json|table   output format (table)\n"
+		"      --bpffs DIR           folder with the pins of sluiced (" BPFFS_DEFAULT ")\n"
 		"      --frontend, --backend, --client  ADDRESS[/BITS], ADDRESS:PORT or :PORT\n"
 		"      --protocol tcp|udp, --state new|established|closing   (flows)\n"
-		"  -f, --follow              records of dropped packets as they come (drops)\n"
+		"  -f, --follow              records of dropped packets as they arrive (drops)\n"
 		"      --count N             readings, then end; 0: never (top: 0)\n"
 		"      --interval TIME       between readings, such as 500ms or 2s (1s)\n"
 		"      --help, --version\n\n"
@@ -91,7 +90,7 @@ static int explain_view(const struct cli *cli, int err, const char *error)
 	case -EPERM:
 	case -EACCES:
 		fprintf(stderr,
-			"sluicectl: the maps of sluiced are for root to read; use sudo (%s)\n",
+			"sluicectl: only root can read the maps of sluiced; use sudo (%s)\n",
 			error);
 		return CLI_FAILED;
 	default:
@@ -149,10 +148,10 @@ static const struct option flags[] = {
 	{},
 };
 
-/* What has been asked for: needs of the verb, and what to do instead of it. */
+/* The parsed command: needs of the verb, or an action that replaces it. */
 struct asked {
 	unsigned int verb_flags; /* enum verb_flag: one of them must be the verb's */
-	const char *flag;        /* that asked for it */
+	const char *flag;        /* that requested it */
 	bool help, version;
 };
 
@@ -222,7 +221,7 @@ static int take_verb_flag(int flag, const char *value, struct cli *cli, struct a
 	}
 	if (!err)
 		return 0;
-	fprintf(stderr, "sluicectl: --%s: '%s' cannot be read; see sluicectl --help\n", asked->flag,
+	fprintf(stderr, "sluicectl: --%s: '%s' is not valid; see sluicectl --help\n", asked->flag,
 		value);
 	return CLI_USAGE;
 }
@@ -246,7 +245,7 @@ static int take_flag(int flag, const char *value, struct cli *cli, struct asked 
 		asked->version = true;
 		return 0;
 	case '?':
-		return CLI_USAGE; /* getopt_long() has said it */
+		return CLI_USAGE; /* getopt_long() has reported it */
 	default:
 		return take_verb_flag(flag, value, cli, asked);
 	}
@@ -257,7 +256,7 @@ static int run_words(struct cli *cli, char **words, int count, const struct aske
 	const struct verb *verb;
 
 	if (!count)
-		return usage("%s", "a verb is missing");
+		return usage("%s", "the verb is missing");
 	verb = find_verb(words[0]);
 	if (!verb)
 		return usage("no verb '%s'", words[0]);

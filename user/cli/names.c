@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Takes @text (NULL: out of memory) to its place. */
+/* Stores @text (NULL: out of memory). */
 static int place(char ***texts, size_t *count, uint32_t id, char *text)
 {
 	char **grown;

@@ -8,13 +8,13 @@
 #include "dataplane/dataplane.h"
 
 struct names {
-	char **upstreams; /* owned array of owned texts by id, NULL where there is none */
+	char **upstreams; /* owned array of owned texts by id, NULL: none */
 	size_t upstreams_count;
 	char **backends; /* the same; "10.0.0.1:80", "[2001:db8::1]:80" */
 	size_t backends_count;
 };
 
-/* Return: 0; -ENOMEM; -errno of reading. To be freed in each case. */
+/* Return: 0; -ENOMEM; -errno of reading. Free it in each case. */
 int names_read(const struct dataplane_view *view, struct names *out);
 void names_free(struct names *names);
 

@@ -22,7 +22,7 @@ int cli_print_json(struct json_text *json, int err)
 	if (!err)
 		err = failed;
 	if (!err && (fwrite(text, 1, bytes, stdout) != bytes || fflush(stdout)))
-		err = CLI_FAILED; /* a pipe that was closed: nobody to tell */
+		err = CLI_FAILED; /* a closed pipe: there is no reader */
 	else if (err < 0)
 		err = cli_check_read("maps", err);
 	free(text);
@@ -33,7 +33,7 @@ int cli_finish_table(struct columns *table, const char *map, int err)
 {
 	int print_err = 0;
 
-	/* What was read before a failure is shown all the same. */
+	/* Data that was read before a failure is still shown. */
 	if (!err || columns_rows(table))
 		print_err = columns_print(table, stdout);
 	else

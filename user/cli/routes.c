@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * routes.c - routes and problems: known to the daemon alone, which is asked
+ * routes.c - routes and problems, which only the daemon knows
  */
 #include <errno.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
 #include "admin/pages.h"
 #include "cli/cli.h"
 
-/* What the daemon says; else what it left in the maps. @out: owned by the caller. */
+/* The answer of the daemon; else the state that it left in the maps. @out: owned by the caller. */
 static int read_status(const struct cli *cli, char **out)
 {
 	struct json_text json = {};
@@ -91,7 +91,7 @@ static void put_splice(struct columns *table, const cJSON *status)
 		    number_of(splice, "uploads"), why);
 }
 
-/* Only a daemon that runs knows of them. */
+/* Only a running daemon knows them. */
 static void put_certificates(struct columns *table, const cJSON *status)
 {
 	const cJSON *json = cJSON_GetObjectItemCaseSensitive(status, "certificates");
@@ -107,7 +107,7 @@ static void put_certificates(struct columns *table, const cJSON *status)
 		return;
 	}
 	strftime(end, sizeof(end), "%Y-%m-%d", &tm);
-	columns_add(table, "%" PRIu64 ", %" PRIu64 " expired, the first ends %s: %s",
+	columns_add(table, "%" PRIu64 ", %" PRIu64 " expired, the first expires %s: %s",
 		    number_of(json, "count"), number_of(json, "expired"), end,
 		    text_of(json, "first"));
 }
@@ -123,7 +123,7 @@ static void put_daemon(struct columns *table, const cJSON *status)
 			    number_of(status, "pid"),
 			    is_true(status, "ready") ? "ready" : "not ready yet");
 	else
-		columns_add(table, "not running; what it left stays in force (version %s)",
+		columns_add(table, "not running; the state that it left is in use (version %s)",
 			    text_of(status, "version"));
 	put_row(table, "source", text_of(status, "source"));
 	put_row(table, "node", text_of(status, "node"));

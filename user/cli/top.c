@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * top.c - what goes through now: rates between two readings of the counters
+ * top.c - current traffic: rates between two readings of the counters
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ struct top {
 	struct active active;
 	struct line *lines; /* owned */
 	size_t count, before_count;
-	struct line *before; /* owned: the reading before, in the order of reading */
+	struct line *before; /* owned: the previous reading, in the order of reading */
 };
 
 static int add(struct top *top, const struct line *line)
@@ -157,7 +157,7 @@ static int print_json(const struct top *top, double seconds)
 	return cli_print_json(&json, 0);
 }
 
-/* One reading of everything; that before it is kept for the rates. */
+/* Reads all counters; the previous reading is kept for the rates. */
 static int read_all(struct top *top)
 {
 	int err;

@@ -33,7 +33,7 @@ static int put_row(void *ctx, const struct upstream_view *upstream)
 	columns_add(table, "%u", upstream->value.backends_active);
 	columns_add(table, "%u", upstream->value.backends_draining);
 	columns_add(table, "%s",
-		    fallback                    ? "none is ready: those that drain serve"
+		    fallback                    ? "none is ready: draining ones serve"
 		    : members(&upstream->value) ? ""
 						: "no backend");
 	return 0;

@@ -92,7 +92,7 @@ bool claims_holds(const struct claim *claim, const char *file)
 	return is_holder(claim, find_holder(claim, file), file);
 }
 
-/* The one in force until now is held by its file from now on. */
+/* The version that was in use until now is held by its file. */
 static int demote_first(struct claims *claims, struct claim *claim)
 {
 	const struct object *object =

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * claims.h - which file has an object in force when several name it: the first in name order
+ * claims.h - which file provides an object if several define it: the first in name order
  *
- * The versions of the others are held, so that the next one comes into force when the first goes.
+ * The versions of the other files are held, so that the next one is used when the first goes.
  */
 #ifndef SLUICE_FILES_CLAIMS_H
 #define SLUICE_FILES_CLAIMS_H
@@ -19,9 +19,9 @@ struct claim {
 	char *key; /* owned; "kind/namespace/name" */
 	enum object_kind kind;
 	char *namespace, *name;       /* owned */
-	struct claim_holder *holders; /* owned; in name order of files, the first is in force */
+	struct claim_holder *holders; /* owned; in name order of files, the first is in use */
 	size_t count;
-	uint64_t stamp; /* of the reading of a file that named it last, see folder.c */
+	uint64_t stamp; /* of the last reading of a file that defined it, see folder.c */
 };
 
 struct claims {
@@ -30,7 +30,7 @@ struct claims {
 };
 
 /**
- * claims_put - what a file says of an object now
+ * claims_put - set a file's version of an object
  * @file: borrowed, see struct claim_holder
  * @object: ownership moves, also on failure
  * @out: the claim, borrowed until the last file releases it
@@ -38,16 +38,16 @@ struct claims {
  */
 int claims_put(struct claims *claims, const char *file, struct object *object, struct claim **out);
 
-/* The file says nothing of it any more. Return: 0; -ENOMEM, and the model may hold the old one. */
+/* The file no longer defines it. Return: 0; -ENOMEM, and the model may hold the old one. */
 int claims_release(struct claims *claims, const char *file, struct claim *claim);
 
-/* Borrowed; NULL if no file names it. */
+/* Borrowed; NULL if no file defines it. */
 struct claim *claims_get(const struct claims *claims, enum object_kind kind, const char *namespace,
 			 const char *name);
 
 bool claims_holds(const struct claim *claim, const char *file);
 
-/* Forgets all, leaves the model as it is. */
+/* Frees all claims, does not change the model. */
 void claims_clear(struct claims *claims);
 
 #endif /* SLUICE_FILES_CLAIMS_H */

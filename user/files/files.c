@@ -22,7 +22,7 @@
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 #define EVENTS_TARGET (IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
-#define REOPEN_MS     1000 /* between looks for a directory that is gone */
+#define REOPEN_MS     1000 /* between checks for a missing directory */
 
 struct files {
 	struct files_options options; /* .dir is the folder's copy */
@@ -32,12 +32,12 @@ struct files {
 	int dir_wd;     /* -1: none */
 	struct loop_watch *watch;
 	struct loop_timer *soon;    /* files that are missing or busy, a directory that is gone */
-	struct loop_timer *recheck; /* what inotify does not tell */
-	struct loop_timer *begin;   /* says once that all is read */
-	struct strmap dirty;        /* names to look at at the end of the turn */
-	bool rescan, reopen;        /* instead of that: all of them; the directory anew */
+	struct loop_timer *recheck; /* changes that inotify does not report */
+	struct loop_timer *begin;   /* reports once that all is read */
+	struct strmap dirty;        /* names to check at the end of the turn */
+	bool rescan, reopen;        /* instead: all of them; open the directory again */
 	struct files_problem *problems; /* owned; the list handed out last */
-	char **texts;                   /* owned; texts of that list that no one else owns */
+	char **texts;                   /* owned; texts of that list without another owner */
 	size_t problems_count, texts_count;
 };
 
@@ -56,12 +56,12 @@ static int open_dir(struct files *files)
 	files->dir_wd = wd;
 	if (wd < 0 && errno == ENOSPC)
 		log_error("files: %s: no inotify watch left (fs.inotify.max_user_watches); "
-			  "changes are seen every %d s",
+			  "checking for changes every %d s",
 			  path, FILES_RECHECK_MS / 1000);
 	return folder_open(&files->folder);
 }
 
-/* A file that changes by other names than its own here: a link to elsewhere, or one of several. */
+/* A file that can change under another name: a symbolic link, or one of several hard links. */
 static bool is_link(const struct files *files, const char *name)
 {
 	struct stat st;
@@ -71,7 +71,7 @@ static bool is_link(const struct files *files, const char *name)
 	return S_ISLNK(st.st_mode) || st.st_nlink > 1;
 }
 
-/* What links lead to tells of its changes itself. A watch ends with what it is on. */
+/* The target of a link gets a watch of its own. A watch ends with its target. */
 static void watch_targets(struct files *files)
 {
 	const struct strmap_entry *entry;
@@ -99,7 +99,7 @@ static void arm_soon(struct files *files, uint64_t delay_ms)
 		loop_timer_arm(files->soon, delay_ms);
 }
 
-/* After each look at the files. @wait_ms: until the next that is due, 0: none is */
+/* After each check of the files. @wait_ms: until the next check, 0: none is due */
 static void looked(struct files *files, uint64_t wait_ms)
 {
 	watch_targets(files);
@@ -112,7 +112,7 @@ static void tell(struct files *files)
 		files->options.changed(files->options.ctx);
 }
 
-/* Reads what may have changed. @force: whatever the signatures say */
+/* Reads what may have changed. @force: ignore the signatures */
 static void scan(struct files *files, bool force)
 {
 	uint64_t now_ms = loop_now_ms();
@@ -126,7 +126,7 @@ static void scan(struct files *files, bool force)
 		log_error("files: %s: out of memory; again in %d ms", files->folder.path,
 			  REOPEN_MS);
 	looked(files, err ? REOPEN_MS : folder_follow_up(&files->folder, now_ms, FILES_GRACE_MS));
-	/* A large file leaves much behind that nobody needs again soon. */
+	/* A large file leaves much memory that is not needed again soon. */
 	if (force)
 		malloc_trim(0);
 }
@@ -151,7 +151,7 @@ static void look_at_dirty(struct files *files)
 	looked(files, folder_follow_up(&files->folder, now_ms, FILES_GRACE_MS));
 }
 
-/* The end of a turn: all that is known to have changed is one change. */
+/* The end of a turn: all known changes are applied as one change. */
 static void settle(struct files *files)
 {
 	if (files->rescan || files->reopen) {
@@ -183,7 +183,7 @@ static void note_dir_event(struct files *files, const struct inotify_event *even
 		files->rescan |= files->folder.has_links || strncmp(name, "..", 2) == 0;
 		return;
 	}
-	/* One that has just been made is whole only if it leads to something that was there before. */
+	/* A new link is complete only if its target existed before. */
 	if (is_link(files, name))
 		files->folder.has_links = true;
 	else if (event->mask & IN_CREATE)
@@ -195,7 +195,7 @@ static void note_dir_event(struct files *files, const struct inotify_event *even
 static void note_event(struct files *files, const struct inotify_event *event)
 {
 	if (event->mask & IN_Q_OVERFLOW) {
-		log_warn("files: %s: more events than the kernel keeps; reading all again",
+		log_warn("files: %s: inotify queue overflow; reading all files again",
 			 files->folder.path);
 		files->rescan = true;
 	} else if (event->wd == files->dir_wd) {
@@ -231,7 +231,7 @@ static void follow_up(void *ctx)
 {
 	struct files *files = ctx;
 
-	/* A file is gone only if its directory is still there without it. */
+	/* A file is gone only if its directory still exists without it. */
 	if (files->rescan || folder_was_replaced(&files->folder)) {
 		files->rescan = false;
 		scan(files, false);
@@ -308,8 +308,8 @@ int files_start(const struct files_options *options, struct files **out,
 		snprintf(error, FILES_ERROR_MAX, "out of memory");
 		return -ENOMEM;
 	}
-	/* One who opens a file for writing while its lease is held here sends it; its default ends
-	 * the process. */
+	/* A process that opens a leased file for writing causes this signal; its default ends the
+	 * process. */
 	signal(SIGIO, SIG_IGN);
 	files->options = *options;
 	files->inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -390,7 +390,7 @@ static void push_problem(struct files *files, const char *file, unsigned int lin
 		(struct files_problem){ .file = file, .line = line, .message = message };
 }
 
-/* Objects of the file that another one has in force. */
+/* Objects of the file that another file provides. */
 static void push_conflicts(struct files *files, const char *path, const struct file *file)
 {
 	for (size_t i = 0; i < file->claims_count; i++) {
@@ -399,7 +399,7 @@ static void push_conflicts(struct files *files, const char *path, const struct f
 
 		if (strcmp(claim->holders[0].file, file->name) == 0)
 			continue;
-		if (asprintf(&text, "%s %s%s%s is also in %s, whose version is in force",
+		if (asprintf(&text, "%s %s%s%s is also in %s, whose version is used",
 			     object_kind_name(claim->kind), claim->namespace,
 			     claim->namespace[0] ? "/" : "", claim->name,
 			     claim->holders[0].file) < 0)

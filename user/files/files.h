@@ -4,16 +4,16 @@
  *
  *   manifest.c  text of one file -> objects and faults
  *   claims.c    which file has an object in force
- *   whole.c     a file read while no one writes it
+ *   whole.c     a file read while nothing writes it
  *   folder.c    the files of the directory as they were last read
  *   files.c     inotify: what changed, when it is whole
  *
- * Read are *.yaml, *.yml and *.json of the directory itself, in name order, names that begin with
- * a dot left out. Each save is one change: a file counts when its writer has closed it or renamed
- * it into place, and is read as a whole while no one has it open for writing. One that cannot be
- * read leaves in force what it said last. One that goes away takes its objects with it, after a
- * moment in which editors put the new version in its place. If the directory goes away everything
- * stays in force until there is one again.
+ * It reads *.yaml, *.yml and *.json of the directory itself, in name order, without names that
+ * begin with a dot. Each save is one change: a file counts when its writer has closed it or renamed
+ * it into place, and is read as a whole while nothing has it open for writing. A file that cannot
+ * be read keeps its last version. The objects of a removed file go after a short delay, in which
+ * editors put the new version in its place. If the directory goes, everything stays until it exists
+ * again.
  */
 #ifndef SLUICE_FILES_FILES_H
 #define SLUICE_FILES_FILES_H
@@ -28,9 +28,9 @@ struct files;
 #define FILES_ERROR_MAX  512
 #define FILES_BYTES_MAX  (256u << 20) /* of one file */
 #define FILES_GRACE_MS   30           /* from the disappearance of a file to that of its objects */
-#define FILES_RECHECK_MS 30000        /* inotify does not see all: NFS, links that led nowhere */
+#define FILES_RECHECK_MS 30000        /* inotify misses some changes: NFS, dangling links */
 
-/* What is wrong with a file and is in force until it is mended. */
+/* A fault of a file, until it is corrected. */
 struct files_problem {
 	const char *file;    /* path; borrowed */
 	unsigned int line;   /* 0: the file as a whole, or not known */
@@ -42,15 +42,15 @@ struct files_options {
 	struct model *model; /* borrowed */
 	const char *dir;     /* copied */
 	/* Called from the loop, never from inside files_start(). Any may be NULL. */
-	void (*synced)(void *ctx);  /* once: all that there was has been read */
+	void (*synced)(void *ctx);  /* once: all files have been read */
 	void (*changed)(void *ctx); /* the model has noted changes */
 	void *ctx;
 };
 
 /**
  * files_start - read the directory into the model, then follow it
- * All that is there has been read when it returns; what is wrong with it does not fail it.
- * Sets SIGIO to be ignored (leases, see whole.h).
+ * It returns after reading all files; faults in them do not make it fail. Sets SIGIO to be ignored
+ * (leases, see whole.h).
  * @error: out, on failure: directory and reason
  * Return: 0; -ENOENT, -ENOTDIR, -EACCES and others of opening the directory; -ENOMEM.
  */
@@ -60,10 +60,10 @@ int files_start(const struct files_options *options, struct files **out,
 /* The objects stay in the model. Takes NULL. */
 void files_stop(struct files *files);
 
-/* Looks at every file again, also at those whose size and times have not changed (SIGHUP). */
+/* Reads every file again, also files with unchanged size and times (SIGHUP). */
 void files_reread(struct files *files);
 
-/* Every problem in force, in name order; borrowed until the loop's next turn. */
+/* Every current problem, in name order; borrowed until the loop's next turn. */
 const struct files_problem *files_problems(struct files *files, size_t *count);
 
 /**

@@ -83,13 +83,13 @@ int folder_open(struct folder *folder)
 	folder->fd = fd;
 	if (!err) {
 		if (folder->problem)
-			log_info("files: %s is there again", folder->path);
+			log_info("files: %s exists again", folder->path);
 		free(folder->problem);
 		folder->problem = NULL;
 		return 0;
 	}
 	if (!folder->problem &&
-	    asprintf(&problem, "%s; what it said last stays in force", strerror(-err)) >= 0) {
+	    asprintf(&problem, "%s; keeping the last version", strerror(-err)) >= 0) {
 		folder->problem = problem;
 		log_error("files: %s: %s", folder->path, problem);
 	}
@@ -135,11 +135,11 @@ static char *join(const char *text, const char *rest)
 	return asprintf(&joined, "%s%s", text, rest) < 0 ? NULL : joined;
 }
 
-/* The whole file is of no use. The same fault again is not said again. */
+/* The whole file is unusable. The same fault is logged once. */
 static int refuse(struct folder *folder, struct file *file, unsigned int line, const char *reason)
 {
-	char *message = join(reason, file->loaded ? "; its last good version stays in force"
-						  : "; nothing of it is served");
+	char *message = join(reason, file->loaded ? "; keeping its last good version"
+						  : "; serving nothing of it");
 
 	if (message && file->problems_count == 1 && file->problems[0].line == line &&
 	    strcmp(file->problems[0].message, message) == 0) {
@@ -163,7 +163,7 @@ static int put_object(struct folder *folder, struct file *file, struct manifest 
 
 	*out = NULL;
 	if (claim && claim->stamp == folder->readings) {
-		if (asprintf(&message, "%s %s%s%s stands in this file twice; the first counts",
+		if (asprintf(&message, "%s %s%s%s appears twice in this file; using the first",
 			     object_kind_name(object->kind), object->namespace,
 			     object->namespace[0] ? "/" : "", object->name) < 0)
 			message = NULL;
@@ -177,7 +177,7 @@ static int put_object(struct folder *folder, struct file *file, struct manifest 
 	if (claim->count > 1) {
 		bool first = strcmp(claim->holders[0].file, file->name) == 0;
 
-		log_warn("files: %s/%s: %s %s%s%s is also in %s; the version of %s is in force",
+		log_warn("files: %s/%s: %s %s%s%s is also in %s; using the version of %s",
 			 folder->path, file->name, object_kind_name(claim->kind), claim->namespace,
 			 claim->namespace[0] ? "/" : "", claim->name,
 			 claim->holders[first ? 1 : 0].file, claim->holders[0].file);
@@ -199,15 +199,15 @@ static int keep_refused(struct folder *folder, struct file *file,
 		claim = NULL;
 	if (claim) {
 		claim->stamp = folder->readings;
-		kept = "; its last good version stays in force";
+		kept = "; keeping its last good version";
 	} else if (fault->kind == OBJECT_KINDS && file->claims_count) {
-		kept = "; what the file held before stays in force";
+		kept = "; keeping what the file held before";
 	}
 	*out = claim;
 	return add_problem(folder, file, fault->line, join(fault->message, kept));
 }
 
-/* Is there a fault of which nobody can say which object it was? Then any that is gone may be it. */
+/* Is there a fault whose object is unknown? Then it may be any of the missing objects. */
 static bool has_nameless_fault(const struct manifest *m)
 {
 	for (size_t i = 0; i < m->faults_count; i++)
@@ -256,7 +256,7 @@ static int commit(struct folder *folder, struct file *file, struct manifest *m)
 static void say(const struct folder *folder, const struct file *file, const struct manifest *m)
 {
 	for (size_t i = 0; i < m->skipped_count; i++)
-		log_info("files: %s/%s: %zu of kind %s skipped: not a kind that is served",
+		log_info("files: %s/%s: %zu of kind %s skipped: this kind is not used",
 			 folder->path, file->name, m->skipped_counts[i], m->skipped[i]);
 	if (!folder->quiet)
 		log_info("files: %s/%s: %zu objects, %zu left out", folder->path, file->name,
@@ -277,7 +277,7 @@ static int take_text(struct folder *folder, struct file *file, const char *text,
 	int err = manifest_read(text, bytes, is_json(file->name), &m);
 
 	if (err == -EINVAL) {
-		free_problems(file); /* a new text: said again even if it is the same fault */
+		free_problems(file); /* a new text: logged again even if it is the same fault */
 		err = refuse(folder, file, m.faults[0].line, m.faults[0].message);
 	} else if (!err) {
 		err = commit(folder, file, &m);
@@ -285,7 +285,7 @@ static int take_text(struct folder *folder, struct file *file, const char *text,
 		if (!err)
 			say(folder, file, &m);
 	}
-	/* A file that is broken needs no second look either. */
+	/* A broken file needs no second reading either. */
 	if (!err)
 		file->signature = *signature;
 	manifest_free(&m);
@@ -331,7 +331,7 @@ static int forget_file(struct folder *folder, struct file *file)
 	return 0;
 }
 
-/* Nothing is there by that name. */
+/* No file has that name. */
 static void note_missing(struct folder *folder, const char *name, uint64_t now_ms)
 {
 	struct file *file = strmap_get(&folder->files, name);
@@ -371,7 +371,7 @@ int folder_refresh(struct folder *folder, const char *name, bool force, uint64_t
 	if (!read_err)
 		err = take_text(folder, file, text, bytes, &signature);
 	else if (file->busy && !file->loaded)
-		err = refuse(folder, file, 0, "is open for writing; it is read once it is closed");
+		err = refuse(folder, file, 0, "is open for writing; reading it after it is closed");
 	else if (!file->busy && read_err != -EALREADY)
 		err = refuse(folder, file, 0, strerror(-read_err));
 	free(text);
@@ -468,7 +468,7 @@ uint64_t folder_follow_up(struct folder *folder, uint64_t now_ms, uint64_t grace
 		next_ms = 0;
 	}
 	if (err)
-		log_error("files: %s: %s; once more in %d ms", folder->path, strerror(-err),
+		log_error("files: %s: %s; trying again in %d ms", folder->path, strerror(-err),
 			  BUSY_RETRY_MS);
 	return err ? BUSY_RETRY_MS : next_ms;
 }

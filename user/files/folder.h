@@ -20,12 +20,12 @@ struct file_problem {
 struct file {
 	char *name; /* owned */
 	struct whole_signature signature;
-	dev_t watched_dev; /* whether it is a link was looked at for this inode */
+	dev_t watched_dev; /* inode for which the link test was made */
 	ino_t watched_ino;
-	bool loaded;               /* once at least: claims say what is in force */
-	bool busy;                 /* someone has it open for writing: look again soon */
-	uint64_t missing_since_ms; /* 0: it is there */
-	bool seen;                 /* in the scan that runs */
+	bool loaded;               /* at least once: the claims are valid */
+	bool busy;                 /* a writer has it open: check again soon */
+	uint64_t missing_since_ms; /* 0: it exists */
+	bool seen;                 /* seen in the current scan */
 	struct claim **claims;     /* owned array of borrowed claims */
 	size_t claims_count;
 	struct file_problem *problems; /* owned array */
@@ -34,9 +34,9 @@ struct file {
 
 struct folder {
 	char *path;          /* owned; as given */
-	int fd;              /* owned; -1 while there is no such directory */
-	char *problem;       /* owned; of the directory itself, NULL if it is well */
-	bool has_links;      /* what happens to other names may change files of ours */
+	int fd;              /* owned; -1 while the directory does not exist */
+	char *problem;       /* owned; of the directory itself, NULL: none */
+	bool has_links;      /* changes of other names may change our files */
 	bool quiet;          /* the first reading: faults are logged, successes are not */
 	uint64_t readings;   /* stamp of the last reading of a file */
 	struct strmap files; /* name -> struct file *, owned */
@@ -47,32 +47,32 @@ int folder_init(struct folder *folder, const char *path, struct model *model);
 void folder_free(struct folder *folder); /* the model keeps its objects */
 
 /**
- * folder_open - open the directory that stands at the path now
- * Return: 0; -errno, the files stay as they are and .problem says why.
+ * folder_open - open the directory that is at the path now
+ * Return: 0; -errno: the files do not change, and .problem gives the reason.
  */
 int folder_open(struct folder *folder);
 
-/* True if the directory at the path is another one than that which is open, or gone. */
+/* True if the directory at the path is gone, or not the open one. */
 bool folder_was_replaced(const struct folder *folder);
 
-/* Is it a name that is read? */
+/* Is it the name of a manifest? */
 bool folder_reads(const char *name);
 
 /**
- * folder_scan - look at every file of the directory
- * @force: read also those whose signature is the same
- * Files that are not there any more begin to be missing. Return: 0; -errno of reading the directory;
+ * folder_scan - check every file of the directory
+ * @force: also read files with an unchanged signature
+ * Files that no longer exist are marked as missing. Return: 0; -errno of reading the directory;
  * -ENOMEM.
  */
 int folder_scan(struct folder *folder, bool force, uint64_t now_ms);
 
-/* Looks at one file. Return: 0, also if something is wrong with the file; -ENOMEM. */
+/* Checks one file. Return: 0, also if the file has a fault; -ENOMEM. */
 int folder_refresh(struct folder *folder, const char *name, bool force, uint64_t now_ms);
 
 /**
- * folder_follow_up - look again at files that were busy or missing
+ * folder_follow_up - check files again that were busy or missing
  * @grace_ms: a file missing for so long loses its objects
- * Return: ms after which to ask again; 0: no need.
+ * Return: ms until the next call; 0: none is needed.
  */
 uint64_t folder_follow_up(struct folder *folder, uint64_t now_ms, uint64_t grace_ms);
 

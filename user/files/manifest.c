@@ -9,7 +9,7 @@
 #include "model/tree.h"
 #include "model/decode.h"
 
-#define FAULTS_MAX 100 /* of one file; a person mends the first and looks again */
+#define FAULTS_MAX 100 /* of one file; later faults show after the first ones are corrected */
 #define LISTS_MAX  4   /* Lists within Lists */
 
 static const char *text_of(const cJSON *json, const char *name)
@@ -60,7 +60,7 @@ static int add_fault(struct manifest *m, unsigned int line, char *message,
 	return 0;
 }
 
-/* An object that was refused is still known by name, mostly: what it was before is to stay. */
+/* A refused object usually still has a readable name: its previous version must stay. */
 static int identify(struct manifest_fault *fault, const cJSON *json, const char *kind)
 {
 	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(json, "metadata");
@@ -132,7 +132,7 @@ static int add_skipped(struct manifest *m, const char *kind, const char *version
 	return 0;
 }
 
-/* @hint: kind that the list says its items have, or NULL */
+/* @hint: kind of the items according to the list, or NULL */
 static int add_object(struct manifest *m, const cJSON *json, const char *hint, unsigned int line)
 {
 	const char *kind = text_of(json, "kind");
@@ -163,7 +163,7 @@ static int add_object(struct manifest *m, const cJSON *json, const char *hint, u
 static int add_document(struct manifest *m, const cJSON *document, const char *hint,
 			unsigned int line, unsigned int lists);
 
-/* Items of "List" have their kind with them, those of "IngressList" mostly not. */
+/* Items of "List" name their kind, items of "IngressList" usually do not. */
 static int add_list(struct manifest *m, const cJSON *list, const char *kind, unsigned int line,
 		    unsigned int lists)
 {

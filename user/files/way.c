@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Added to what is watched there: the directory itself may be on the way. */
+/* Added to existing watches: the directory itself may be on the way. */
 #define EVENTS_WAY (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR | IN_MASK_ADD)
-#define LINKS_MAX  40 /* as the kernel follows */
+#define LINKS_MAX  40 /* the limit of the kernel */
 
-/* A path while it is followed, links replaced by what they say. */
+/* A path that is being followed, with links replaced by their targets. */
 struct walk {
 	char at[PATH_MAX];   /* "" or a directory, with '/' at its end */
-	char rest[PATH_MAX]; /* what is still to be gone */
+	char rest[PATH_MAX]; /* the rest of the path */
 	unsigned int links;
 };
 
@@ -40,7 +40,7 @@ static void add_name(struct way *way, int inotify_fd, const char *at, const char
 		way->count++;
 }
 
-/* Takes the next element off .rest; false: there is none. "." is passed over. */
+/* Takes the next element off .rest; false: there is none. Skips ".". */
 static bool next_element(struct walk *walk, char name[NAME_MAX + 1])
 {
 	for (;;) {
@@ -67,7 +67,7 @@ static int begin(struct walk *walk, const char *path)
 	return 0;
 }
 
-/* Goes on with what a link says. */
+/* Continues with the target of a link. */
 static int follow(struct walk *walk, const char *target)
 {
 	char rest[PATH_MAX];
@@ -78,7 +78,7 @@ static int follow(struct walk *walk, const char *target)
 	return begin(walk, rest);
 }
 
-/* One element of the path. Return: 0; -errno: there is no further way. */
+/* One element of the path. Return: 0; -errno: the path ends here. */
 static int step(struct way *way, int inotify_fd, struct walk *walk, const char *name)
 {
 	char target[PATH_MAX], full[PATH_MAX + NAME_MAX + 2];

@@ -35,7 +35,7 @@ static int read_all(int fd, size_t bytes, char **out)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			err = got < 0 ? -errno : -EAGAIN; /* cut short under our hands */
+			err = got < 0 ? -errno : -EAGAIN; /* truncated while it was read */
 			free(text);
 			return err;
 		}

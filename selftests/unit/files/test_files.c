@@ -240,7 +240,7 @@ static void files__broken_file_keeps_its_last_good_version(void **state)
 	assert_non_null(strstr(list[0].file, "/m/a.yaml"));
 	assert_int_equal(list[0].line, 2);
 	assert_non_null(strstr(list[0].message, "mapping values are not allowed"));
-	assert_non_null(strstr(list[0].message, "; its last good version stays in force"));
+	assert_non_null(strstr(list[0].message, "; keeping its last good version"));
 	save(w, "a.yaml", SERVICE("a", "82"));
 	UNTIL(w, a_is_82);
 	assert_int_equal(problems(w), 0);
@@ -274,8 +274,8 @@ static void files__refused_object_keeps_its_last_good_version(void **state)
 	assert_int_equal(list[0].line, 1);
 	assert_string_equal(
 		list[0].message,
-		"Service a: spec: expected a map, found a string; its last good version "
-		"stays in force");
+		"Service a: spec: expected a map, found a string; keeping its last good "
+		"version");
 }
 
 /* It may be any of those that the file had. */
@@ -306,8 +306,7 @@ static void files__fault_without_a_name_keeps_what_the_file_held(void **state)
 		assert_int_equal(n, 1);
 		assert_int_equal(list[0].line, faults[i].text[0] == '#' ? 2 : 1);
 		assert_non_null(strstr(list[0].message, faults[i].fault));
-		assert_non_null(
-			strstr(list[0].message, "; what the file held before stays in force"));
+		assert_non_null(strstr(list[0].message, "; keeping what the file held before"));
 		save(w, "a.yaml", SERVICE("b", "82"));
 		UNTIL(w, a_is_gone);
 		assert_int_equal(problems(w), 0);
@@ -341,7 +340,7 @@ static void files__first_file_in_name_order_wins(void **state)
 	assert_int_equal(n, 1);
 	assert_non_null(strstr(list[0].file, "/m/b.yaml"));
 	assert_string_equal(list[0].message,
-			    "Service default/a is also in a.yaml, whose version is in force");
+			    "Service default/a is also in a.yaml, whose version is used");
 	delete (w, "a.yaml");
 	UNTIL(w, a_is_82);
 	assert_int_equal(problems(w), 0);
