@@ -34,7 +34,7 @@ struct loop {
 	bool stopped;
 	struct loop_watch *watches; /* owned */
 	struct loop_watch *removed; /* owned; freed at the end of a turn: events may name them */
-	struct loop_timer *timers; /* owned; few, so a list */
+	struct loop_timer *timers;  /* owned; few, so a list */
 };
 
 uint64_t loop_now_ms(void)
