@@ -8,6 +8,7 @@
 
 #include "model/tree.h"
 #include "model/decode.h"
+#include "model/kind.h"
 
 #define FAULTS_MAX 100 /* of one file; later faults show after the first ones are corrected */
 #define LISTS_MAX  4   /* Lists within Lists */
@@ -65,17 +66,12 @@ static int identify(struct manifest_fault *fault, const cJSON *json, const char 
 {
 	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(json, "metadata");
 	const char *namespace = text_of(meta, "namespace"), *name = text_of(meta, "name");
-	bool cluster_scoped;
 
-	for (int i = 0; i < OBJECT_KINDS; i++)
-		if (kind && strcmp(object_kind_name((enum object_kind)i), kind) == 0)
-			fault->kind = (enum object_kind)i;
-	if (fault->kind == OBJECT_KINDS || !name) {
-		fault->kind = OBJECT_KINDS;
+	if (kind && name)
+		fault->kind = kind_of_name(kind);
+	if (fault->kind == OBJECT_KINDS)
 		return 0;
-	}
-	cluster_scoped = fault->kind == OBJECT_INGRESS_CLASS || fault->kind == OBJECT_NODE;
-	if (cluster_scoped)
+	if (!kind_resource(fault->kind)->namespaced)
 	namespace = "";
 	else if (!namespace || !*namespace) namespace = "default";
 	fault->namespace = strdup(namespace);

@@ -11,18 +11,7 @@
 
 #define FIELD_MANAGER "fieldManager=sluice"
 
-const struct api_resource api_ingresses = { "networking.k8s.io", "v1", "ingresses", "Ingress",
-					    true };
-const struct api_resource api_ingress_classes = { "networking.k8s.io", "v1", "ingressclasses",
-						  "IngressClass", false };
-const struct api_resource api_services = { "", "v1", "services", "Service", true };
-const struct api_resource api_endpoint_slices = { "discovery.k8s.io", "v1", "endpointslices",
-						  "EndpointSlice", true };
-const struct api_resource api_secrets = { "", "v1", "secrets", "Secret", true };
-const struct api_resource api_config_maps = { "", "v1", "configmaps", "ConfigMap", true };
-const struct api_resource api_nodes = { "", "v1", "nodes", "Node", false };
-const struct api_resource api_leases = { "coordination.k8s.io", "v1", "leases", "Lease", true };
-const struct api_resource api_events = { "events.k8s.io", "v1", "events", "Event", true };
+const struct kind_resource api_events = { "events.k8s.io", "v1", "events", "Event", true };
 
 static const struct {
 	const char *name, *method, *content_type;
@@ -81,7 +70,7 @@ int api_escape(const char *value, char *out, size_t out_bytes)
 
 int api_target(const struct api_call *call, char target[API_TARGET_MAX])
 {
-	const struct api_resource *resource = call->resource;
+	const struct kind_resource *resource = call->resource;
 	bool writes = call->verb >= API_CREATE;
 	int used;
 
@@ -183,7 +172,7 @@ bool api_status_is_expired(const struct api_status *status)
 const char *api_error(const struct api_call *call, const struct http_reply *reply,
 		      char text[API_ERROR_MAX])
 {
-	const struct api_resource *resource = call->resource;
+	const struct kind_resource *resource = call->resource;
 	const char *sub = call->subresource ? call->subresource : "";
 	const char *verb = verbs[call->verb].name;
 	const char *dot = *resource->group ? "." : "";

@@ -11,17 +11,9 @@
 
 #include "kube/config.h"
 #include "kube/http.h"
+#include "model/kind.h"
 
-struct api_resource {
-	const char *group; /* "" for the core group */
-	const char *version;
-	const char *plural;
-	const char *kind;
-	bool namespaced;
-};
-
-extern const struct api_resource api_ingresses, api_ingress_classes, api_services,
-	api_endpoint_slices, api_secrets, api_config_maps, api_nodes, api_leases, api_events;
+extern const struct kind_resource api_events; /* written only: no kind of the model */
 
 /* The connection to one API server, shared by all that talks to it. */
 struct api {
@@ -42,14 +34,14 @@ enum api_verb { API_GET, API_LIST, API_WATCH, API_CREATE, API_UPDATE, API_PATCH 
 
 struct api_call {
 	enum api_verb verb;
-	const struct api_resource *resource; /* borrowed for ever */
-	const char *namespace;               /* NULL: all, or not namespaced */
-	const char *name;                    /* NULL for lists, watches and creation */
-	const char *subresource;             /* "status" or NULL */
-	const char *query;                   /* "a=b&c=d", escaped; NULL for none */
-	const char *content;                 /* JSON; a merge patch for API_PATCH */
-	uint64_t idle_limit_ms;              /* 0: HTTP_IDLE_LIMIT_MS */
-	http_body_fn *body;                  /* as in http_call */
+	const struct kind_resource *resource; /* borrowed for ever */
+	const char *namespace;                /* NULL: all, or not namespaced */
+	const char *name;                     /* NULL for lists, watches and creation */
+	const char *subresource;              /* "status" or NULL */
+	const char *query;                    /* "a=b&c=d", escaped; NULL for none */
+	const char *content;                  /* JSON; a merge patch for API_PATCH */
+	uint64_t idle_limit_ms;               /* 0: HTTP_IDLE_LIMIT_MS */
+	http_body_fn *body;                   /* as in http_call */
 	http_done_fn *done;
 	void *ctx;
 };

@@ -47,20 +47,19 @@ struct kube {
 	bool review_waits;
 };
 
-/* What is watched: resources, and how they are narrowed down. */
+/* What is watched: kinds, and how they are narrowed down. */
 static const struct {
-	const struct api_resource *resource;
 	enum object_kind kind;
 	const char *field_selector;
 	bool optional;
 } watched[] = {
-	{ &api_ingress_classes, OBJECT_INGRESS_CLASS, NULL, false },
-	{ &api_services, OBJECT_SERVICE, NULL, false },
-	{ &api_endpoint_slices, OBJECT_ENDPOINT_SLICE, NULL, false },
-	{ &api_secrets, OBJECT_SECRET, "type=kubernetes.io/tls", false },
-	{ &api_ingresses, OBJECT_INGRESS, NULL, false },
-	{ &api_nodes, OBJECT_NODE, NULL, true },
-	{ &api_config_maps, OBJECT_CONFIG_MAP, "metadata.name=" CONFIG_MAP_DENYLIST, true },
+	{ OBJECT_INGRESS_CLASS, NULL, false },
+	{ OBJECT_SERVICE, NULL, false },
+	{ OBJECT_ENDPOINT_SLICE, NULL, false },
+	{ OBJECT_SECRET, "type=kubernetes.io/tls", false },
+	{ OBJECT_INGRESS, NULL, false },
+	{ OBJECT_NODE, NULL, true },
+	{ OBJECT_CONFIG_MAP, "metadata.name=" CONFIG_MAP_DENYLIST, true },
 };
 
 #define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
@@ -317,7 +316,7 @@ static int watch_all(struct kube *kube, const struct kube_options *options)
 
 	for (size_t i = 0; i < WATCHED_COUNT && !err; i++) {
 		struct reflector_options wanted = {
-			.resource = watched[i].resource,
+			.resource = kind_resource(watched[i].kind),
 			.kind = watched[i].kind,
 			.field_selector = watched[i].field_selector,
 			.idle_limit_ms = options->idle_limit_ms,
@@ -347,7 +346,7 @@ static void on_holders_changed(void *ctx)
 static int start_holders(struct kube *kube, const struct kube_options *options)
 {
 	struct reflector_options leases = {
-		.resource = &api_leases,
+		.resource = kind_resource(OBJECT_LEASE),
 		.kind = OBJECT_LEASE,
 		.namespace = kube->own_namespace,
 		.idle_limit_ms = options->idle_limit_ms,

@@ -102,7 +102,7 @@ static void describe(const struct leader *leader, struct api_call *call)
 {
 	*call = (struct api_call){
 		.verb = leader->verb,
-		.resource = &api_leases,
+		.resource = kind_resource(OBJECT_LEASE),
 		.namespace = leader->namespace,
 		.name = leader->verb == API_CREATE ? NULL : leader->name,
 		.idle_limit_ms = part_of(leader, 5),
@@ -110,7 +110,7 @@ static void describe(const struct leader *leader, struct api_call *call)
 	};
 }
 
-static void send(struct leader *leader, enum api_verb verb, const char *content)
+static void send_lease(struct leader *leader, enum api_verb verb, const char *content)
 {
 	struct api_call call;
 
@@ -179,7 +179,7 @@ static void take_or_renew(struct leader *leader)
 		return;
 	}
 	leader->note_waits = false;
-	send(leader, leader->lease ? API_UPDATE : API_CREATE, content);
+	send_lease(leader, leader->lease ? API_UPDATE : API_CREATE, content);
 	cJSON_free(content);
 }
 
@@ -263,7 +263,7 @@ static void on_timer(void *ctx)
 	if (leader->leads && leader->lease)
 		take_or_renew(leader);
 	else
-		send(leader, API_GET, NULL);
+		send_lease(leader, API_GET, NULL);
 }
 
 /* ---- start, stop, notes ---------------------------------------------------------------------- */

@@ -244,7 +244,7 @@ static void write_all(struct publish *publish, const struct ingress *ingress)
 
 	for (size_t i = 0; i < publish->wanted.count; i++)
 		cJSON_AddItemToArray(list, make_entry(publish->wanted.items[i]));
-	writer_put(publish->writer, &api_ingresses, meta->namespace, meta->name,
+	writer_put(publish->writer, kind_resource(OBJECT_INGRESS), meta->namespace, meta->name,
 		   meta->resource_version, status);
 }
 
@@ -267,11 +267,11 @@ static void review_ingress(struct publish *publish, const struct ingress *ingres
 			foreign = true;
 	}
 	if (!owned && ours)
-		writer_edit(publish->writer, &api_ingresses, meta->namespace, meta->name,
-			    meta->resource_version, "withdraw", edit_withdraw, publish);
+		writer_edit(publish->writer, kind_resource(OBJECT_INGRESS), meta->namespace,
+			    meta->name, meta->resource_version, "withdraw", edit_withdraw, publish);
 	else if (owned && foreign)
-		writer_edit(publish->writer, &api_ingresses, meta->namespace, meta->name,
-			    meta->resource_version, tag, edit_merge, publish);
+		writer_edit(publish->writer, kind_resource(OBJECT_INGRESS), meta->namespace,
+			    meta->name, meta->resource_version, tag, edit_merge, publish);
 	else if (owned && publish->wanted.count && !texts_equal(&present, &publish->wanted))
 		write_all(publish, ingress);
 out:

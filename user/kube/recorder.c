@@ -133,19 +133,6 @@ static const char *event_namespace(const struct note *note)
 	return *note->namespace ? note->namespace : "default";
 }
 
-static const char *api_version_of(enum object_kind kind)
-{
-	switch (kind) {
-	case OBJECT_INGRESS:
-	case OBJECT_INGRESS_CLASS:
-		return "networking.k8s.io/v1";
-	case OBJECT_ENDPOINT_SLICE:
-		return "discovery.k8s.io/v1";
-	default:
-		return "v1";
-	}
-}
-
 /* Cut to the server's limit, never inside a character of several bytes. */
 static void cut_note(char text[RECORDER_NOTE_BYTES + 1], const char *message)
 {
@@ -166,6 +153,7 @@ static char *make_event(const struct recorder *recorder, const struct note *note
 	cJSON *event = cJSON_CreateObject();
 	cJSON *metadata = cJSON_AddObjectToObject(event, "metadata");
 	cJSON *regarding = cJSON_AddObjectToObject(event, "regarding");
+	char version[KIND_API_VERSION_MAX];
 	char text[RECORDER_NOTE_BYTES + 1], stamp[API_MICROTIME_MAX];
 	char *content;
 
@@ -181,7 +169,8 @@ static char *make_event(const struct recorder *recorder, const struct note *note
 	cJSON_AddStringToObject(event, "reason", note->reason);
 	cJSON_AddStringToObject(event, "type", note->warning ? "Warning" : "Normal");
 	cJSON_AddStringToObject(event, "note", text);
-	cJSON_AddStringToObject(regarding, "apiVersion", api_version_of(note->kind));
+	cJSON_AddStringToObject(regarding, "apiVersion",
+				kind_api_version(kind_resource(note->kind), version));
 	cJSON_AddStringToObject(regarding, "kind", object_kind_name(note->kind));
 	if (*note->namespace)
 		cJSON_AddStringToObject(regarding, "namespace", note->namespace);

@@ -22,7 +22,7 @@
 struct reflector;
 
 struct reflector_options {
-	const struct api_resource *resource; /* borrowed for ever */
+	const struct kind_resource *resource; /* borrowed for ever */
 	enum object_kind kind;
 	const char *namespace;      /* copied; NULL: all */
 	const char *label_selector; /* copied; NULL: none */

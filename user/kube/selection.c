@@ -15,7 +15,7 @@ static int copy(char **to, const char *text)
 	return text && !*to ? -ENOMEM : 0;
 }
 
-int selection_init(struct selection *selection, const struct api_resource *resource,
+int selection_init(struct selection *selection, const struct kind_resource *resource,
 		   const char *namespace, const char *label_selector, const char *field_selector)
 {
 	int err;

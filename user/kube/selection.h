@@ -10,14 +10,14 @@
 #include "kube/api.h"
 
 struct selection {
-	const struct api_resource *resource; /* borrowed for ever */
-	char *namespace;                     /* owned; NULL: all */
-	char *label_selector;                /* owned; NULL: none */
-	char *field_selector;                /* owned; NULL: none */
+	const struct kind_resource *resource; /* borrowed for ever */
+	char *namespace;                      /* owned; NULL: all */
+	char *label_selector;                 /* owned; NULL: none */
+	char *field_selector;                 /* owned; NULL: none */
 };
 
 /* The strings are copied; NULL for none. Return: 0; -ENOMEM; selection_free() in any case. */
-int selection_init(struct selection *selection, const struct api_resource *resource,
+int selection_init(struct selection *selection, const struct kind_resource *resource,
 		   const char *namespace, const char *label_selector, const char *field_selector);
 void selection_free(struct selection *selection);
 

@@ -264,8 +264,8 @@ static void write_status(struct vip *vip, const struct grant *grant, const struc
 	}
 	cJSON_AddItemToObject(balancer, "ingress", list);
 	if (!err && !texts_equal(&present, &given)) {
-		writer_put(vip->writer, &api_services, service->meta.namespace, service->meta.name,
-			   service->meta.resource_version, status);
+		writer_put(vip->writer, kind_resource(OBJECT_SERVICE), service->meta.namespace,
+			   service->meta.name, service->meta.resource_version, status);
 		status = NULL;
 	}
 	cJSON_Delete(status);

@@ -16,13 +16,13 @@
 #define BACKOFF_MAX_MS   30000u
 
 struct job {
-	struct writer *writer;               /* borrowed */
-	const struct api_resource *resource; /* borrowed for ever */
-	char *namespace, *name, *version;    /* owned */
-	char key[KEY_MAX];                   /* in writer->jobs */
-	char *content;                       /* owned; NULL before an edit */
-	char *tag;                           /* owned; of an edit */
-	writer_edit_fn *edit;                /* NULL: content is to be written as it is */
+	struct writer *writer;                /* borrowed */
+	const struct kind_resource *resource; /* borrowed for ever */
+	char *namespace, *name, *version;     /* owned */
+	char key[KEY_MAX];                    /* in writer->jobs */
+	char *content;                        /* owned; NULL before an edit */
+	char *tag;                            /* owned; of an edit */
+	writer_edit_fn *edit;                 /* NULL: content is to be written as it is */
 	void *ctx;
 	bool reads; /* the request reads the object that is to be edited */
 	unsigned int failures;
@@ -253,7 +253,7 @@ static void pump(void *ctx)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-static int add_job(struct writer *writer, const struct api_resource *resource,
+static int add_job(struct writer *writer, const struct kind_resource *resource,
 		   const char *namespace, const char *name, const char *version, struct job **out)
 {
 	struct job *job = calloc(1, sizeof(*job));
@@ -293,7 +293,7 @@ out:
 	return err;
 }
 
-int writer_put(struct writer *writer, const struct api_resource *resource, const char *namespace,
+int writer_put(struct writer *writer, const struct kind_resource *resource, const char *namespace,
 	       const char *name, const char *version, cJSON *status)
 {
 	cJSON *patch = cJSON_CreateObject();
@@ -324,7 +324,7 @@ int writer_put(struct writer *writer, const struct api_resource *resource, const
 	return 0;
 }
 
-int writer_edit(struct writer *writer, const struct api_resource *resource, const char *namespace,
+int writer_edit(struct writer *writer, const struct kind_resource *resource, const char *namespace,
 		const char *name, const char *version, const char *tag, writer_edit_fn *edit,
 		void *ctx)
 {

@@ -25,7 +25,7 @@ void writer_free(struct writer *writer); /* takes NULL */
  * change comes back by the watch only a moment later.
  * @version: resourceVersion of the object that was looked at
  */
-int writer_put(struct writer *writer, const struct api_resource *resource, const char *namespace,
+int writer_put(struct writer *writer, const struct kind_resource *resource, const char *namespace,
 	       const char *name, const char *version, cJSON *status);
 
 /* Changes the addresses in a status that holds entries of others as well. */
@@ -37,7 +37,7 @@ typedef bool writer_edit_fn(void *ctx, const cJSON *object, cJSON *entries);
  * @edit: false if nothing is to be written; called from the loop
  * The write fails and is tried again from the reading if anybody else changes the object between.
  */
-int writer_edit(struct writer *writer, const struct api_resource *resource, const char *namespace,
+int writer_edit(struct writer *writer, const struct kind_resource *resource, const char *namespace,
 		const char *name, const char *version, const char *tag, writer_edit_fn *edit,
 		void *ctx);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * decode.c - kind, version and metadata of an object; the rest is in decode_<kind>.c
+ * decode.c - kind, version and metadata of an object; the rest is in kind_<name>.c
  */
 #include "model/decode.h"
 
@@ -9,70 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/kinds.h"
+#include "model/fields.h"
+#include "model/kind.h"
+#include "model/decode_endpoints.h"
 #include "model/names.h"
 #include "model/timestamp.h"
 
 /* 2^53: above that a JSON number loses digits here; generations stay far below. */
 #define GENERATION_MAX (INT64_C(1) << 53)
 
-struct kind {
-	const char *name, *version;
-	enum object_kind kind;
-	bool cluster_scoped;
+/* What an object is read as. */
+struct form {
+	const struct kind_resource *resource; /* as which it is written */
+	enum object_kind kind;                /* that comes of it */
 	bool is_endpoints;
-	const char *(*check_name)(const char *name);
 };
 
-static const struct kind kinds[] = {
-	{ .name = "Ingress",
-	  .version = "networking.k8s.io/v1",
-	  .kind = OBJECT_INGRESS,
-	  .check_name = name_check_subdomain },
-	{ .name = "IngressClass",
-	  .version = "networking.k8s.io/v1",
-	  .kind = OBJECT_INGRESS_CLASS,
-	  .cluster_scoped = true,
-	  .check_name = name_check_subdomain },
-	{ .name = "Service",
-	  .version = "v1",
-	  .kind = OBJECT_SERVICE,
-	  .check_name = name_check_label },
-	{ .name = "EndpointSlice",
-	  .version = "discovery.k8s.io/v1",
-	  .kind = OBJECT_ENDPOINT_SLICE,
-	  .check_name = name_check_subdomain },
-	{ .name = "Endpoints",
-	  .version = "v1",
-	  .kind = OBJECT_ENDPOINT_SLICE,
-	  .is_endpoints = true,
-	  .check_name = name_check_subdomain },
-	{ .name = "Secret",
-	  .version = "v1",
-	  .kind = OBJECT_SECRET,
-	  .check_name = name_check_subdomain },
-	{ .name = "ConfigMap",
-	  .version = "v1",
-	  .kind = OBJECT_CONFIG_MAP,
-	  .check_name = name_check_subdomain },
-	{ .name = "Node",
-	  .version = "v1",
-	  .kind = OBJECT_NODE,
-	  .cluster_scoped = true,
-	  .check_name = name_check_subdomain },
-	{ .name = "Lease",
-	  .version = "coordination.k8s.io/v1",
-	  .kind = OBJECT_LEASE,
-	  .check_name = name_check_subdomain },
-};
+static const struct kind_resource endpoints = { "", "v1", "endpoints", "Endpoints", true };
+
+/* False: there is no such kind. */
+static bool form_of_name(const char *name, struct form *out)
+{
+	*out = (struct form){ .kind = kind_of_name(name) };
+	if (strcmp(name, endpoints.name) == 0)
+		*out = (struct form){ &endpoints, OBJECT_ENDPOINT_SLICE, true };
+	else if (out->kind < OBJECT_KINDS)
+		out->resource = kind_resource(out->kind);
+	return out->resource;
+}
 
 /* Return: 0; -EINVAL; -ENOTSUP with the fault remembered too, for the log. */
-static int find_kind(struct decode *d, const cJSON *json, const char *hint, const struct kind **out)
+static int find_form(struct decode *d, const cJSON *json, const char *hint, struct form *out)
 {
 	struct field kind_at = field_child(NULL, "kind");
 	struct field version_at = field_child(NULL, "apiVersion");
 	const char *name = hint, *version = NULL;
-	char quoted[QUOTED_MAX];
+	char quoted[QUOTED_MAX], wanted[KIND_API_VERSION_MAX];
 	int err;
 
 	if (!cJSON_IsObject(json))
@@ -84,15 +56,11 @@ static int find_kind(struct decode *d, const cJSON *json, const char *hint, cons
 		return err;
 	if (!name || !*name)
 		return decode_fault(d, &kind_at, "missing");
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(kinds[i].name, name) != 0)
-			continue;
+	if (form_of_name(name, out)) {
 		if (!version && !hint)
 			return decode_fault(d, &version_at, "missing");
-		if (version && strcmp(kinds[i].version, version) != 0)
-			continue;
-		*out = &kinds[i];
-		return 0;
+		if (!version || strcmp(kind_api_version(out->resource, wanted), version) == 0)
+			return 0;
 	}
 	decode_fault(d, &kind_at, "%s of apiVersion '%.64s' is not one that is served",
 		     quote_text(name, quoted), version ? version : "");
@@ -100,7 +68,7 @@ static int find_kind(struct decode *d, const cJSON *json, const char *hint, cons
 }
 
 static int decode_names(struct decode *d, const struct field *at, const cJSON *meta,
-			const struct kind *kind)
+			const struct form *form)
 {
 	struct field name_at = field_child(at, "name"), namespace_at = field_child(at, "namespace");
 	const char *name = "", *namespace = "", *reason;
@@ -113,10 +81,10 @@ static int decode_names(struct decode *d, const struct field *at, const cJSON *m
 		return err;
 	if (!*name)
 		return decode_fault(d, &name_at, "missing");
-	reason = kind->check_name(name);
+	reason = kind_ops(form->kind)->check_name(name);
 	if (reason)
 		return decode_fault(d, &name_at, "%s %s", quote_text(name, quoted), reason);
-	if (kind->cluster_scoped)
+	if (!form->resource->namespaced)
 	namespace = "";
 	else if (!*namespace) namespace = "default";
 	reason = *namespace ? name_check_label(namespace) : NULL;
@@ -145,7 +113,7 @@ static int decode_created(struct decode *d, const struct field *at, const cJSON 
 	return 0;
 }
 
-static int decode_meta(struct decode *d, const cJSON *json, const struct kind *kind)
+static int decode_meta(struct decode *d, const cJSON *json, const struct form *form)
 {
 	struct field at = field_child(NULL, "metadata");
 	struct object *object = d->object;
@@ -153,7 +121,7 @@ static int decode_meta(struct decode *d, const cJSON *json, const struct kind *k
 	int err = decode_map(d, NULL, json, "metadata", &meta);
 
 	if (!err)
-		err = decode_names(d, &at, meta, kind);
+		err = decode_names(d, &at, meta, form);
 	if (!err)
 		err = decode_created(d, &at, meta);
 	if (!err)
@@ -178,33 +146,6 @@ static int decode_meta(struct decode *d, const cJSON *json, const struct kind *k
 	return object->uid && object->resource_version ? 0 : -ENOMEM;
 }
 
-static int decode_parts(struct decode *d, const cJSON *json)
-{
-	struct object *object = d->object;
-
-	switch (object->kind) {
-	case OBJECT_INGRESS:
-		return decode_ingress(d, json, (struct ingress *)object);
-	case OBJECT_INGRESS_CLASS:
-		return decode_ingress_class(d, json, (struct ingress_class *)object);
-	case OBJECT_SERVICE:
-		return decode_service(d, json, (struct service *)object);
-	case OBJECT_ENDPOINT_SLICE:
-		return decode_slice(d, json, (struct endpoint_slice *)object);
-	case OBJECT_SECRET:
-		return decode_secret(d, json, (struct secret *)object);
-	case OBJECT_CONFIG_MAP:
-		return decode_config_map(d, json, (struct config_map *)object);
-	case OBJECT_NODE:
-		return decode_node(d, json, (struct node *)object);
-	case OBJECT_LEASE:
-		return decode_lease(d, json, (struct lease *)object);
-	case OBJECT_KINDS:
-		break;
-	}
-	return -ENOTSUP;
-}
-
 static int result_of(struct object *object, struct decode_result *out)
 {
 	out->objects = malloc(sizeof(*out->objects));
@@ -219,27 +160,27 @@ int decode_object(const cJSON *json, const char *kind_hint, struct decode_result
 		  char error[DECODE_ERROR_MAX])
 {
 	struct decode_result result = {};
-	const struct kind *kind = NULL;
+	struct form form = {};
 	struct object *object = NULL;
 	struct decode d = {};
 	int err;
 
-	err = find_kind(&d, json, kind_hint, &kind);
+	err = find_form(&d, json, kind_hint, &form);
 	if (err)
 		goto out;
-	object = object_new(kind->kind);
+	object = object_new(form.kind);
 	if (!object) {
 		err = -ENOMEM;
 		goto out;
 	}
 	d.object = object;
-	err = decode_meta(&d, json, kind);
+	err = decode_meta(&d, json, &form);
 	if (err)
 		goto out;
-	if (kind->is_endpoints) {
+	if (form.is_endpoints) {
 		err = decode_endpoints(&d, json, object, &result);
 	} else {
-		err = decode_parts(&d, json);
+		err = kind_ops(form.kind)->decode(&d, json, object);
 		if (!err)
 			err = result_of(object, &result);
 		if (!err)

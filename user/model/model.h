@@ -14,18 +14,14 @@
 
 #include "base/inet.h"
 #include "base/strmap.h"
+#include "model/kind_list.h"
 
+/* A v1 Endpoints becomes one or more of ENDPOINT_SLICE, see .from_endpoints. */
 enum object_kind {
-	OBJECT_INGRESS,
-	OBJECT_INGRESS_CLASS,
-	OBJECT_SERVICE,
-	OBJECT_ENDPOINT_SLICE, /* a v1 Endpoints becomes one or more of these, see .from_endpoints
-				*/
-	OBJECT_SECRET,
-	OBJECT_CONFIG_MAP,
-	OBJECT_NODE,
-	OBJECT_LEASE,
-	OBJECT_KINDS,
+#define X(id, name) OBJECT_##id,
+	OBJECT_KIND_LIST(X)
+#undef X
+		OBJECT_KINDS,
 };
 
 /* "Ingress", "Service", ... as Kubernetes spells it. */

@@ -20,18 +20,23 @@ static void api_target__paths(void **state)
 		struct api_call call;
 		const char *target;
 	} rows[] = {
-		{ { .verb = API_LIST, .resource = &api_services }, "/api/v1/services" },
+		{ { .verb = API_LIST, .resource = &kind_service.resource }, "/api/v1/services" },
 		{ { .verb = API_LIST,
-		    .resource = &api_ingresses,
+		    .resource = &kind_ingress.resource,
 		    .namespace = "shop",
 		    .query = "limit=500" },
 		  "/apis/networking.k8s.io/v1/namespaces/shop/ingresses?limit=500" },
-		{ { .verb = API_WATCH, .resource = &api_ingress_classes, .query = "watch=1" },
+		{ { .verb = API_WATCH,
+		    .resource = &kind_ingress_class.resource,
+		    .query = "watch=1" },
 		  "/apis/networking.k8s.io/v1/ingressclasses?watch=1" },
-		{ { .verb = API_GET, .resource = &api_leases, .namespace = "s", .name = "l" },
+		{ { .verb = API_GET,
+		    .resource = &kind_lease.resource,
+		    .namespace = "s",
+		    .name = "l" },
 		  "/apis/coordination.k8s.io/v1/namespaces/s/leases/l" },
 		{ { .verb = API_PATCH,
-		    .resource = &api_ingresses,
+		    .resource = &kind_ingress.resource,
 		    .namespace = "shop",
 		    .name = "web",
 		    .subresource = "status" },
@@ -60,7 +65,7 @@ static void api_error__says_all(void **state)
 	} rows[] = {
 		{ "kube-api/auth/forbidden-list-403.json",
 		  403,
-		  { .verb = API_LIST, .resource = &api_ingresses },
+		  { .verb = API_LIST, .resource = &kind_ingress.resource },
 		  "list ingresses.networking.k8s.io: 403 Forbidden: ingresses.networking.k8s.io is "
 		  "forbidden: User \"system:serviceaccount:ingress-system:nobody\" cannot list "
 		  "resource \"ingresses\" in API group \"networking.k8s.io\" at the cluster scope; "
@@ -68,12 +73,12 @@ static void api_error__says_all(void **state)
 		  "[\"ingresses\"], verbs: [\"list\"]" },
 		{ "kube-api/auth/bad-token-401.json",
 		  401,
-		  { .verb = API_WATCH, .resource = &api_services, .namespace = "shop" },
+		  { .verb = API_WATCH, .resource = &kind_service.resource, .namespace = "shop" },
 		  "watch services shop: 401 Unauthorized: Unauthorized" },
 		{ "kube-api/auth/throttled-429.txt",
 		  429,
 		  { .verb = API_PATCH,
-		    .resource = &api_ingresses,
+		    .resource = &kind_ingress.resource,
 		    .namespace = "shop",
 		    .name = "web",
 		    .subresource = "status" },
@@ -166,7 +171,7 @@ static void api_microtime__always_has_six_digits(void **state)
 
 static void selection__queries(void **state)
 {
-	struct selection selection = { .resource = &api_secrets,
+	struct selection selection = { .resource = &kind_secret.resource,
 				       .field_selector = (char *)"type=kubernetes.io/tls",
 				       .label_selector = (char *)"a in (b,c)" };
 	char query[SELECTION_QUERY_MAX];
@@ -192,7 +197,7 @@ static void selection__queries(void **state)
 
 static void selection__token_without_end_is_refused(void **state)
 {
-	struct selection selection = { .resource = &api_secrets };
+	struct selection selection = { .resource = &kind_secret.resource };
 	char query[SELECTION_QUERY_MAX];
 	char *token = calloc(1, 4001);
 

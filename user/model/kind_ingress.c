@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/kinds.h"
+#include "model/fields.h"
+#include "model/ingress_parts.h"
+#include "model/kind.h"
 #include "model/names.h"
 
 static int decode_port_ref(struct decode *d, const struct field *service_at, const cJSON *service,
@@ -94,14 +96,6 @@ static int decode_backend(struct decode *d, const struct field *at, const cJSON 
 	return decode_fault(d, at, "names no service");
 }
 
-static void free_backend(struct ingress_backend *backend)
-{
-	free(backend->service);
-	free(backend->port.name);
-	free(backend->resource);
-	*backend = (struct ingress_backend){};
-}
-
 static int decode_path_type(struct decode *d, const struct field *at, const cJSON *json,
 			    enum path_type *type)
 {
@@ -158,7 +152,7 @@ static int decode_path(struct decode *d, const struct field *at, const cJSON *js
 	err = decode_backend(d, &backend_at, backend, &path->backend);
 	if (err) {
 		free(path->path);
-		free_backend(&path->backend);
+		ingress_backend_clear(&path->backend);
 	}
 	return err;
 }
@@ -383,14 +377,15 @@ static int decode_default_backend(struct decode *d, const struct field *spec_at,
 	err = decode_backend(d, &at, json, ingress->default_backend);
 	if (err != -EINVAL)
 		return err;
-	free_backend(ingress->default_backend);
+	ingress_backend_clear(ingress->default_backend);
 	free(ingress->default_backend);
 	ingress->default_backend = NULL;
 	return decode_note_fault(d);
 }
 
-int decode_ingress(struct decode *d, const cJSON *json, struct ingress *ingress)
+static int decode_ingress(struct decode *d, const cJSON *json, struct object *object)
 {
+	struct ingress *ingress = (struct ingress *)object;
 	struct field at = field_child(NULL, "spec");
 	const cJSON *spec = NULL;
 	int err = decode_map(d, NULL, json, "spec", &spec);
@@ -407,3 +402,13 @@ int decode_ingress(struct decode *d, const cJSON *json, struct ingress *ingress)
 		err = decode_status(d, json, &ingress->status, &ingress->status_count);
 	return err;
 }
+
+const struct kind_ops kind_ingress = {
+	.resource = { "networking.k8s.io", "v1", "ingresses", "Ingress", true },
+	.size = sizeof(struct ingress),
+	.check_name = name_check_subdomain,
+	.decode = decode_ingress,
+	.clone = ingress_copy,
+	.equal = ingress_equal,
+	.free = ingress_free_parts,
+};

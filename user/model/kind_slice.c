@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * decode_slice.c - EndpointSlice, and Endpoints as slices
+ * kind_slice.c - EndpointSlice
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/kinds.h"
+#include "model/fields.h"
+#include "model/kind.h"
+#include "model/kind_slice.h"
+#include "model/names.h"
+#include "model/parts.h"
 
 #define SERVICE_LABEL "kubernetes.io/service-name"
 
@@ -30,8 +34,8 @@ static int decode_slice_port(struct decode *d, const struct field *at, const cJS
 	return port->name ? 0 : -ENOMEM;
 }
 
-static int decode_slice_ports(struct decode *d, const struct field *parent_at, const cJSON *json,
-			      struct endpoint_slice *slice)
+int slice_decode_ports(struct decode *d, const struct field *parent_at, const cJSON *json,
+		       struct endpoint_slice *slice)
 {
 	struct field list_at = field_child(parent_at, "ports");
 	const cJSON *list = NULL, *item;
@@ -62,8 +66,8 @@ static int decode_slice_ports(struct decode *d, const struct field *parent_at, c
 }
 
 /* @want_v4, @want_v6: the families that the slice may hold */
-static int decode_addr(struct decode *d, const struct field *at, const char *text, bool want_v4,
-		       bool want_v6, struct inet_addr *out)
+int slice_decode_addr(struct decode *d, const struct field *at, const char *text, bool want_v4,
+		      bool want_v6, struct inet_addr *out)
 {
 	char quoted[QUOTED_MAX];
 	struct inet_addr addr;
@@ -82,8 +86,8 @@ static int decode_addr(struct decode *d, const struct field *at, const char *tex
 	return 0;
 }
 
-static int decode_target(struct decode *d, const struct field *at, const cJSON *json,
-			 struct slice_endpoint *endpoint)
+int slice_decode_target(struct decode *d, const struct field *at, const cJSON *json,
+			struct slice_endpoint *endpoint)
 {
 	struct field target_at = field_child(at, "targetRef");
 	const cJSON *target = NULL;
@@ -96,7 +100,7 @@ static int decode_target(struct decode *d, const struct field *at, const cJSON *
 	return err;
 }
 
-static void free_endpoint(struct slice_endpoint *endpoint)
+void slice_endpoint_clear(struct slice_endpoint *endpoint)
 {
 	free(endpoint->node_name);
 	free(endpoint->target_name);
@@ -137,11 +141,11 @@ static int decode_endpoint(struct decode *d, const struct field *at, const cJSON
 	if (!err)
 		err = decode_item_text(d, &first_at, list->child, &text);
 	if (!err)
-		err = decode_addr(d, &first_at, text, want_v4, want_v6, &endpoint->addr);
+		err = slice_decode_addr(d, &first_at, text, want_v4, want_v6, &endpoint->addr);
 	if (!err)
 		err = decode_conditions(d, at, json, endpoint);
 	if (!err)
-		err = decode_target(d, at, json, endpoint);
+		err = slice_decode_target(d, at, json, endpoint);
 	return err;
 }
 
@@ -167,7 +171,7 @@ static int decode_endpoint_list(struct decode *d, const cJSON *json, bool want_v
 			slice->endpoints_count++;
 			continue;
 		}
-		free_endpoint(endpoint);
+		slice_endpoint_clear(endpoint);
 		if (err == -EINVAL)
 			err = decode_note_fault(d);
 		if (err)
@@ -176,8 +180,9 @@ static int decode_endpoint_list(struct decode *d, const cJSON *json, bool want_v
 	return 0;
 }
 
-int decode_slice(struct decode *d, const cJSON *json, struct endpoint_slice *slice)
+static int decode_slice(struct decode *d, const cJSON *json, struct object *object)
 {
+	struct endpoint_slice *slice = (struct endpoint_slice *)object;
 	struct field type_at = field_child(NULL, "addressType");
 	const char *service = object_label(&slice->meta, SERVICE_LABEL);
 	const char *type = "";
@@ -192,7 +197,7 @@ int decode_slice(struct decode *d, const cJSON *json, struct endpoint_slice *sli
 		return -ENOMEM;
 	want_v4 = !*type || strcmp(type, "IPv4") == 0;
 	want_v6 = !*type || strcmp(type, "IPv6") == 0;
-	err = decode_slice_ports(d, NULL, json, slice);
+	err = slice_decode_ports(d, NULL, json, slice);
 	if (err)
 		return err;
 	if (!want_v4 && !want_v6)
@@ -201,127 +206,72 @@ int decode_slice(struct decode *d, const cJSON *json, struct endpoint_slice *sli
 	return decode_endpoint_list(d, json, want_v4, want_v6, slice);
 }
 
-/* ---- Endpoints
- * ------------------------------------------------------------------------------------ */
+/* ---- copied, compared, freed ------------------------------------------------------------ */
 
-static int decode_address(struct decode *d, const struct field *at, const cJSON *json, bool ready,
-			  struct slice_endpoint *endpoint)
+static void copy_slice(struct copier *c, struct object *object)
 {
-	struct field ip_at = field_child(at, "ip");
-	const char *text = "";
-	int err = decode_expect_object(d, at, json);
-
-	if (!err)
-		err = decode_text(d, at, json, "ip", &text);
-	if (!err)
-		err = decode_addr(d, &ip_at, text, true, true, &endpoint->addr);
-	if (!err)
-		err = decode_target(d, at, json, endpoint);
-	endpoint->ready = ready;
-	endpoint->serving = ready;
-	return err;
-}
-
-/* Appends the addresses of one of the two lists of a subset. */
-static int decode_address_list(struct decode *d, const struct field *subset_at, const cJSON *subset,
-			       const char *name, bool ready, struct endpoint_slice *slice)
-{
-	struct field list_at = field_child(subset_at, name);
-	const cJSON *list = NULL, *item;
-	struct slice_endpoint *grown;
-	size_t index = 0;
-	int err = decode_array(d, subset_at, subset, name, &list);
-
-	if (err || !list || !list->child)
-		return err;
-	grown = realloc(slice->endpoints,
-			(slice->endpoints_count + (size_t)cJSON_GetArraySize(list)) *
-				sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	slice->endpoints = grown;
-	cJSON_ArrayForEach (item, list) {
-		struct field at = field_item(&list_at, index++);
-		struct slice_endpoint endpoint = {};
-
-		err = decode_address(d, &at, item, ready, &endpoint);
-		if (!err) {
-			slice->endpoints[slice->endpoints_count++] = endpoint;
-			continue;
-		}
-		free_endpoint(&endpoint);
-		if (err == -EINVAL)
-			err = decode_note_fault(d);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-/* A slice with the names of the Endpoints that it comes from. Return: NULL if there is no memory.
- */
-static struct endpoint_slice *slice_of(const struct object *meta, size_t number)
-{
-	struct object *object = object_new(OBJECT_ENDPOINT_SLICE);
 	struct endpoint_slice *slice = (struct endpoint_slice *)object;
 
-	if (!object)
-		return NULL;
-	object->created_unix_s = meta->created_unix_s;
-	object->generation = meta->generation;
-	object->namespace = strdup(meta->namespace);
-	object->uid = strdup(meta->uid);
-	object->resource_version = strdup(meta->resource_version);
-	slice->service_name = strdup(meta->name);
-	slice->from_endpoints = true;
-	if (asprintf(&object->name, "%s#%zu", meta->name, number) < 0)
-		object->name = NULL;
-	if (object->namespace && object->name && object->uid && object->resource_version &&
-	    slice->service_name)
-		return slice;
-	object_free(object);
-	return NULL;
-}
-
-static int decode_subset(struct decode *d, const struct field *at, const cJSON *json,
-			 struct endpoint_slice *slice)
-{
-	int err = decode_expect_object(d, at, json);
-
-	if (!err)
-		err = decode_slice_ports(d, at, json, slice);
-	if (!err)
-		err = decode_address_list(d, at, json, "addresses", true, slice);
-	if (!err)
-		err = decode_address_list(d, at, json, "notReadyAddresses", false, slice);
-	return err;
-}
-
-int decode_endpoints(struct decode *d, const cJSON *json, const struct object *meta,
-		     struct decode_result *out)
-{
-	struct field list_at = field_child(NULL, "subsets");
-	const cJSON *list = NULL, *item;
-	int err = decode_array(d, NULL, json, "subsets", &list);
-
-	if (err || !list || !list->child)
-		return err;
-	out->objects = calloc((size_t)cJSON_GetArraySize(list), sizeof(*out->objects));
-	if (!out->objects)
-		return -ENOMEM;
-	cJSON_ArrayForEach (item, list) {
-		struct field at = field_item(&list_at, out->count);
-		struct endpoint_slice *slice = slice_of(meta, out->count);
-
-		if (!slice)
-			return -ENOMEM;
-		out->objects[out->count++] = &slice->meta;
-		d->object = &slice->meta; /* problems go where the part went */
-		err = decode_subset(d, &at, item, slice);
-		if (err == -EINVAL)
-			err = decode_note_fault(d);
-		if (err)
-			return err;
+	slice->service_name = copier_text(c, slice->service_name);
+	slice->ports = copier_array(c, slice->ports, &slice->ports_count, sizeof(*slice->ports));
+	for (size_t i = 0; i < slice->ports_count; i++)
+		slice->ports[i].name = copier_text(c, slice->ports[i].name);
+	slice->endpoints = copier_array(c, slice->endpoints, &slice->endpoints_count,
+					sizeof(*slice->endpoints));
+	for (size_t i = 0; i < slice->endpoints_count; i++) {
+		slice->endpoints[i].node_name = copier_text(c, slice->endpoints[i].node_name);
+		slice->endpoints[i].target_name = copier_text(c, slice->endpoints[i].target_name);
 	}
-	return 0;
 }
+
+static bool same_endpoint(const struct slice_endpoint *a, const struct slice_endpoint *b)
+{
+	return inet_addr_compare(&a->addr, &b->addr) == 0 && a->ready == b->ready &&
+	       a->serving == b->serving && a->terminating == b->terminating &&
+	       same_text(a->node_name, b->node_name) && same_text(a->target_name, b->target_name);
+}
+
+static bool same_slice(const struct object *left, const struct object *right)
+{
+	const struct endpoint_slice *a = (const struct endpoint_slice *)left;
+	const struct endpoint_slice *b = (const struct endpoint_slice *)right;
+
+	if (!same_text(a->service_name, b->service_name) ||
+	    a->from_endpoints != b->from_endpoints || a->ports_count != b->ports_count ||
+	    a->endpoints_count != b->endpoints_count)
+		return false;
+	for (size_t i = 0; i < a->ports_count; i++)
+		if (!same_text(a->ports[i].name, b->ports[i].name) ||
+		    a->ports[i].number != b->ports[i].number ||
+		    a->ports[i].proto != b->ports[i].proto)
+			return false;
+	for (size_t i = 0; i < a->endpoints_count; i++)
+		if (!same_endpoint(&a->endpoints[i], &b->endpoints[i]))
+			return false;
+	return true;
+}
+
+static void free_slice(struct object *object)
+{
+	struct endpoint_slice *slice = (struct endpoint_slice *)object;
+
+	free(slice->service_name);
+	for (size_t i = 0; i < slice->ports_count; i++)
+		free(slice->ports[i].name);
+	free(slice->ports);
+	for (size_t i = 0; i < slice->endpoints_count; i++) {
+		free(slice->endpoints[i].node_name);
+		free(slice->endpoints[i].target_name);
+	}
+	free(slice->endpoints);
+}
+
+const struct kind_ops kind_slice = {
+	.resource = { "discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true },
+	.size = sizeof(struct endpoint_slice),
+	.check_name = name_check_subdomain,
+	.decode = decode_slice,
+	.clone = copy_slice,
+	.equal = same_slice,
+	.free = free_slice,
+};

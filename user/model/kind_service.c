@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/kinds.h"
+#include "model/fields.h"
+#include "model/kind.h"
+#include "model/names.h"
+#include "model/parts.h"
 #include "model/names.h"
 
 #define AFFINITY_TIMEOUT_DEFAULT_S 10800 /* Service API: sessionAffinityConfig.clientIP */
@@ -245,8 +248,9 @@ static int decode_affinity(struct decode *d, const struct field *at, const cJSON
 	return 0;
 }
 
-int decode_service(struct decode *d, const cJSON *json, struct service *service)
+static int decode_service(struct decode *d, const cJSON *json, struct object *object)
 {
+	struct service *service = (struct service *)object;
 	struct field at = field_child(NULL, "spec");
 	const char *policy = "";
 	const cJSON *spec = NULL;
@@ -287,3 +291,87 @@ int decode_service(struct decode *d, const cJSON *json, struct service *service)
 	service->health_check_node_port = (uint16_t)check_port;
 	return err;
 }
+
+static void copy_service(struct copier *c, struct object *object)
+{
+	struct service *service = (struct service *)object;
+
+	service->load_balancer_class = copier_text(c, service->load_balancer_class);
+	service->external_name = copier_text(c, service->external_name);
+	service->load_balancer_ips =
+		copier_array(c, service->load_balancer_ips, &service->load_balancer_ips_count,
+			     sizeof(*service->load_balancer_ips));
+	service->external_ips = copier_array(c, service->external_ips, &service->external_ips_count,
+					     sizeof(*service->external_ips));
+	service->ports =
+		copier_array(c, service->ports, &service->ports_count, sizeof(*service->ports));
+	for (size_t i = 0; i < service->ports_count; i++) {
+		service->ports[i].name = copier_text(c, service->ports[i].name);
+		service->ports[i].app_protocol = copier_text(c, service->ports[i].app_protocol);
+	}
+	copier_texts(c, &service->source_ranges, &service->source_ranges_count);
+	copier_addresses(c, &service->status, &service->status_count);
+}
+
+static bool same_service_port(const struct service_port *a, const struct service_port *b)
+{
+	return same_text(a->name, b->name) && a->number == b->number && a->proto == b->proto &&
+	       a->node_port == b->node_port && same_text(a->app_protocol, b->app_protocol);
+}
+
+static bool same_service(const struct object *left, const struct object *right)
+{
+	const struct service *a = (const struct service *)left;
+	const struct service *b = (const struct service *)right;
+
+	if (a->type != b->type || !same_text(a->load_balancer_class, b->load_balancer_class) ||
+	    !same_text(a->external_name, b->external_name) ||
+	    !same_addresses(a->load_balancer_ips, a->load_balancer_ips_count, b->load_balancer_ips,
+			    b->load_balancer_ips_count) ||
+	    !same_addresses(a->external_ips, a->external_ips_count, b->external_ips,
+			    b->external_ips_count) ||
+	    a->ports_count != b->ports_count || a->source_ranges_count != b->source_ranges_count ||
+	    a->external_traffic_local != b->external_traffic_local ||
+	    a->publish_not_ready != b->publish_not_ready ||
+	    a->session_affinity_client_ip != b->session_affinity_client_ip ||
+	    a->session_affinity_timeout_s != b->session_affinity_timeout_s ||
+	    a->health_check_node_port != b->health_check_node_port ||
+	    a->wants_ipv4 != b->wants_ipv4 || a->wants_ipv6 != b->wants_ipv6)
+		return false;
+	for (size_t i = 0; i < a->ports_count; i++)
+		if (!same_service_port(&a->ports[i], &b->ports[i]))
+			return false;
+	for (size_t i = 0; i < a->source_ranges_count; i++)
+		if (!same_text(a->source_ranges[i], b->source_ranges[i]))
+			return false;
+	return true;
+}
+
+static void free_service(struct object *object)
+{
+	struct service *service = (struct service *)object;
+
+	free(service->load_balancer_class);
+	free(service->external_name);
+	free(service->load_balancer_ips);
+	free(service->external_ips);
+	for (size_t i = 0; i < service->ports_count; i++) {
+		free(service->ports[i].name);
+		free(service->ports[i].app_protocol);
+	}
+	free(service->ports);
+	for (size_t i = 0; i < service->source_ranges_count; i++)
+		free(service->source_ranges[i]);
+	free(service->source_ranges);
+	address_entries_free(service->status, service->status_count);
+}
+
+const struct kind_ops kind_service = {
+	.resource = { "", "v1", "services", "Service", true },
+	.size = sizeof(struct service),
+	.check_name = name_check_label,
+	.decode = decode_service,
+	.clone = copy_service,
+	.equal = same_service,
+	.free = free_service,
+};
