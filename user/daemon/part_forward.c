@@ -60,7 +60,7 @@ static void describe_self(struct daemon *d)
 	dataplane_describe_interfaces(d->dataplane, state);
 }
 
-int part_dataplane_start(struct daemon *d)
+static int open_dataplane(struct daemon *d)
 {
 	struct dataplane_options options = {
 		.bpffs = d->options.bpffs,
@@ -74,13 +74,21 @@ int part_dataplane_start(struct daemon *d)
 	char error[DATAPLANE_ERROR_MAX] = "";
 	int err;
 
+	err = dataplane_open(&options, &d->dataplane, error);
+	if (err)
+		log_error("dataplane: %s (%s)", error, strerror(-err));
+	return err;
+}
+
+int part_dataplane_start(struct daemon *d)
+{
+	int err;
+
 	choose_interfaces(d);
 	d->was_in_force = access(d->pin_folder, F_OK) == 0;
-	err = dataplane_open(&options, &d->dataplane, error);
-	if (err) {
-		log_error("dataplane: %s (%s)", error, strerror(-err));
+	err = open_dataplane(d);
+	if (err)
 		return err;
-	}
 	d->state = dataplane_daemon_state(d->dataplane);
 	describe_self(d);
 	err = dataplane_view_of(d->dataplane, &d->view);
