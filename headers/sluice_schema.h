@@ -7,8 +7,9 @@
  * The one contract between the control plane (sluiced), the data plane (bpf/), the L7 helper
  * (sluice-proxy), sluicectl and bpftool. Maps are pinned by name under <bpffs>/sluice/v<SCHEMA>/.
  * A test compares every map of the loaded object with this table. Change a layout: raise SCHEMA.
+ * Among writers and readers, sk is sk_lookup.
  *
- *  map             | type             | key -> value                     | writer  | readers (sk: sk_lookup)
+ *  map             | type             | key -> value                     | writer  | readers
  *  ----------------+------------------+----------------------------------+---------+--------------
  *  frontends4      | HASH             | frontend4_key -> frontend        | sluiced | xdp sk ctl
  *  frontends6      | HASH             | frontend6_key -> frontend        | sluiced | xdp sk ctl
@@ -50,8 +51,8 @@
  *  daemon_state    | ARRAY, mmapable  | 0 -> daemon_state                | sluiced | ctl
  *  socks           | SOCKHASH         | socket cookie -> socket          | proxy   | sk_skb
  *  sinks           | SOCKHASH         | socket cookie -> socket          | proxy   | sk_skb
- *  slots           | ARRAY, mmapable  | slot number -> splice_slot       | proxy,  | sk_skb proxy ctl
- *                  |                  |                                  | sk_skb  |
+ *  slots           | ARRAY, mmapable  | slot number -> splice_slot       | proxy,  | sk_skb proxy
+ *                  |                  |                                  | sk_skb  | ctl
  *  splice_rings    | ARRAY_OF_MAPS    | worker number -> ring buffer     | sluiced | sk_skb
  *  head_scratch    | PERCPU_ARRAY     | 0 -> head_scratch                | sk_skb  | sk_skb
  *
@@ -147,8 +148,8 @@ enum sluice_frontend_flag {
 	/* FRONTEND_L4: flows of one source go to one backend, for .affinity_s after the last one
 	 * began. */
 	FRONTEND_F_AFFINITY = 1 << 3,
-	/* FRONTEND_L4: externalTrafficPolicy Local. The ring holds nothing but pods of this node, so
-	 * a packet does not depend on it; sluicectl and the metrics show it. */
+	/* FRONTEND_L4: externalTrafficPolicy Local. The ring holds nothing but pods of this node,
+	 * so a packet does not depend on it; sluicectl and the metrics show it. */
 	FRONTEND_F_LOCAL_ONLY = 1 << 4,
 };
 
@@ -175,12 +176,13 @@ struct frontend {
 	__u8 pad;
 	__u32 ranges_id;  /* FRONTEND_F_SOURCE_RANGES: say the id of one frontend of the Service */
 	__u32 affinity_s; /* FRONTEND_F_AFFINITY: seconds */
-	__u32 rate_per_s; /* new flows a second that one source may begin, as many at once; 0: any */
+	/* new flows a second that one source may begin, as many at once; 0: any */
+	__u32 rate_per_s;
 };
 
-/* ---- who may come ------------------------------------------------------------------------------ */
+/* ---- who may come ---------------------------------------------------------------------------- */
 
-/* loadBalancerSourceRanges; a frontend with FRONTEND_F_SOURCE_RANGES refuses whom it does not find. */
+/* loadBalancerSourceRanges; FRONTEND_F_SOURCE_RANGES refuses a source that is not found here. */
 struct source_range4_key {
 	__u32 prefix_bits; /* 32 + the length of the range's prefix */
 	__u32 ranges_id;
@@ -358,7 +360,10 @@ struct nat6 {
 	__u32 backend_generation;
 };
 
-/* Of a fragmented datagram: its ports, which only its first fragment carries, and a number of our own. */
+/*
+ * A fragmented datagram: its ports, which only its first fragment carries, and a number that we
+ * give it.
+ */
 #define FRAGMENT_LIFE_NS 30000000000ull /* as net.ipv4.ipfrag_time */
 
 struct fragment4_key {
@@ -381,17 +386,21 @@ struct fragment {
 	__be16 dport;
 	__u8 proto;
 	__u8 pad[3];
-	__u32 fresh_id; /* identification of its fragments when source NAT sends them; IPv4: the lower half */
+	/* identification of its fragments when source NAT sends them; IPv4: the lower half */
+	__u32 fresh_id;
 	__u32 pad2;
 };
 
-/* One sequence for all clients: what each of them numbers for itself would meet behind source NAT. */
+/*
+ * One sequence for all clients: the numbers that clients choose themselves could be equal after
+ * source NAT.
+ */
 struct fragment_ids {
 	__u32 last;
 	__u32 pad;
 };
 
-/* ---- the node ---------------------------------------------------------------------------------- */
+/* ---- the node -------------------------------------------------------------------------------- */
 
 enum sluice_node_flag {
 	NODE_F_DENYLIST4 = 1 << 0, /* denylist4 is not empty: ask it */
@@ -412,18 +421,19 @@ struct node_config {
 	__u16 source_port_max; /* host order, inclusive */
 	__be16 gue_port;       /* of tunnels in UDP, to and from */
 	__u16 pad;
-	__u32 new_flows_max; /* entries a CPU makes a second; above it flows go by hash; 0: no limit */
-	__u32 announce;      /* 1: --announce l2; the map announced says for which addresses */
-	/* Raised after a frontend has changed or gone: until then a flow's frontend need not be looked up
-	 * again. */
+	/* entries a CPU makes a second; above it flows go by hash; 0: no limit */
+	__u32 new_flows_max;
+	__u32 announce; /* 1: --announce l2; the map announced says for which addresses */
+	/* Raised after a frontend has changed or gone: until then a flow's frontend need not be
+	 * looked up again. */
 	__u32 frontends_epoch;
 	__u32 reserved[5];
 };
 
 /*
  * An address that exists for frontends alone, on one interface: this node answers for it until a
- * time, or (0, or past) another one does and this node must be silent. A sluiced that ends without a
- * word leaves entries behind: their time runs out before another node may answer.
+ * time, or (0, or past) another one does and this node must be silent. A sluiced that ends without
+ * a word leaves entries behind: their time runs out before another node may answer.
  */
 struct announce_key {
 	__u8 addr[16];

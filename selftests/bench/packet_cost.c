@@ -4,10 +4,10 @@
  *
  *   build/bench/packet_cost [REPEATS [ROUNDS]]
  *
- * BPF_PROG_TEST_RUN over a program that first restores the packet (restore.bpf.c); each case asserts
- * by the counters that every repeat was treated as it should be. Figures are gross: they include the
- * harness, whose own cost is the line "harness alone". Rounds of all cases take turns, so that a
- * noisy moment hits all; the median of the rounds is what counts.
+ * BPF_PROG_TEST_RUN over a program that first restores the packet (restore.bpf.c); each case
+ * asserts by the counters that every repeat was treated as it should be. Figures are gross: they
+ * include the harness, whose own cost is the line "harness alone". Rounds of all cases take turns,
+ * so that a noisy moment hits all; the median of the rounds is what counts.
  */
 #include <arpa/inet.h>
 #include <errno.h>

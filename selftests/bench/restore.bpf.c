@@ -2,9 +2,9 @@
 /*
  * restore - makes the next packet of a run, then goes on to the program that is measured
  *
- * BPF_PROG_TEST_RUN gives each repeat the packet as the one before left it. This program undoes what
- * NAT and encapsulation did: length, then all header bytes, from a template that the bench fills.
- * Each packet can be given another source address and port, to be another flow.
+ * BPF_PROG_TEST_RUN gives each repeat the packet as the one before left it. This program undoes
+ * what NAT and encapsulation did: length, then all header bytes, from a template that the bench
+ * fills. Each packet can be given another source address and port, to be another flow.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

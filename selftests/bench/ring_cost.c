@@ -2,8 +2,8 @@
 /*
  * ring_cost.c - how long the ring of an upstream takes to fill, by its number of backends
  *
- * That is the time from a changed endpoint to its effect on new flows, but for what is written then.
- * Processor time of this thread, the median of ROUNDS.
+ * That is the time from a changed endpoint to its effect on new flows, but for what is written
+ * then. Processor time of this thread, the median of ROUNDS.
  */
 #include <stdio.h>
 #include <stdlib.h>

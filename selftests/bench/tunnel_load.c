@@ -7,9 +7,9 @@
  *   tunnel_load pour ADDRESS PORT CONNS BYTES         the backend sends BYTES on each conn
  *   tunnel_load post ADDRESS PORT CONNS BYTES COUNT   each conn posts COUNT bodies of BYTES
  *
- * The client prints one line: `N done, S s, p50 X us, p99 Y us`; N counts messages, conns, or bodies. The
- * target of the request tells the backend what to do: /tunnel/echo, or /tunnel/pour/BYTES. A POST is
- * answered when all of its body came.
+ * The client prints one line: `N done, S s, p50 X us, p99 Y us`; N counts messages, conns, or
+ * bodies. The target of the request tells the backend what to do: /tunnel/echo, or
+ * /tunnel/pour/BYTES. A POST is answered when all of its body came.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -96,7 +96,7 @@ static ssize_t read_head(struct end *end)
 	return got;
 }
 
-/* ---- the backend --------------------------------------------------------------------------------- */
+/* ---- the backend ----------------------------------------------------------------------------- */
 
 static void pour(struct end *end)
 {
@@ -202,7 +202,7 @@ static void __attribute__((noreturn)) serve(uint16_t port)
 	}
 }
 
-/* ---- the client ---------------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 static int dial(const char *address, uint16_t port)
 {
@@ -362,7 +362,7 @@ static int load(bool pings, const char *address, uint16_t port, int conns, uint6
 	return tell(begun_ns);
 }
 
-/* ---- posts --------------------------------------------------------------------------------------- */
+/* ---- posts ----------------------------------------------------------------------------------- */
 
 static void begin_body(struct end *end, uint64_t bytes)
 {

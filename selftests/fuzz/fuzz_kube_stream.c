@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fuzz_kube_stream.c - any bytes, in pieces of any size, as a watch and as a list: what comes out of
- * the splitters does not depend on where the bytes were cut, and goes into a model
+ * fuzz_kube_stream.c - any bytes, in pieces of any size, as a watch and as a list: what comes out
+ * of the splitters does not depend on where the bytes were cut, and goes into a model
  */
 #include <stdint.h>
 #include <stdlib.h>

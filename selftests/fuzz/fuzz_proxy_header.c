@@ -25,7 +25,8 @@ static void write_and_read(const struct proxy_header *header)
 
 		must(proxy_header_parse(out, bytes, &again) == 0);
 		must(again.bytes == bytes);
-		if (again.known) /* not if an IPv6 address holds an IPv4 one and the other does not */
+		/* not if an IPv6 address holds an IPv4 one and the other does not */
+		if (again.known)
 			must(!memcmp(&again.ends, &header->ends, sizeof(again.ends)));
 	}
 }

@@ -22,20 +22,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 static const char *const objects[] = {
 	"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"web\"},\"spec\":{"
 	"\"ports\":[{\"port\":80}]}}",
-	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"metadata\":{\"name\":\"a\","
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\","
+	"\"metadata\":{\"name\":\"a\","
 	"\"annotations\":{\"sluice.dev/use-regex\":\"true\","
 	"\"sluice.dev/health-check-path\":\"/h\",\"sluice.dev/allow-source-ranges\":"
 	"\"10.0.0.0/8,::/0\",\"sluice.dev/rewrite-target\":\"/x\"}},"
 	"\"spec\":{\"ingressClassName\":\"sluice\",\"tls\":[{\"hosts\":[\"*.a.com\"]}],\"rules\":[{"
 	"\"host\":\"a.com\",\"http\":{\"paths\":[{\"path\":\"/foo\",\"pathType\":\"Prefix\","
-	"\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}},{\"path\":\"/foo/\","
-	"\"pathType\":\"Exact\",\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}"
+	"\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}},"
+	"{\"path\":\"/foo/\","
+	"\"pathType\":\"Exact\",\"backend\":{\"service\":{\"name\":\"web\","
+	"\"port\":{\"number\":80}}}"
 	"},{\"path\":\"/r.*\",\"pathType\":\"ImplementationSpecific\",\"backend\":{\"service\":{"
 	"\"name\":\"web\",\"port\":{\"number\":80}}}}]}},{\"http\":{\"paths\":[{\"path\":\"/\","
-	"\"pathType\":\"Prefix\",\"backend\":{\"service\":{\"name\":\"web\",\"port\":{\"number\":80}}}"
+	"\"pathType\":\"Prefix\",\"backend\":{\"service\":{\"name\":\"web\","
+	"\"port\":{\"number\":80}}}"
 	"}]}}]}}",
-	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"metadata\":{\"name\":\"b\"},"
-	"\"spec\":{\"ingressClassName\":\"sluice\",\"defaultBackend\":{\"service\":{\"name\":\"web\","
+	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\","
+	"\"metadata\":{\"name\":\"b\"},"
+	"\"spec\":{\"ingressClassName\":\"sluice\","
+	"\"defaultBackend\":{\"service\":{\"name\":\"web\","
 	"\"port\":{\"number\":80}}}}}",
 };
 

@@ -6,8 +6,8 @@
  *   worker-host --manifests DIR [--proxy build/sluice-proxy] [--https]
  *               [--ca-file FILE] [--proxy-from RANGE]... [-- FLAG OF SLUICE-PROXY...]
  *
- * DIR holds *.json files, each with one Kubernetes object or a List; a Secret default/fallback is the
- * default certificate. Two TCP listeners are made: 127.0.0.1 and ::1, or with --https two on
+ * DIR holds *.json files, each with one Kubernetes object or a List; a Secret default/fallback is
+ * the default certificate. Two TCP listeners are made: 127.0.0.1 and ::1, or with --https two on
  * 127.0.0.1, the second for TLS. Everything is told as one JSON object a line on stdout:
  *
  *   {"event":"listen","v4":PORT,"v6":PORT,"https":PORT,"pid":PID}     0: not there
@@ -80,7 +80,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* ---- manifests ----------------------------------------------------------------------------------- */
+/* ---- manifests ------------------------------------------------------------------------------- */
 
 static void put_object(struct host *host, const cJSON *json, struct strmap *seen, const char *file)
 {
@@ -181,7 +181,7 @@ static void read_manifests(struct host *host)
 	strmap_clear(&seen);
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 static void *make_map(const char *name, size_t bytes, int *fd)
 {
@@ -244,7 +244,7 @@ static void apply(struct host *host, const struct table_delta *delta)
 				 __ATOMIC_RELEASE);
 }
 
-/* ---- what the worker is sent --------------------------------------------------------------------- */
+/* ---- what the worker is sent ----------------------------------------------------------------- */
 
 static void send_fd(struct host *host, uint32_t type, const void *payload, uint32_t bytes, int fd)
 {
@@ -337,7 +337,7 @@ static void update(struct host *host)
 	send_snapshot(host);
 }
 
-/* ---- the worker ---------------------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 static int make_listener(int family)
 {
@@ -429,7 +429,7 @@ static void start_worker(struct host *host)
 	close(host->control_listen_fd);
 }
 
-/* ---- events -------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* Those that have occurred, by name. */
 static void print_faults(const char *key, const __u64 counts[FAULT_MAX])

@@ -2,10 +2,11 @@
 /*
  * kube_watch.c - the Kubernetes source alone: prints what it puts into the model
  *
- * Out, a line each: "synced", "put KIND NS/NAME VERSION", "gone KIND NS/NAME", "refused KIND NS/NAME
- * MESSAGE", "accepted KIND NS/NAME". In, a line each: "counts", "dump", "event KIND NS NAME REASON
- * MESSAGE", "clear KIND NS NAME REASON MESSAGE", "own CLASS" (Ingresses of that class are ours),
- * "holds ADDRESS" (answered "holds ADDRESS 0|1"), "quit". The end of the input ends the program.
+ * Out, a line each: "synced", "put KIND NS/NAME VERSION", "gone KIND NS/NAME", "refused KIND
+ * NS/NAME MESSAGE", "accepted KIND NS/NAME". In, a line each: "counts", "dump", "event KIND NS NAME
+ * REASON MESSAGE", "clear KIND NS NAME REASON MESSAGE", "own CLASS" (Ingresses of that class are
+ * ours), "holds ADDRESS" (answered "holds ADDRESS 0|1"), "quit". The end of the input ends the
+ * program.
  */
 #include <errno.h>
 #include <getopt.h>

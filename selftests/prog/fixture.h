@@ -48,9 +48,9 @@ struct fixture {
 };
 
 /*
- * Tests of xdp_ingress are built twice, the second time (FIXTURE_TC) to run tc_l4 in its place, with
- * its verdicts translated to those of XDP. One thing differs in all of them: TC has one verdict for
- * what leaves, whether by the device that it came in by or by another.
+ * Tests of xdp_ingress are built twice, the second time (FIXTURE_TC) to run tc_l4 in its place,
+ * with its verdicts translated to those of XDP. One thing differs in all of them: TC has one
+ * verdict for what leaves, whether by the device that it came in by or by another.
  */
 #ifdef FIXTURE_TC
 #define FIXTURE_IS_TC 1

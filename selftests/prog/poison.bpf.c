@@ -2,9 +2,9 @@
 /*
  * poison - gives the program under test a packet with rubbish before it
  *
- * On a device the head room holds what some packet of before left there; BPF_PROG_TEST_RUN clears it.
- * So the test hands over POISON_BYTES of rubbish and the packet, and this program takes the former
- * off: a program that reads or sends what it did not write there is found out.
+ * On a device the head room holds what some packet of before left there; BPF_PROG_TEST_RUN clears
+ * it. So the test hands over POISON_BYTES of rubbish and the packet, and this program takes the
+ * former off: a program that reads or sends what it did not write there is found out.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

@@ -199,7 +199,7 @@ static void announce__arp_is_answered_for_what_is_held(void **state)
 		check_arp(&arp_rows[i]);
 }
 
-/* ---- neighbour discovery ----------------------------------------------------------------------- */
+/* ---- neighbour discovery --------------------------------------------------------------------- */
 
 static uint32_t sum_of(const void *bytes, size_t count)
 {

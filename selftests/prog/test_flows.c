@@ -84,7 +84,7 @@ static void settle(int v6, uint16_t sport)
 	assert_int_equal(client_sends(v6, sport, PACKET_ACK), XDP_PASS);
 }
 
-/* ---- who may come ------------------------------------------------------------------------------- */
+/* ---- who may come ---------------------------------------------------------------------------- */
 
 static void denylist_put(int v6, const char *network, uint32_t bits, bool in)
 {
@@ -203,7 +203,7 @@ static void flow__above_the_limit_packets_go_by_hash_and_are_counted(void **stat
 	}
 }
 
-/* ---- affinity ----------------------------------------------------------------------------------- */
+/* ---- affinity -------------------------------------------------------------------------------- */
 
 static void affinity__flows_of_a_source_stay_with_its_backend(void **state)
 {
@@ -237,7 +237,7 @@ static void affinity__flows_of_a_source_stay_with_its_backend(void **state)
 	}
 }
 
-/* ---- two frontends, one pod, one client port ------------------------------------------------------- */
+/* ---- two frontends, one pod, one client port ------------------------------------------------- */
 
 /* Sends a reply of the pod to @to_port; returns the source port that the client sees. */
 static uint16_t reply_sport(int v6, uint16_t to_port, uint16_t client_port)
@@ -284,7 +284,7 @@ static void flow__two_frontends_of_a_pod_keep_flows_of_one_client_port_apart(voi
 	}
 }
 
-/* ---- fragments ---------------------------------------------------------------------------------- */
+/* ---- fragments ------------------------------------------------------------------------------- */
 
 /* The first fragment of a UDP datagram, or a later one without its header; IPv4. */
 static struct packet fragment_build(const char *dst, uint16_t dport, bool first)
@@ -328,7 +328,7 @@ static void fragment__later_ones_follow_the_first(void **state)
 	assert_int_equal(fixture_stat(&opened, STAT_PACKETS_FRAGMENT), 1);
 }
 
-/* As fragment_build(), for IPv6: a fragment header before what the datagram begins or goes on with. */
+/* As fragment_build(), for IPv6: a fragment header before this piece of the datagram. */
 static struct packet fragment6_build(const char *dst, uint16_t dport, bool first)
 {
 	static const uint8_t header[8] = { IPPROTO_UDP, 0, 0, 1, 0xab, 0xcd, 0xef, 1 };
@@ -390,7 +390,7 @@ static void fragment__those_of_a_stranger_pass_untouched(void **state)
 	assert_memory_equal(packet.bytes, before.bytes, before.length);
 }
 
-/* ---- records of drops ----------------------------------------------------------------------------- */
+/* ---- records of drops ------------------------------------------------------------------------ */
 
 static int take_event(void *ctx, void *data, size_t bytes)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Packets to pods of other nodes, ICMP and fragments: xdp_ingress in a network namespace with a route,
- * a neighbour and a port that XDP can send on.
+ * Packets to pods of other nodes, ICMP and fragments: xdp_ingress in a network namespace with a
+ * route, a neighbour and a port that XDP can send on.
  *
  * size: all rows share that network and what builds and reads their packets
  */
@@ -223,7 +223,7 @@ static void settle(int v6)
 	}
 }
 
-/* ---- source NAT ------------------------------------------------------------------------------- */
+/* ---- source NAT ------------------------------------------------------------------------------ */
 
 static uint16_t snat_there(int v6, uint8_t proto, uint8_t tcp_flags)
 {
@@ -389,7 +389,7 @@ static void snat__no_route_is_a_drop_with_a_name(void **state)
 	}
 }
 
-/* ---- fragments behind source NAT ----------------------------------------------------------------- */
+/* ---- fragments behind source NAT ------------------------------------------------------------- */
 
 #define OTHER_CLIENT_IP  "192.0.2.77"
 #define OTHER_CLIENT_IP6 "2001:db8:1::77"
@@ -450,7 +450,10 @@ static struct packet fragment_build(int v6, const struct packet_spec *spec, bool
 	return packet;
 }
 
-/* Sends one to the pod. @port: out of the first, in of the later one. Returns its identification. */
+/*
+ * Sends one to the pod and returns its identification.
+ * @port: out for the first, in for the later one
+ */
 static uint32_t fragment_there(int v6, const char *client, bool first, uint16_t *port)
 {
 	struct packet_spec spec = from_client(v6, IPPROTO_UDP);
@@ -526,7 +529,7 @@ static void fragment__replies_of_two_flows_do_not_mix(void **state)
 	}
 }
 
-/* ---- tunnels ---------------------------------------------------------------------------------- */
+/* ---- tunnels --------------------------------------------------------------------------------- */
 
 static const struct tunnel_row {
 	const char *name;
@@ -626,7 +629,7 @@ static void dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node(void **stat
 	}
 }
 
-/* ---- ICMP of our own ------------------------------------------------------------------------------ */
+/* ---- ICMP of our own ------------------------------------------------------------------------- */
 
 static void icmp__a_packet_whose_hops_run_out_is_answered(void **state)
 {
@@ -723,7 +726,7 @@ static void icmp__a_frontend_answers_a_ping_and_a_stranger_is_left_alone(void **
 	}
 }
 
-/* ---- errors of others --------------------------------------------------------------------------- */
+/* ---- errors of others ------------------------------------------------------------------------ */
 
 /* An error of @router to @to that quotes @quoted, which did not fit into @mtu_bytes. */
 static struct packet error_quoting(int v6, const char *router, const char *to, const void *quoted,
@@ -906,7 +909,7 @@ static void icmp__tc_ingress_leaves_errors_about_others_alone(void **state)
 	}
 }
 
-/* ---- errors about tunnels ----------------------------------------------------------------------- */
+/* ---- errors about tunnels -------------------------------------------------------------------- */
 
 /* What an answer of a program differs in from what packet_build() makes of it. */
 static void own_answer(struct packet *packet, int v6)
@@ -925,7 +928,7 @@ static void own_answer(struct packet *packet, int v6)
 	ip[11] = (uint8_t)sum;
 }
 
-/* The first @bytes of a tunnelled packet in an error of a router between the nodes, or with 0 all. */
+/* The first @bytes (0: all) of a tunnelled packet in an error of a router between the nodes. */
 static struct packet tunnel_error_build(const struct tunnel_row *row, const struct packet *sent,
 					size_t bytes, uint16_t mtu_bytes)
 {
@@ -1044,7 +1047,7 @@ static void icmp__an_error_about_another_s_tunnel_is_left_alone(void **state)
 	}
 }
 
-/* ---- flows whose backend has gone ------------------------------------------------------------------ */
+/* ---- flows whose backend has gone ------------------------------------------------------------ */
 
 static void flow__tcp_of_a_backend_that_is_gone_is_reset(void **state)
 {

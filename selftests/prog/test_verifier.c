@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The programs load, as each clang of this machine compiles them, and the verifier's work with them is
- * recorded in verified.txt: it does not grow by a tenth unnoticed. Kernels and compilers differ, so each
- * pair has lines of its own; without lines the number has only to stay far below the limit of a million.
+ * The programs load, as each clang of this machine compiles them, and the verifier's work with them
+ * is recorded in verified.txt: it does not grow by a tenth unnoticed. Kernels and compilers differ,
+ * so each pair has lines of its own; without lines the number has only to stay far below the limit
+ * of a million.
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -40,7 +40,7 @@ struct admin {
 	struct endpoint tcp, local;
 };
 
-/* ---- pages ---------------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 typedef int page_fn(const struct admin_options *options, struct json_text *out);
 
@@ -140,7 +140,7 @@ static enum MHD_Result serve(const struct endpoint *endpoint, struct MHD_Connect
 	return err ? MHD_NO : reply(connection, status, page->type, text, bytes);
 }
 
-/* ---- records of dropped packets, denylist ---------------------------------------------------------------- */
+/* ---- records of dropped packets, denylist ---------------------------------------------------- */
 
 static enum MHD_Result serve_drops(const struct endpoint *endpoint,
 				   struct MHD_Connection *connection)
@@ -195,15 +195,15 @@ static enum MHD_Result take_deny(const struct endpoint *endpoint, struct MHD_Con
 static bool take_trusted(const struct endpoint *endpoint, struct MHD_Connection *connection,
 			 const char *url, const char *method, enum MHD_Result *result)
 {
-	bool put = strcmp(method, "PUT") == 0, delete = strcmp(method, "DELETE") == 0;
+	bool is_put = strcmp(method, "PUT") == 0, is_delete = strcmp(method, "DELETE") == 0;
 
 	if (!endpoint->trusted)
 		return false;
 	if (strcmp(url, "/drops") == 0 && strcmp(method, "GET") == 0)
 		*result = serve_drops(endpoint, connection);
-	else if (strncmp(url, DENYLIST_PATH, sizeof(DENYLIST_PATH) - 1) == 0 && (put || delete) &&
-		 endpoint->admin->options.deny)
-		*result = take_deny(endpoint, connection, url + sizeof(DENYLIST_PATH) - 1, put);
+	else if (strncmp(url, DENYLIST_PATH, sizeof(DENYLIST_PATH) - 1) == 0 &&
+		 (is_put || is_delete) && endpoint->admin->options.deny)
+		*result = take_deny(endpoint, connection, url + sizeof(DENYLIST_PATH) - 1, is_put);
 	else
 		return false;
 	return true;
@@ -247,7 +247,7 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 	return refuse(connection, MHD_HTTP_NOT_FOUND, "no such page\n");
 }
 
-/* ---- listening -------------------------------------------------------------------------------------------- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 static int listen_at(const struct sockaddr *name, socklen_t bytes, int *out)
 {

@@ -39,7 +39,7 @@ struct health_ports {
 	LIST_HEAD(, health_port) all;
 };
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static int write_body(const struct health_port *port, char **text, size_t *bytes)
 {
@@ -95,7 +95,7 @@ static enum MHD_Result take_request(void *ctx, struct MHD_Connection *connection
 	return result;
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------ */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
 /* On all addresses, of both families if the host has both. */
 static int listen_on(uint16_t port, int family, int *out)
@@ -146,7 +146,7 @@ static void try_open(const struct health_ports *ports, struct health_port *port)
 	port->refused = err != 0;
 }
 
-/* ---- what is wanted ----------------------------------------------------------------------------- */
+/* ---- what is wanted -------------------------------------------------------------------------- */
 
 static void drop(struct health_port *port)
 {

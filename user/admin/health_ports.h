@@ -2,8 +2,8 @@
 /*
  * health_ports.h - healthCheckNodePort: other load balancers ask which nodes have pods of a Service
  *
- * The answer has the form that kube-proxy gives: 200 with the number of ready pods on this node, 503
- * if there is none, whatever the path.
+ * The answer has the form that kube-proxy gives: 200 with the number of ready pods on this node,
+ * 503 if there is none, whatever the path.
  */
 #ifndef SLUICE_ADMIN_HEALTH_PORTS_H
 #define SLUICE_ADMIN_HEALTH_PORTS_H

@@ -26,7 +26,7 @@ static void labelled(struct json_text *out, const char *name, const char *label,
 	json_text_printf(out, "sluice_%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, count);
 }
 
-/* ---- the daemon -------------------------------------------------------------------------------------- */
+/* ---- the daemon ------------------------------------------------------------------------------ */
 
 /* Return: @text without characters that would end a label value. */
 static const char *label_text(const char *text)
@@ -76,7 +76,7 @@ static void put_certificates(const struct admin_options *admin, struct json_text
 		    "When the first of them expires, Unix time.", (uint64_t)expiry.first_unix_s);
 }
 
-/* ---- packets ------------------------------------------------------------------------------------------- */
+/* ---- packets --------------------------------------------------------------------------------- */
 
 static int put_packets(const struct admin_options *admin, struct json_text *out)
 {
@@ -115,7 +115,7 @@ static int put_packets(const struct admin_options *admin, struct json_text *out)
 	return 0;
 }
 
-/* ---- the helper ------------------------------------------------------------------------------------------ */
+/* ---- the helper ------------------------------------------------------------------------------ */
 
 static void put_latency(const struct worker_stats *sum, struct json_text *out)
 {

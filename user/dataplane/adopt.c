@@ -12,7 +12,7 @@
 #include "dataplane/walk.h"
 #include "dataplane/write.h"
 
-/* ---- notes of our own ------------------------------------------------------------------------- */
+/* ---- notes of our own ------------------------------------------------------------------------ */
 
 static int note_frontend(void *ctx, const struct frontend_view *view)
 {
@@ -46,7 +46,7 @@ int adopt_notes(struct dataplane *dp)
 	return err ? err : denylist_adopt(&dp->denylist, dp->maps);
 }
 
-/* ---- ids for the table ------------------------------------------------------------------------ */
+/* ---- ids for the table ----------------------------------------------------------------------- */
 
 #define array_room(array, count)         \
 	((count) & ((count)-1) ? (array) \
@@ -122,7 +122,7 @@ int dataplane_read_ids(struct dataplane *dp, struct table_ids *out)
 	return 0;
 }
 
-/* ---- what nobody names any more --------------------------------------------------------------- */
+/* ---- what nobody names any more -------------------------------------------------------------- */
 
 struct leftovers {
 	const struct table_delta *first; /* borrowed */

@@ -73,9 +73,9 @@ int interface_attach(struct dataplane *dp, struct interface *interface, char *er
 			&context, interface,
 			ethernet ? context.tc_ingress_prog : context.tc_ingress_ip_prog, error);
 	if (!ethernet)
-		log_warn(
-			"dataplane: interface %s has no Ethernet headers: its packets are passed unread",
-			interface->name);
+		log_warn("dataplane: interface %s has no Ethernet headers: its packets are "
+			 "passed unread",
+			 interface->name);
 	if (dp->xdp == DATAPLANE_XDP_TC) {
 		log_info("dataplane: interface %s: served in TC, as --xdp-mode says",
 			 interface->name);

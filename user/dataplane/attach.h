@@ -44,7 +44,7 @@ int attach_xdp_check(const struct attach_context *context, const struct interfac
 int attach_xdp(const struct attach_context *context, struct interface *interface, char *error);
 int attach_tc_egress(const struct attach_context *context, struct interface *interface,
 		     char *error);
-/* @prog_fd: tc_ingress; tc_ingress_ip where packets begin with the IP header; tc_l4 in its place. */
+/* @prog_fd: tc_ingress; tc_ingress_ip where packets begin with IP headers; tc_l4 in its place. */
 int attach_tc_ingress(const struct attach_context *context, struct interface *interface,
 		      int prog_fd, char *error);
 int attach_sk_lookup(const struct attach_context *context, char *error);

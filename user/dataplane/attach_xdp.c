@@ -137,8 +137,9 @@ out:
 
 /*
  * Does the host let nobody extend programs? Then no dispatcher can run, and to find that out from
- * libxdp costs a second load of our program, most of a second of the verifier's. What is loaded here
- * is no extension of anything: a kernel that allows them finds fault with it, not with its kind.
+ * libxdp costs a second load of our program, most of a second of the verifier's. What is loaded
+ * here is no extension of anything: a kernel that allows them finds fault with it, not with its
+ * kind.
  */
 static bool extensions_are_refused(const struct attach_context *context)
 {

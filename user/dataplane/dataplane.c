@@ -20,7 +20,7 @@
 #include "dataplane/object.h"
 #include "dataplane/state.h"
 
-/* ---- pin folder ------------------------------------------------------------------------------- */
+/* ---- pin folder ------------------------------------------------------------------------------ */
 
 static int bpffs_check(const char *bpffs, char *error)
 {
@@ -63,7 +63,7 @@ static int folders_make(const char *bpffs, char *error)
 	return err ? err : folder_make(path, error);
 }
 
-/* ---- interfaces ------------------------------------------------------------------------------- */
+/* ---- interfaces ------------------------------------------------------------------------------ */
 
 struct attach_context attach_context_of(const struct dataplane *dp)
 {
@@ -161,7 +161,7 @@ static int attach_all(struct dataplane *dp, char *error)
 	return err;
 }
 
-/* ---- open and close --------------------------------------------------------------------------- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static int array_open(struct dataplane *dp, struct mapped_array *array, enum map_id id)
 {

@@ -128,8 +128,8 @@ void dataplane_events_read(struct dataplane *dp);
 
 /* What the programs know of this node, mapped. Borrowed. */
 /*
- * Addresses in a flat network, see user/daemon/node/announcer.h; node_config.announce turns it on. The map
- * outlives the process, like all maps.
+ * Addresses in a flat network, see user/daemon/node/announcer.h; node_config.announce turns it on.
+ * The map outlives the process, like all maps.
  */
 
 /* Calls @fn for each address that frontends have and no interface has. Stops at non-zero. */
@@ -152,7 +152,10 @@ size_t dataplane_ethernets(const struct dataplane *dp, struct ethernet out[SLUIC
 int dataplane_announce(struct dataplane *dp, const struct inet_addr *addr, uint64_t until_ns,
 		       const struct ethernet *ethernets, size_t count);
 
-/* Forgets what @keep refuses: the stack answers for it as it likes. NULL: all. Return: 0; -errno. */
+/*
+ * Forgets what @keep refuses: the stack answers for it as it likes. NULL: all.
+ * Return: 0; -errno.
+ */
 int dataplane_announce_prune(struct dataplane *dp,
 			     bool (*keep)(void *ctx, const struct inet_addr *addr,
 					  uint32_t ifindex),

@@ -209,7 +209,7 @@ int denylist_origin_set(struct denylist *list, const int *maps, enum sluice_deny
 	return err;
 }
 
-/* ---- adoption --------------------------------------------------------------------------------- */
+/* ---- adoption -------------------------------------------------------------------------------- */
 
 static int adopt_key(struct denylist *list, int fd, bool v6, const union deny_key *key)
 {

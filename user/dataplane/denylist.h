@@ -38,7 +38,10 @@ __u32 denylist_flags(const struct denylist *list);
 int denylist_origin_set(struct denylist *list, const int *maps, enum sluice_deny_origin origin,
 			const struct inet_network *networks, size_t count);
 
-/* One network comes (or goes) because of @origin. Return: 0; -EEXIST, -ENOENT it was (not); -errno. */
+/*
+ * One network comes (or goes) because of @origin.
+ * Return: 0; -EEXIST, -ENOENT it was (not); -errno.
+ */
 int denylist_add(struct denylist *list, const int *maps, enum sluice_deny_origin origin,
 		 const struct inet_network *network);
 int denylist_remove(struct denylist *list, const int *maps, enum sluice_deny_origin origin,

@@ -2,8 +2,8 @@
 /*
  * dispatcher.h - the XDP dispatcher that sluiced brings (bpf/xdp_dispatcher.bpf.c says why)
  *
- * libxdp reads a dispatcher from a file of a folder that the environment names. It is there for as long
- * as one attach or detach takes, so that nothing stays behind whatever happens to sluiced.
+ * libxdp reads a dispatcher from a file of a folder that the environment names. It is there for as
+ * long as one attach or detach takes, so that nothing stays behind whatever happens to sluiced.
  */
 #ifndef SLUICE_DATAPLANE_DISPATCHER_H
 #define SLUICE_DATAPLANE_DISPATCHER_H

@@ -42,7 +42,10 @@ int extents_reserve(struct extents *extents, uint32_t offset, uint32_t count);
 /* Return: 0 and the lowest offset with room; -ENOSPC; -ENOMEM. */
 int extents_take(struct extents *extents, uint32_t count, uint64_t now_ms, uint32_t *offset);
 
-/* Gives a range back, to be used again after the quarantine. Return: 0; -ENOMEM (it stays taken). */
+/*
+ * Gives a range back, to be used again after the quarantine.
+ * Return: 0; -ENOMEM (it stays taken).
+ */
 int extents_give(struct extents *extents, uint32_t offset, uint32_t count, uint64_t now_ms);
 
 #endif /* SLUICE_DATAPLANE_EXTENTS_H */

@@ -8,7 +8,7 @@
 #include "base/mapped_array.h"
 #include "dataplane/state.h"
 
-/* Slots [0, half) and [half, 2 * half): the set in force has one of them, the next takes the other. */
+/* Slots [0, half) and [half, 2 * half): the set in force has one half, the next set the other. */
 #define HALF_SLOTS (SLUICE_LISTENERS_MAX / 2)
 
 int dataplane_set_listeners(struct dataplane *dp, const int *fds, uint32_t workers)

@@ -82,7 +82,7 @@ static uint32_t weight_of(const struct maglev_member *member)
 	return member->weight ? member->weight : 1;
 }
 
-/* ---- in turns --------------------------------------------------------------------------------- */
+/* ---- in turns -------------------------------------------------------------------------------- */
 
 /* A member's own order of preference over the slots: offset, offset + skip, offset + 2 skip, ...
  * The number of slots is prime, so that each member's walk visits all of them. */
@@ -125,7 +125,7 @@ static int fill_by_turns(uint32_t *slots, uint32_t slots_count, const struct mag
 	return 0;
 }
 
-/* ---- by choice -------------------------------------------------------------------------------- */
+/* ---- by choice ------------------------------------------------------------------------------- */
 
 #define LOG_STEPS    256u
 #define LOG_ONE      (UINT64_C(1) << 24) /* 1.0 of a logarithm */
@@ -238,8 +238,9 @@ static size_t choose_by_weight(const struct matching *m, uint32_t slot_hash, uin
 }
 
 /*
- * The member of the greatest score for a slot that is not above @top; of two alike the first one. Eight
- * at a time: nearly all of the time goes here. @best: out, 0: there is none, and no member is named.
+ * The member of the greatest score for a slot that is not above @top; of two alike the first one.
+ * Eight at a time: nearly all of the time goes here. @best: out, 0: there is none, and no member is
+ * named.
  */
 static inline __attribute__((always_inline)) size_t
 greatest_by(const struct matching *m, uint32_t slot_hash, uint32_t top, uint32_t *best)

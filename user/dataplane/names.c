@@ -14,23 +14,28 @@ static const struct {
 	[STAT_FLOWS_REPICKED] = { "flows_repicked", "L4 flows that got another backend." },
 	[STAT_STEERED] = { "steered", "HTTP connections steered to a worker." },
 	[STAT_FLOWS_COLLIDED] = { "flows_collided",
-				  "L4 flows given another source port, as one of the same client port was there." },
+				  "L4 flows given another source port, as one of the same "
+				  "client port was there." },
 	[STAT_PACKETS_SNAT] = { "packets_snat",
-				"Packets sent to pods of other nodes with the address of this one." },
+				"Packets sent to pods of other nodes with the address of "
+				"this one." },
 	[STAT_PACKETS_DSR] = { "packets_dsr", "Packets sent to pods of other nodes encapsulated." },
 	[STAT_PACKETS_DECAPSULATED] = { "packets_decapsulated",
-					"Packets of other nodes decapsulated for pods of this one." },
+					"Packets of other nodes decapsulated for pods of "
+					"this one." },
 	[STAT_PACKETS_FRAGMENT] = { "packets_fragment",
 				    "Later fragments that followed their first." },
 	[STAT_PACKETS_BY_STACK] = { "packets_by_stack",
-				    "Packets for other nodes that the stack sent, as XDP could not." },
+				    "Packets for other nodes that the stack sent, as XDP "
+				    "could not." },
 	[STAT_ICMP_ECHOES] = { "icmp_echoes", "Pings of frontend addresses that were answered." },
 	[STAT_ICMP_TRANSLATED] = { "icmp_translated",
 				   "ICMP errors translated for the side that they concern." },
 	[STAT_ICMP_SENT] = { "icmp_sent", "ICMP errors made here: time exceeded, too big." },
 	[STAT_RESETS_SENT] = { "resets_sent", "TCP resets sent for flows whose backend is gone." },
 	[STAT_TUNNEL_ERRORS_UNREAD] = { "tunnel_errors_unread",
-					"ICMP errors that a tunnel did not fit, with too little in them to tell the client." },
+					"ICMP errors that a tunnel did not fit, with too little in "
+					"them to tell the client." },
 	[STAT_ANNOUNCE_REPLIES] = { "announce_replies",
 				    "Questions for an announced address that were answered." },
 	[STAT_AFFINITY_HITS] = { "affinity_hits",

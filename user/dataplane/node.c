@@ -62,7 +62,7 @@ void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node)
 	flags_store(dp);
 }
 
-/* ---- denylist --------------------------------------------------------------------------------- */
+/* ---- denylist -------------------------------------------------------------------------------- */
 
 int dataplane_denylist_set(struct dataplane *dp, const struct inet_network *networks, size_t count,
 			   char error[DATAPLANE_ERROR_MAX])
@@ -90,7 +90,7 @@ int dataplane_deny(struct dataplane *dp, const struct inet_network *network, boo
 	return err;
 }
 
-/* ---- where XDP can send ------------------------------------------------------------------------- */
+/* ---- where XDP can send ---------------------------------------------------------------------- */
 
 /* Generic XDP sends by the stack's own queues: any device does, if no native program redirects. */
 static bool all_generic(const struct dataplane *dp)

@@ -136,7 +136,7 @@ int ranges_trim(struct ranges *ranges, const int *maps, uint32_t id,
 	return err;
 }
 
-/* ---- adoption --------------------------------------------------------------------------------- */
+/* ---- adoption -------------------------------------------------------------------------------- */
 
 static int note(struct ranges *ranges, uint32_t id, const struct inet_network *range)
 {

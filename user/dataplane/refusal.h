@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * refusal.h - why the kernel refused to load a program: privilege, a missing feature, or its verifier
+ * refusal.h - why the kernel refused to load a program: privilege, a missing feature, or its
+ * verifier
  */
 #ifndef SLUICE_DATAPLANE_REFUSAL_H
 #define SLUICE_DATAPLANE_REFUSAL_H
@@ -18,8 +19,8 @@ void refusal_note(enum libbpf_print_level level, const char *text);
 /**
  * refusal_describe - say why the load that failed with @err failed
  * @error: out, DATAPLANE_ERROR_MAX
- * Return: -EACCES the verifier refused a program; -EPERM no privilege; -EOPNOTSUPP the kernel lacks a
- * feature; else @err.
+ * Return: -EACCES the verifier refused a program; -EPERM no privilege; -EOPNOTSUPP the kernel lacks
+ * a feature; else @err.
  */
 int refusal_describe(int err, char *error);
 

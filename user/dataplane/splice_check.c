@@ -53,7 +53,7 @@ static int fail_step(const struct check *check, const char *step)
 	return error_set(check->error, err, "%s on loopback: %s", step, strerror(-err));
 }
 
-/* ---- sockets ------------------------------------------------------------------------------------- */
+/* ---- sockets --------------------------------------------------------------------------------- */
 
 /* Both ends of a connection on loopback. */
 static int make_pair(const struct check *check, int *from, int *to)
@@ -188,9 +188,9 @@ static int await_drained(struct check *check, uint64_t bytes)
 	return fail(check, "it cannot be told when redirected bytes have left the backlog");
 }
 
-/* ---- properties ---------------------------------------------------------------------------------- */
+/* ---- properties ------------------------------------------------------------------------------ */
 
-/* As the relay: reads a piece that went up, waits for the backlog, writes it, lets the program go on. */
+/* As the relay: reads a piece that went up, waits for the backlog, writes it, lets the rest go. */
 static int relay_piece(struct check *check)
 {
 	uint8_t data[PIECE_BYTES];

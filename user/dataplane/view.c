@@ -141,7 +141,7 @@ const struct steering *dataplane_view_steering(const struct dataplane_view *view
 	return (const struct steering *)view->steering.base;
 }
 
-/* ---- counters --------------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 /* Adds up, over CPUs, the @words counters of one entry of a per-CPU map. */
 static int sum_entry(int fd, uint32_t key, uint64_t *out, size_t words)
@@ -204,7 +204,7 @@ int dataplane_view_backend_traffic(const struct dataplane_view *view, uint32_t b
 	return sum_traffic(view->maps[MAP_BACKEND_STATS], backend_id, out);
 }
 
-/* ---- entries ---------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 int dataplane_view_frontends(const struct dataplane_view *view,
 			     int (*fn)(void *ctx, const struct frontend_view *), void *ctx)

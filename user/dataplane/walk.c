@@ -63,7 +63,7 @@ static int walk_map(int fd, enum map_id id, entry_fn *fn, void *ctx)
 	return err == -ENOENT ? 0 : err;
 }
 
-/* ---- frontends -------------------------------------------------------------------------------- */
+/* ---- frontends ------------------------------------------------------------------------------- */
 
 struct frontends_walk {
 	int (*fn)(void *ctx, const struct frontend_view *view);
@@ -106,7 +106,7 @@ int walk_frontends(const int *maps, int (*fn)(void *ctx, const struct frontend_v
 	return err ? err : walk_map(maps[MAP_FRONTENDS6], MAP_FRONTENDS6, on_frontend6, &walk);
 }
 
-/* ---- upstreams -------------------------------------------------------------------------------- */
+/* ---- upstreams ------------------------------------------------------------------------------- */
 
 struct upstreams_walk {
 	int upstreams_fd;
@@ -134,7 +134,7 @@ int walk_upstreams(const int *maps, int (*fn)(void *ctx, const struct upstream_v
 	return walk_map(maps[MAP_UPSTREAM_NAMES], MAP_UPSTREAM_NAMES, on_upstream, &walk);
 }
 
-/* ---- backends --------------------------------------------------------------------------------- */
+/* ---- backends -------------------------------------------------------------------------------- */
 
 struct backends_walk {
 	int (*fn)(void *ctx, const struct backend_view *view);
@@ -158,7 +158,7 @@ int walk_backends(const int *maps, int (*fn)(void *ctx, const struct backend_vie
 	return walk_map(maps[MAP_BACKENDS], MAP_BACKENDS, on_backend, &walk);
 }
 
-/* ---- flows ------------------------------------------------------------------------------------ */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 struct flows_walk {
 	int (*fn)(void *ctx, const struct flow_view *view);

@@ -14,7 +14,7 @@
 
 #define store(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 
-/* ---- rings of other weights --------------------------------------------------------------------- */
+/* ---- rings of other weights ------------------------------------------------------------------ */
 
 static bool ring_is_stale(const struct dataplane *dp, uint32_t upstream_id)
 {
@@ -48,7 +48,7 @@ static void ring_clear_stale(struct dataplane *dp, uint32_t upstream_id)
 	dp->stale_rings_count = kept;
 }
 
-/* ---- backends --------------------------------------------------------------------------------- */
+/* ---- backends -------------------------------------------------------------------------------- */
 
 int backend_write(struct dataplane *dp, const struct table_backend *backend)
 {
@@ -87,7 +87,7 @@ int backend_remove(struct dataplane *dp, uint32_t id)
 	return 0;
 }
 
-/* ---- upstreams -------------------------------------------------------------------------------- */
+/* ---- upstreams ------------------------------------------------------------------------------- */
 
 static bool members_equal(struct dataplane *dp, uint64_t word,
 			  const struct table_upstream *upstream)
@@ -217,7 +217,7 @@ int upstream_remove(struct dataplane *dp, uint32_t id)
 	return 0;
 }
 
-/* ---- frontends -------------------------------------------------------------------------------- */
+/* ---- frontends ------------------------------------------------------------------------------- */
 
 union frontend_key {
 	struct frontend4_key v4;

@@ -41,7 +41,7 @@ struct files {
 	size_t problems_count, texts_count;
 };
 
-/* ---- watches -------------------------------------------------------------------------------------------- */
+/* ---- watches --------------------------------------------------------------------------------- */
 
 /* Watch before reading: a change in between is seen twice, never missed. */
 static int open_dir(struct files *files)
@@ -166,7 +166,7 @@ static void settle(struct files *files)
 	tell(files);
 }
 
-/* ---- events --------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void note_dir_event(struct files *files, const struct inotify_event *event)
 {
@@ -225,7 +225,7 @@ static void read_events(void *ctx, int fd, uint32_t events)
 	settle(files);
 }
 
-/* ---- timers --------------------------------------------------------------------------------------------- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 static void follow_up(void *ctx)
 {
@@ -265,7 +265,7 @@ void files_reread(struct files *files)
 	tell(files);
 }
 
-/* ---- start and stop --------------------------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 static int first_reading(struct files *files)
 {
@@ -361,7 +361,7 @@ void files_stop(struct files *files)
 	free(files);
 }
 
-/* ---- problems ----------------------------------------------------------------------------------------------- */
+/* ---- problems -------------------------------------------------------------------------------- */
 
 static bool push_text(struct files *files, char *text)
 {

@@ -70,7 +70,7 @@ bool folder_reads(const char *name)
 	return false;
 }
 
-/* ---- the directory itself --------------------------------------------------------------------------- */
+/* ---- the directory itself -------------------------------------------------------------------- */
 
 int folder_open(struct folder *folder)
 {
@@ -105,7 +105,7 @@ bool folder_was_replaced(const struct folder *folder)
 	return at_path.st_dev != opened.st_dev || at_path.st_ino != opened.st_ino;
 }
 
-/* ---- problems ------------------------------------------------------------------------------------------ */
+/* ---- problems -------------------------------------------------------------------------------- */
 
 /* Takes @message; NULL: out of memory. Logs it. */
 static int add_problem(struct folder *folder, struct file *file, unsigned int line, char *message)
@@ -150,7 +150,7 @@ static int refuse(struct folder *folder, struct file *file, unsigned int line, c
 	return add_problem(folder, file, line, message);
 }
 
-/* ---- what the file says, into the model ------------------------------------------------------------------ */
+/* ---- what the file says, into the model ------------------------------------------------------ */
 
 static int put_object(struct folder *folder, struct file *file, struct manifest *m, size_t index,
 		      struct claim **out)
@@ -292,7 +292,7 @@ static int take_text(struct folder *folder, struct file *file, const char *text,
 	return err;
 }
 
-/* ---- files --------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int file_of(struct folder *folder, const char *name, struct file **out)
 {
@@ -378,7 +378,7 @@ int folder_refresh(struct folder *folder, const char *name, bool force, uint64_t
 	return err;
 }
 
-/* ---- all of them --------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static int is_wanted(const struct dirent *entry)
 {

@@ -51,8 +51,8 @@
 #define CONTROL_VERSION      1u
 #define CONTROL_BUILD_ID_MAX 48
 /*
- * How long a worker may take to answer before it counts as hung, wherever that is asked: a loop that
- * serves a full machine is slow before it is dead, and its place costs its connections.
+ * How long a worker may take to answer before it counts as hung, wherever that is asked: a loop
+ * that serves a full machine is slow before it is dead, and its place costs its connections.
  */
 #define CONTROL_ANSWER_WAIT_MS 5000u
 

@@ -2,8 +2,8 @@
 /*
  * regex.h - regular expressions of rules: compiled and matched in one place, with the same limits
  *
- * sluiced asks here whether an expression of a rule compiles; a worker compiles and matches it here.
- * So what sluiced accepts is what a worker can match.
+ * sluiced asks here whether an expression of a rule compiles; a worker compiles and matches it
+ * here. So what sluiced accepts is what a worker can match.
  */
 #ifndef SLUICE_HANDOFF_REGEX_H
 #define SLUICE_HANDOFF_REGEX_H

@@ -76,7 +76,7 @@ static int read_key(struct tls_certificate *c, const struct certificate *pem)
 	return c->key && X509_check_private_key(c->leaf, c->key) == 1 ? 0 : -EIO;
 }
 
-/* ---- OCSP --------------------------------------------------------------------------------------- */
+/* ---- OCSP ------------------------------------------------------------------------------------ */
 
 static time_t unix_of(const ASN1_TIME *when)
 {
@@ -178,7 +178,7 @@ int64_t tls_certificate_end_s(const struct tls_certificate *c)
 	return unix_of(X509_get0_notAfter(c->leaf));
 }
 
-/* ---- the one made at start ---------------------------------------------------------------------- */
+/* ---- the one made at start ------------------------------------------------------------------- */
 
 static int sign_self(struct tls_certificate *c)
 {

@@ -59,7 +59,7 @@ static void member_free(struct member *member)
 	free(member);
 }
 
-/* ---- who is alive ------------------------------------------------------------------------------ */
+/* ---- who is alive ---------------------------------------------------------------------------- */
 
 static struct member *member_of(struct holders *holders, const char *lease_name)
 {
@@ -149,7 +149,7 @@ static int find_alive(struct holders *holders)
 	return err;
 }
 
-/* ---- externalTrafficPolicy Local --------------------------------------------------------------- */
+/* ---- externalTrafficPolicy Local ------------------------------------------------------------- */
 
 static void forget_local(struct holders *holders)
 {
@@ -222,7 +222,7 @@ static int find_local(struct holders *holders)
 	return err;
 }
 
-/* ---- who has it -------------------------------------------------------------------------------- */
+/* ---- who has it ------------------------------------------------------------------------------ */
 
 static void review(void *ctx)
 {
@@ -288,7 +288,7 @@ static void on_renewed(void *ctx, uint64_t until_ms)
 	loop_timer_arm(holders->review, 0);
 }
 
-/* ---- start and stop ---------------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 int holders_new(struct loop *loop, struct api *api, const struct model *model,
 		const struct holders_options *options, struct holders **out)

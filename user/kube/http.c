@@ -263,7 +263,7 @@ static void on_watchdog(void *ctx)
 	watchdog_arm(http);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------ */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static int request_new(struct http *http, const struct http_call *call, struct http_request **out)
 {

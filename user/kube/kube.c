@@ -64,7 +64,7 @@ static const struct {
 
 #define WATCHED_COUNT (sizeof(watched) / sizeof(watched[0]))
 
-/* ---- what is written --------------------------------------------------------------------------- */
+/* ---- what is written ------------------------------------------------------------------------- */
 
 static void review_soon(struct kube *kube)
 {

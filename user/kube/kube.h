@@ -3,8 +3,8 @@
  * kube.h - the API server as a source of objects, and what is written back to it
  *
  * Lists and watches Ingresses, IngressClasses, Services, EndpointSlices, TLS Secrets, Nodes and the
- * ConfigMap of the deny list into one model, on the daemon's loop. One replica at a time (holder of a Lease) writes Ingress and Service
- * status and Events.
+ * ConfigMap of the deny list into one model, on the daemon's loop. One replica at a time (holder of
+ * a Lease) writes Ingress and Service status and Events.
  *
  *   config.c     kubeconfig or service account -> address, trust, credentials
  *   http.c       libcurl multi handle on the loop: requests with callbacks
@@ -71,9 +71,9 @@ struct kube_callbacks {
 	void (*refused)(void *ctx, enum object_kind kind, const char *namespace, const char *name,
 			const char *uid, const char *message);
 	/*
-	 * Addresses that this replica serves HTTP on: for the status of Ingresses where nothing says
-	 * more. @exact: they were asked for, and HTTP is served on no others. Borrowed until the
-	 * loop goes on. Return: how many.
+	 * Addresses that this replica serves HTTP on: for the status of Ingresses where nothing
+	 * says more. @exact: they were asked for, and HTTP is served on no others. Borrowed until
+	 * the loop goes on. Return: how many.
 	 */
 	size_t (*own_addresses)(void *ctx, const struct inet_addr **addresses, bool *exact);
 	/* Is this Ingress of our class? Asked for each Ingress when status is written. */
@@ -109,8 +109,8 @@ void kube_table_changed(struct kube *kube);
 bool kube_holds(const struct kube *kube, const struct inet_addr *addr, uint64_t *until_ms);
 
 /*
- * Take part in that, once what this node would answer for is served; or no longer, which lets others
- * take over at once. Nothing without kube_options.announce. Return: 0; -ENOMEM.
+ * Take part in that, once what this node would answer for is served; or no longer, which lets
+ * others take over at once. Nothing without kube_options.announce. Return: 0; -ENOMEM.
  */
 int kube_take_part(struct kube *kube, bool takes_part);
 

@@ -67,8 +67,8 @@ static const struct node *node_of(const struct publish *publish, const char *nam
 }
 
 /*
- * Our own pods run in the host's network: the addresses of the ready ones are those of nodes. A node
- * with external addresses is reached at those.
+ * Our own pods run in the host's network: the addresses of the ready ones are those of nodes. A
+ * node with external addresses is reached at those.
  */
 static int add_endpoints(const struct publish *publish, struct texts *texts)
 {

@@ -19,7 +19,7 @@ struct publish;
 struct publish_options {
 	const char *addresses; /* "IP|HOST,..." or NULL */
 	const char *service;   /* "NS/NAME": its status, else its ready endpoints */
-	/* Where there is no such Service: this replica alone, which is a node of that name or "". */
+	/* Where there is no such Service: this replica only, a node of that name or "". */
 	bool or_this_node;
 	const char *node_name; /* copied; "" if not known */
 	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);

@@ -2,10 +2,9 @@
 /*
  * recorder.h - Events (events.k8s.io/v1) about objects that are not served as written
  *
- * Every replica knows what is wrong; the leader tells it, once, slowly, and not before it has held for
- * a moment: each kind of object comes by a watch of its own, so that an Ingress may well be here before
- * the Service that was made first. The name of an Event follows
- * from what it says, so a new leader finds the Event of the old one and counts it on.
+ * Every replica knows what is wrong; the leader tells it, once, slowly, and not before it has held
+ * for a moment: each kind of object comes by a watch of its own, so that an Ingress may well be
+ * here before the Service that was made first. The name of an Event follows from what it says, so a new leader finds the Event of the old one and counts it on.
  */
 #ifndef SLUICE_KUBE_RECORDER_H
 #define SLUICE_KUBE_RECORDER_H

@@ -140,7 +140,7 @@ static int take_bookmark(struct reflector *reflector, const cJSON *object)
 
 	if (reflector->step == STEP_WATCH)
 		return take_version(reflector, object);
-	/* One that comes before the end of the list: the server took no notice that we asked for it. */
+	/* One that comes before the end of the list: the server did not heed that we asked. */
 	if (!end || strcmp(end, "true") != 0)
 		return -EPROTO;
 	err = list_end(reflector);

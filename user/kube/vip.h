@@ -2,9 +2,10 @@
 /*
  * vip.h - addresses of Services of our load-balancer class: asked for, given out, served
  *
- * The status of a Service is where its addresses are kept: it survives restarts and is seen by every
- * replica. With a pool, spec.loadBalancerIP is a wish: what is served is what the leader has written
- * into the status, so no two Services ever get one address, and nobody takes one from outside.
+ * The status of a Service is where its addresses are kept: it survives restarts and is seen by
+ * every replica. With a pool, spec.loadBalancerIP is a wish: what is served is what the leader has
+ * written into the status, so no two Services ever get one address, and nobody takes one from
+ * outside.
  */
 #ifndef SLUICE_KUBE_VIP_H
 #define SLUICE_KUBE_VIP_H

@@ -166,7 +166,7 @@ static int teardown(void **cmocka_state)
 	return 0;
 }
 
-/* ---- the child asks ---------------------------------------------------------------------------------------- */
+/* ---- the child asks -------------------------------------------------------------------------- */
 
 static int dial(const struct world *w, bool local)
 {
@@ -258,7 +258,7 @@ static cJSON *body_of(const struct world *w)
 	return json;
 }
 
-/* ---- what it answers --------------------------------------------------------------------------------------- */
+/* ---- what it answers ------------------------------------------------------------------------- */
 
 static void admin__readyz_follows_the_state(void **cmocka_state)
 {
@@ -347,7 +347,8 @@ static void admin__metrics_are_sums(void **cmocka_state)
 		"\nsluice_exchange_seconds_sum 1.500000\n",
 		"\nsluice_exchange_seconds_count 7\n",
 		"\nsluice_problems 1\n",
-		"\nsluice_interface_info{interface=\"eth1\",xdp=\"tc\",tc=\"tcx\",dispatcher=\"no\"} 1\n",
+		"\nsluice_interface_info{interface=\"eth1\",xdp=\"tc\",tc=\"tcx\","
+		"dispatcher=\"no\"} 1\n",
 		"\nsluice_request_faults_total{reason=\"bare-lf\"} 3\n",
 		"\nsluice_request_faults_total{reason=\"buffers\"} 0\n",
 		"\nsluice_response_faults_total{reason=\"length\"} 1\n",

@@ -87,7 +87,8 @@ static void options__are_taken_from_both_spellings_and_the_last_counts(void **st
 
 	(void)state;
 	parse(&p,
-	      "--http-port 1 --manifests /m --http-port=8080 --proxy-workers 3 --drain-timeout=1500ms",
+	      "--http-port 1 --manifests /m --http-port=8080 --proxy-workers 3 "
+	      "--drain-timeout=1500ms",
 	      "");
 	assert_int_equal(p.err, 0);
 	assert_string_equal(p.options.manifests, "/m");

@@ -26,7 +26,7 @@
 
 #define WORKERS_MAX 8
 
-/* ---- scene ---------------------------------------------------------------------------------------- */
+/* ---- scene ----------------------------------------------------------------------------------- */
 
 struct scene {
 	struct loop *loop;
@@ -211,7 +211,7 @@ static bool listens(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &length) == 0 && accepts;
 }
 
-/* ---- tests ---------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void supervisor__steers_when_all_have_a_routing_table(void **state)
 {

@@ -111,7 +111,7 @@ static inline void save_by_rename(const struct world *w, const char *name, const
 	assert_int_equal(rename(temporary, path), 0);
 }
 
-static void delete (const struct world *w, const char *name)
+static void file_delete(const struct world *w, const char *name)
 {
 	char path[200];
 

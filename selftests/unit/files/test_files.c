@@ -7,7 +7,7 @@
 #include "files/folder.h"
 #include "files/whole.h"
 
-/* ---- what is read ------------------------------------------------------------------------------------------ */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 static void files_start__reads_all_forms(void **state)
 {
@@ -64,7 +64,7 @@ static void files_load_dir__reads_once(void **state)
 	assert_int_equal(port_of(w, "a"), 81);
 }
 
-/* ---- saves ------------------------------------------------------------------------------------------------- */
+/* ---- saves ----------------------------------------------------------------------------------- */
 
 static void files__save_in_place_takes_effect_at_its_close(void **state)
 {
@@ -153,7 +153,7 @@ static void folder__objects_outlive_their_file_by_its_grace(void **state)
 	assert_int_equal(folder_init(&folder, w->dir, &w->model), 0);
 	assert_int_equal(folder_open(&folder), 0);
 	assert_int_equal(folder_scan(&folder, true, 1000), 0);
-	delete (w, "a.yaml");
+	file_delete(w, "a.yaml");
 	assert_int_equal(folder_refresh(&folder, "a.yaml", true, 2000), 0);
 	assert_int_equal(folder_follow_up(&folder, 2000 + FILES_GRACE_MS - 1, FILES_GRACE_MS), 1);
 	assert_int_equal(port_of(w, "a"), 81);
@@ -161,7 +161,7 @@ static void folder__objects_outlive_their_file_by_its_grace(void **state)
 	assert_int_equal(folder_refresh(&folder, "a.yaml", true, 2000 + FILES_GRACE_MS), 0);
 	assert_int_equal(folder_follow_up(&folder, 9000, FILES_GRACE_MS), 0);
 	assert_int_equal(port_of(w, "a"), 82);
-	delete (w, "a.yaml");
+	file_delete(w, "a.yaml");
 	assert_int_equal(folder_refresh(&folder, "a.yaml", true, 10000), 0);
 	assert_int_equal(folder_follow_up(&folder, 10000 + FILES_GRACE_MS, FILES_GRACE_MS), 0);
 	assert_int_equal(port_of(w, "a"), 0);
@@ -188,7 +188,7 @@ static void files__deleted_file_takes_its_objects_with_it(void **state)
 	save(w, "a.yaml", SERVICE("a", "81"));
 	save(w, "b.yaml", SERVICE("b", "82"));
 	start(w);
-	delete (w, "a.yaml");
+	file_delete(w, "a.yaml");
 	UNTIL(w, a_is_gone);
 	assert_int_equal(port_of(w, "b"), 82);
 }
@@ -222,7 +222,7 @@ static void files__renamed_file_keeps_its_objects(void **state)
 	assert_int_equal(problems(w), 0);
 }
 
-/* ---- what is wrong ------------------------------------------------------------------------------------------ */
+/* ---- what is wrong --------------------------------------------------------------------------- */
 
 static void files__broken_file_keeps_its_last_good_version(void **state)
 {
@@ -341,7 +341,7 @@ static void files__first_file_in_name_order_wins(void **state)
 	assert_non_null(strstr(list[0].file, "/m/b.yaml"));
 	assert_string_equal(list[0].message,
 			    "Service default/a is also in a.yaml, whose version is used");
-	delete (w, "a.yaml");
+	file_delete(w, "a.yaml");
 	UNTIL(w, a_is_82);
 	assert_int_equal(problems(w), 0);
 }
@@ -357,7 +357,7 @@ static void files__loser_that_changes_stays_the_loser(void **state)
 	save(w, "b.yaml", SERVICE("a", "82"));
 	run_quiet(w);
 	assert_int_equal(port_of(w, "a"), 81);
-	delete (w, "a.yaml");
+	file_delete(w, "a.yaml");
 	UNTIL(w, a_is_82);
 }
 
@@ -378,7 +378,7 @@ static void files__unreadable_things_are_no_harm(void **state)
 	assert_int_equal(problems(w), 0);
 }
 
-/* ---- a file that is replaced while it is read ------------------------------------------------------------- */
+/* ---- a file that is replaced while it is read ------------------------------------------------ */
 
 #define BIG_BYTES (4 << 20)
 #define TRIES_MAX 2000

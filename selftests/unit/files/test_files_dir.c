@@ -2,7 +2,7 @@
 /* The directory itself: gone, replaced, swapped, flooded. */
 #include "unit/files/files_world.h"
 
-/* ---- the directory ------------------------------------------------------------------------------------------ */
+/* ---- the directory --------------------------------------------------------------------------- */
 
 static void files__directory_that_goes_away_leaves_all_in_force(void **state)
 {
@@ -129,8 +129,8 @@ static void files__path_that_is_a_symlink_is_swapped(void **state)
 	UNTIL(w, a_is_81);
 }
 
-/* A checkout with the manifests below it: root/current -> v1, which has m. Swapped while the old one
- * stays, gone for a moment, swapped to an absolute path by way of another link. */
+/* A checkout with the manifests below it: root/current -> v1, which has m. Swapped while the old
+ * one stays, gone for a moment, swapped to an absolute path by way of another link. */
 static void files__link_above_the_directory_is_swapped(void **state)
 {
 	struct world *w = *state;
@@ -181,7 +181,7 @@ static void files__flood_of_events_is_no_loss(void **state)
 	for (int i = 0; i < 9000; i++) {
 		snprintf(name, sizeof(name), "x%d.txt", i);
 		save(w, name, "");
-		delete (w, name);
+		file_delete(w, name);
 	}
 	save(w, "a.yaml", SERVICE("a", "81"));
 	UNTIL(w, a_is_81);

@@ -22,7 +22,8 @@ static void decode__kind_and_version(void **state)
 		  "kind: 'Ingress' of apiVersion 'extensions/v1beta1' is not one that is served" },
 		{ "a custom kind of our name",
 		  "{'kind':'Service','apiVersion':'serving.knative.dev/v1'}", -ENOTSUP,
-		  "kind: 'Service' of apiVersion 'serving.knative.dev/v1' is not one that is served" },
+		  "kind: 'Service' of apiVersion 'serving.knative.dev/v1' is not one that is "
+		  "served" },
 	};
 
 	(void)state;
@@ -56,7 +57,8 @@ static void decode__metadata(void **state)
 		  0, NULL },
 		{ "annotation not quoted",
 		  META("{'name':'a','annotations':{'sluice.dev/ssl-redirect':true}}"), 0,
-		  "metadata.annotations[sluice.dev/ssl-redirect]: expected a string, found a boolean" },
+		  "metadata.annotations[sluice.dev/ssl-redirect]: expected a string, found a "
+		  "boolean" },
 		{ "annotations a list", META("{'name':'a','annotations':[]}"), -EINVAL,
 		  "metadata.annotations: expected a map, found a list" },
 		{ "annotations null", META("{'name':'a','annotations':null,'labels':null}"), 0,

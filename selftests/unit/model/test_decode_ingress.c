@@ -3,9 +3,9 @@
 
 #include "unit/model/decode_case.h"
 
-#define INGRESS(spec)                                                                                 \
-	"{'kind':'Ingress','apiVersion':'networking.k8s.io/v1','metadata':{'name':'i'},'spec':{" spec \
-	"}}"
+#define INGRESS(spec)                                                                    \
+	"{'kind':'Ingress','apiVersion':'networking.k8s.io/v1','metadata':{'name':'i'}," \
+	"'spec':{" spec "}}"
 #define BACKEND          "'backend':{'service':{'name':'web','port':{'number':80}}}"
 #define RULES(rules)     INGRESS("'rules':[" rules "]")
 #define PATHS(paths)     RULES("{'http':{'paths':[" paths "]}}")
@@ -85,9 +85,11 @@ static void decode_ingress__hosts(void **state)
 		{ "port", HOST("a.com:80"), 0,
 		  "spec.rules[0].host: 'a.com:80' is an IP address or has a port, not a DNS name" },
 		{ "IPv4", HOST("192.0.2.1"), 0,
-		  "spec.rules[0].host: '192.0.2.1' is an IP address or has a port, not a DNS name" },
+		  "spec.rules[0].host: '192.0.2.1' is an IP address or has a port, not a DNS "
+		  "name" },
 		{ "IPv6", HOST("2001:db8::1"), 0,
-		  "spec.rules[0].host: '2001:db8::1' is an IP address or has a port, not a DNS name" },
+		  "spec.rules[0].host: '2001:db8::1' is an IP address or has a port, not a DNS "
+		  "name" },
 		{ "star alone", HOST("*"), 0,
 		  "spec.rules[0].host: '*' is no DNS name; leave host out to match all hosts" },
 		{ "star within", HOST("a.*.com"), 0,
@@ -187,7 +189,8 @@ static void decode_ingress__tls(void **state)
 		{ "one host of two", INGRESS("'tls':[{'hosts':['a_b','a.com'],'secretName':'s'}]"),
 		  0, "spec.tls[0].hosts[0]: 'a_b' may hold only a-z, 0-9, '-' and '.'" },
 		{ "no host left", INGRESS("'tls':[{'hosts':[''],'secretName':'s'}]"), 0,
-		  "spec.tls[0].hosts[0]: is empty; spec.tls[0].hosts: none of the hosts is usable" },
+		  "spec.tls[0].hosts[0]: is empty; spec.tls[0].hosts: none of the hosts is "
+		  "usable" },
 		{ "secret of another namespace", INGRESS("'tls':[{'secretName':'other/s'}]"), 0,
 		  "spec.tls[0].secretName: 'other/s' may hold only a-z, 0-9, '-' and '.'" },
 		{ "tls a map", INGRESS("'tls':{}"), -EINVAL,

@@ -36,7 +36,7 @@ static void run_load(struct run *run, const struct load *load, uint32_t turns)
 
 static void coalesce__sleeps_where_much_comes_at_once(void **state)
 {
-	/* 64 conns whose other side has more to do with each wake-up: 29k events a second, then 40k. */
+	/* 64 conns, whose peer has more to do at each wake-up: 29k events a second, then 40k. */
 	const struct load load = { 70, 2, 200, 8 };
 	struct run run = { .now_us = 1 };
 

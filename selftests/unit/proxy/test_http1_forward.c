@@ -206,7 +206,8 @@ static const struct answer_case answers[] = {
 	  "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" DS "Connection: close" END,
 	  HTTP1_FRAMING_LENGTH, false },
 	{ "backend closes, client stays", 0, 1, KEEP,
-	  "HTTP/1.1 200 OK\r\nConnection: close, x-a\r\nX-A: 1\r\nKeep-Alive: 3\r\nContent-Length: 1" END,
+	  "HTTP/1.1 200 OK\r\nConnection: close, x-a\r\nX-A: 1\r\nKeep-Alive: 3\r\n"
+	  "Content-Length: 1" END,
 	  "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n" DS "\r\n", HTTP1_FRAMING_LENGTH, true },
 	{ "HEAD", HTTP1_ASKED_HEAD, 1, KEEP, "HTTP/1.1 200 OK\r\nContent-Length: 9" END,
 	  "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n" DS "\r\n", HTTP1_FRAMING_NONE, true },
@@ -222,9 +223,10 @@ static const struct answer_case answers[] = {
 	{ "interim", 0, 1, KEEP, "HTTP/1.1 103 Early\r\nLink: x\r\nContent-Length: 9" END,
 	  "HTTP/1.1 103 Early\r\nLink: x" END, HTTP1_FRAMING_NONE, true },
 	{ "switch", HTTP1_ASKED_UPGRADE, 1, KEEP,
-	  "HTTP/1.1 101 S\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x" END,
-	  "HTTP/1.1 101 S\r\nSec-WebSocket-Accept: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" DS
-	  "\r\n",
+	  "HTTP/1.1 101 S\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+	  "Sec-WebSocket-Accept: x" END,
+	  "HTTP/1.1 101 S\r\nSec-WebSocket-Accept: x\r\nConnection: upgrade\r\n"
+	  "Upgrade: websocket\r\n" DS "\r\n",
 	  HTTP1_FRAMING_NONE, true },
 	{ "fields are cleaned", 0, 1, KEEP, "HTTP/1.1 200\r\nA : b\r\n c\r\nContent-Length: 1" END,
 	  "HTTP/1.1 200 \r\nA: b c\r\nContent-Length: 1\r\n" DS "\r\n", HTTP1_FRAMING_LENGTH,

@@ -135,7 +135,7 @@ static uint64_t key_of(uint32_t number)
 	return hash64_end(hash64_more(HASH64_SEED, &number, sizeof(number))) | 1;
 }
 
-/* ---- ways ---------------------------------------------------------------------------------------- */
+/* ---- ways ------------------------------------------------------------------------------------ */
 
 static void round_robin__takes_all_in_turn(void **state)
 {
@@ -284,7 +284,7 @@ static void affinity__goes_where_the_cookie_says(void **state)
 	close_world(&w);
 }
 
-/* ---- what is learnt of backends ------------------------------------------------------------------ */
+/* ---- what is learnt of backends -------------------------------------------------------------- */
 
 static void failed_connect__is_remembered(void **state)
 {

@@ -35,7 +35,7 @@ static bool may_start(const void *data, size_t bytes, const void *start, size_t 
 	return memcmp(data, start, bytes < start_bytes ? bytes : start_bytes) == 0;
 }
 
-/* ---- version 1 ---------------------------------------------------------------------------------- */
+/* ---- version 1 ------------------------------------------------------------------------------- */
 
 /* Cuts a line at single spaces. Return: number of fields; 0: too many or an empty one. */
 static int cut(char *line, char *fields[V1_FIELDS])
@@ -127,7 +127,7 @@ static int parse_v1(const char *data, size_t bytes, struct proxy_header *out)
 	return parse_line(line, out);
 }
 
-/* ---- version 2 ---------------------------------------------------------------------------------- */
+/* ---- version 2 ------------------------------------------------------------------------------- */
 
 static void take_ends(const uint8_t *at, bool v4, struct proxy_ends *out)
 {
@@ -198,7 +198,7 @@ int proxy_header_parse(const void *data, size_t bytes, struct proxy_header *out)
 	return err;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static size_t write_v1(const struct proxy_ends *ends, bool known, bool v4, char *out)
 {

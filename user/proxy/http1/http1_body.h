@@ -67,7 +67,10 @@ void http1_body_begin(struct http1_body *body, enum http1_framing framing, uint6
 int http1_body_next(struct http1_body *body, char *buf, size_t bytes, size_t *consumed_bytes,
 		    struct http_slice *payload, struct http_fields *trailers);
 
-/* Payload that is known to follow: of the body, or of its chunk; unbounded until the end. 0: none. */
+/*
+ * Payload that is known to follow: of the body, or of its chunk; unbounded until the end.
+ * 0: none.
+ */
 static inline uint64_t http1_body_left(const struct http1_body *body)
 {
 	if (body->done)

@@ -36,7 +36,7 @@ static const bool left_behind[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_X_REQUEST_ID] = true,
 };
 
-/* ---- X-Request-ID -------------------------------------------------------------------------------- */
+/* ---- X-Request-ID ---------------------------------------------------------------------------- */
 
 void http1_id_seed(struct http1_id_source *source)
 {
@@ -69,7 +69,7 @@ void http1_id_next(struct http1_id_source *source, char out[HTTP1_REQUEST_ID_BYT
 		out[i] = "0123456789abcdef"[halves[i / 16] >> (4 * (i % 16)) & 15];
 }
 
-/* ---- fields that tell the backend about the client ------------------------------------------------ */
+/* ---- fields that tell the backend about the client ------------------------------------------- */
 
 struct writer {
 	struct http1_output out;
@@ -218,7 +218,7 @@ static void write_request_id(struct writer *w)
 	HTTP1_OUTPUT(&w->out, "\r\n");
 }
 
-/* ---- fields of this hop ---------------------------------------------------------------------------- */
+/* ---- fields of this hop ---------------------------------------------------------------------- */
 
 static void write_framing(struct writer *w)
 {

@@ -10,7 +10,7 @@
 #define CONNECTION_OPTIONS_MAX 64u /* each is looked for among all fields */
 
 /* Fields that Connection cannot remove: the proxy sets them, frames or routes by them. */
-static const bool protected[HTTP_FIELD_COUNT] = {
+static const bool stays[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_CONTENT_LENGTH] = true,
 	[HTTP_FIELD_DATE] = true,
 	[HTTP_FIELD_EXPECT] = true,
@@ -50,7 +50,7 @@ static bool mark_named(struct http_fields *fields, const struct http_slice *name
 	enum http_field_id id = http_field_id(name->data, name->bytes);
 	const struct http_field trailer = { .id = (uint8_t)id };
 
-	if (protected[id])
+	if (stays[id])
 		return false;
 	for (uint32_t i = 0; i < fields->count; i++) {
 		struct http_field *field = &fields->items[i];

@@ -107,8 +107,9 @@ static const struct option_row rows[] = {
 static void help(void)
 {
 	puts("sluice-proxy: one worker of Sluice's HTTP helper; started by sluiced\n\n"
-	     "Inherited descriptors: 3 control listener, 4 IPv4 listener, 5 IPv6 listener (or /dev/null),\n"
-	     "6 upstreams, 7 backends, 8 members, 9 worker_stats; with --splice on 10 socks, 11 sinks,\n"
+	     "Inherited descriptors: 3 control listener, 4 IPv4 listener, 5 IPv6 listener "
+	     "(or /dev/null),\n6 upstreams, 7 backends, 8 members, 9 worker_stats; "
+	     "with --splice on 10 socks, 11 sinks,\n"
 	     "12 slots, 13 events.\n\nOptions:");
 	for (size_t i = 0; i < ROWS; i++) {
 		char left[64];
