@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "proxy/exchange/exchange.h"
+#include "proxy/http/routing.h"
 
 #define LINES_BYTES    (256u * 1024)
 #define FLUSH_BYTES    (32u * 1024)

@@ -4,25 +4,14 @@
  *
  * An exchange stands between a client side (an HTTP/1 conn, or one stream of an HTTP/2 conn) and a
  * connection to a backend. The client side makes it, parses the request into it, and is asked by
- * the four calls of struct exchange_client; the exchange routes, connects, retries, relays both
+ * the calls of struct exchange_client; the exchange routes, connects, retries, relays both
  * bodies, and ends itself. exchange_run() drives whatever can go on; it is called for each event on
  * either side, and does nothing where there is nothing to do.
- *
- *   exchange.c          begin, routing decisions, end, timeouts
- *   exchange_upstream.c picking, connecting, retries, failures
- *   exchange_relay.c    request out, response in, tunnels
- *   exchange_answer.c   heads of answers
- *   exchange_tunnel.c   connections that are passed through, and tunnels in general
- *   exchange_added.c    fields that the route adds to a response
- *   exchange_rewrite.c  the path that the backend gets
- *   exchange_source.c   whose request it is, and whether the route lets it in
- *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
+ * exchange_priv.h has the parts it is made of.
  */
 #ifndef SLUICE_PROXY_EXCHANGE_H
 #define SLUICE_PROXY_EXCHANGE_H
 
-#include "proxy/exchange/access_log.h"
-#include "proxy/exchange/exchange_services.h"
 #include "proxy/http1/http1_forward.h"
 #include "proxy/http1/http1_io.h"
 #include "proxy/http1/http1_reply.h"
@@ -30,11 +19,15 @@
 #include "proxy/backend/pool.h"
 #include "proxy/loop/relay.h"
 #include "proxy/loop/turn.h"
-#include "proxy/options/settings.h"
 
 #define EXCHANGE_ADDED_MAX  4u
 #define EXCHANGE_HSTS_MAX   24u  /* "max-age=" and 10 digits */
 #define EXCHANGE_COOKIE_MAX 192u /* a name of 64, 16 digits, all attributes */
+
+struct access_record;
+struct exchange;
+struct exchange_services;
+struct snapshot_tls;
 
 /* What an exchange asks of its client side. */
 struct exchange_client {
@@ -77,6 +70,12 @@ enum exchange_phase {
 	EXCHANGE_TUNNEL,
 	EXCHANGE_REPLY,   /* an answer of our own is on its way */
 	EXCHANGE_ABORTED, /* nothing more can be said: ends in exchange_run() */
+};
+
+/* A response head while it is parsed; lies in a buffer of exchange_services.response_heads. */
+struct exchange_head {
+	struct http1_response response;
+	struct http_field fields[HTTP1_RESPONSE_FIELDS_MAX];
 };
 
 struct exchange {
@@ -188,9 +187,6 @@ void exchange_refuse(struct exchange *exchange, const struct http1_fault *fault)
 /* Answers with an error of our own, or aborts if a response has begun; then exchange_run(). */
 void exchange_fail(struct exchange *exchange, unsigned int status, const char *why);
 
-/* A buffer of the loop's, or a larger one of its own. Return: NULL if there is no memory. */
-struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes);
-
 /**
  * exchange_build_response - the head that the client is sent, as text of HTTP/1.1
  * @keep_alive: the client's connection may stand after this answer
@@ -205,68 +201,19 @@ int exchange_build_response(struct exchange *exchange, const struct http1_respon
 /* A whole answer of our own as text. Return: owned by the caller; NULL if there is no memory. */
 struct buffer *exchange_build_reply(struct exchange *exchange, const struct http1_reply *reply);
 
-/* The client is gone: everything is let go at once. */
-void exchange_abort(struct exchange *exchange, const char *why);
-
-/* Fields that the route adds to a final response, or puts in place of the backend's. */
-struct exchange_added {
-	struct http1_extra_field fields[EXCHANGE_ADDED_MAX];
-	uint32_t count;
-	uint32_t bytes; /* that they take in a head, at most */
-	char hsts[EXCHANGE_HSTS_MAX];
-	char cookie[EXCHANGE_COOKIE_MAX];
-};
-
-void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
-
-/* ---- between the parts of the exchange ------------------------------------------------------- */
-
 /* When it ended, in turn.now_us's terms: earlier than now if the kernel moved the response. */
 static inline uint64_t exchange_end_us(const struct exchange *exchange)
 {
 	return exchange->ended_us ? exchange->ended_us : exchange->turn->now_us;
 }
 
-void exchange_end(struct exchange *exchange);
+/* The client holds its body back for a 100 that it did not get yet. */
 bool exchange_awaits_continue(const struct exchange *exchange);
-/* A client whose body waits for a 100, in front of a backend that sends none, would wait for ever:
- * after a while it gets one from here. */
-void exchange_send_continue(struct exchange *exchange);
+
+/* Sets the deadline that the phase has, from now on. */
 void exchange_arm(struct exchange *exchange);
-bool exchange_body_over_limit(const struct exchange *exchange);
-void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
-void exchange_connect(struct exchange *exchange);
-void exchange_begin_tunnel(struct exchange *exchange);
-void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
-void exchange_let_go(struct exchange *exchange, bool reuse);
 
-/**
- * exchange_rewrite - the path as the route's rewrite-target wants it, in normal form
- * @buffer: empty; *path lies in it if it was rewritten
- * Return: 0; -EINVAL: the request was refused, no such path can be asked for.
- */
-int exchange_rewrite(struct exchange *exchange, struct buffer *buffer, struct http_slice *path);
-
-/* Does the route let the client in? */
-bool exchange_is_admitted(const struct exchange *exchange);
-
-/* Address of the client: of its connection, or what a trusted peer says of it. */
-struct inet_addr exchange_source(const struct exchange *exchange);
-
-/* Reads from the request what the route balances by, while its slices are good. */
-void exchange_read_balance(struct exchange *exchange);
-
-/* The next backend to try. Return: 0; -ENOENT. */
-int exchange_pick(struct exchange *exchange, struct backend_view *backend);
-
-/* Of the backend of .upstream: it serves the exchange; no more; how it went. */
-void exchange_backend_taken(struct exchange *exchange);
-void exchange_backend_left(struct exchange *exchange);
-void exchange_backend_failed(struct exchange *exchange, enum backend_failure failure);
-void exchange_backend_refused(struct exchange *exchange, const struct backend_view *backend);
-void exchange_backend_answered(struct exchange *exchange, unsigned int status);
-
-extern const uint32_t
-	exchange_response_head_bytes; /* size of a buffer of exchange_services.response_heads */
+/* The client is gone: everything is let go at once. */
+void exchange_abort(struct exchange *exchange, const char *why);
 
 #endif /* SLUICE_PROXY_EXCHANGE_H */

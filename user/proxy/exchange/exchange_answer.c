@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 #include "proxy/http/hash64.h"
 #include "proxy/http/http_cookie.h"
 
@@ -127,6 +127,18 @@ void exchange_backend_left(struct exchange *x)
 	/* It took the request, and nothing bad was heard of it. */
 	if (note->trial && x->request_writer.sent_bytes)
 		backend_note_succeeded(note, x->turn->now_ms);
+}
+
+void exchange_let_go(struct exchange *x, bool reuse)
+{
+	struct upstream_conn *u = x->upstream;
+
+	if (!u)
+		return;
+	splice_upload_stop(x);
+	exchange_backend_left(x);
+	x->upstream = NULL;
+	u->ops->let_go(u, reuse);
 }
 
 static void failed(struct exchange *x, struct backend_note *note, enum backend_failure failure)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Memory of exchanges, and what all of them share. */
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_services.h"
+#include "proxy/options/settings.h"
 
 #define RESPONSE_HEADS_MAX 16u /* kept when they are given back */
 
@@ -18,7 +20,7 @@ int exchange_services_init(struct exchange_services *services)
 	int err;
 
 	turn_slab(turn, &services->exchanges, exchange_bytes(turn->settings->fields_max));
-	buffer_pool_init(&services->response_heads, exchange_response_head_bytes,
+	buffer_pool_init(&services->response_heads, sizeof(struct exchange_head),
 			 RESPONSE_HEADS_MAX);
 	http1_id_seed(&services->ids);
 	services->faults.turn = turn;

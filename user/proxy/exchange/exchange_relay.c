@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/exchange/exchange.h"
+/*
+ * exchange_relay.c - what goes through: the request out, the head and the body of the response in
+ */
+#include "proxy/exchange/exchange_priv.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
-
-/* A response head while it is parsed; lies in a buffer of exchange_services.response_heads. */
-struct response_head {
-	struct http1_response response;
-	struct http_field fields[HTTP1_RESPONSE_FIELDS_MAX];
-};
-
-const uint32_t exchange_response_head_bytes = sizeof(struct response_head);
 
 /* ---- the request, to the backend ---------------------------------------------------------------- */
 
@@ -29,7 +24,7 @@ static void request_failed(struct exchange *x, int err)
 	}
 }
 
-static void run_up(struct exchange *x)
+void exchange_relay_up(struct exchange *x)
 {
 	if (x->request_done || x->request_stopped || (x->uploading && splice_upload_runs(x)))
 		return;
@@ -66,55 +61,17 @@ static void run_up(struct exchange *x)
 	}
 }
 
-/* A body of no octets may turn out to have some: nobody gets the request before that is known. */
-static bool is_held(struct exchange *x)
-{
-	struct payload payload;
-
-	x->held = x->held && x->client_source->ops->peek(x->client_source, &payload) == -EAGAIN;
-	return x->held;
-}
-
-static void run_connect(struct exchange *x)
-{
-	int err;
-
-	if (is_held(x))
-		return;
-	if (!x->upstream)
-		exchange_connect(x);
-	if (x->phase != EXCHANGE_CONNECT)
-		return;
-	err = upstream_open(x->upstream);
-	if (err == -EAGAIN)
-		return;
-	if (err) {
-		exchange_upstream_failed(x, err, "connect");
-		return;
-	}
-	if (x->tunnel_route) {
-		exchange_begin_tunnel(x);
-		exchange_arm(x);
-		return;
-	}
-	run_up(x);
-	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
-		x->phase = EXCHANGE_HEAD;
-		exchange_arm(x);
-	}
-}
-
 /* ---- the head of the response ------------------------------------------------------------------- */
 
 static struct http1_response *begin_head(struct exchange *x)
 {
-	struct response_head *head;
+	struct exchange_head *head;
 
 	if (!x->response_buffer)
 		x->response_buffer = buffer_get(&x->services->response_heads);
 	if (!x->response_buffer)
 		return NULL;
-	head = (struct response_head *)(void *)x->response_buffer->data;
+	head = (struct exchange_head *)(void *)x->response_buffer->data;
 	http1_response_begin(&head->response, head->fields, HTTP1_RESPONSE_FIELDS_MAX);
 	return &head->response;
 }
@@ -241,7 +198,7 @@ static int parse_head(struct exchange *x)
 	return response ? -EAGAIN : 0;
 }
 
-static void run_head(struct exchange *x)
+void exchange_read_head(struct exchange *x)
 {
 	struct http1_reader *reader = &x->upstream->reader;
 
@@ -268,7 +225,7 @@ static void run_head(struct exchange *x)
 	}
 }
 
-/* ---- the body of the response, tunnels ---------------------------------------------------------- */
+/* ---- the body of the response ------------------------------------------------------------------ */
 
 /* The client's connection is reset: what it got must not pass for the whole. If it got nothing yet of
  * a response that is framed wrongly, it is told so. Return: true: it is. */
@@ -287,7 +244,7 @@ static bool body_failed(struct exchange *x)
 	return true;
 }
 
-static void run_down(struct exchange *x)
+void exchange_relay_down(struct exchange *x)
 {
 	if (x->down.ended && x->phase == EXCHANGE_TUNNEL && x->down_state == RELAY_DONE)
 		return;
@@ -309,131 +266,4 @@ static void run_down(struct exchange *x)
 	default:
 		break;
 	}
-}
-
-static bool reusable(const struct exchange *x)
-{
-	return x->request_done && x->response_reusable &&
-	       http1_reader_bytes(&x->upstream->reader) == 0;
-}
-
-/* The backend has ended its side, or failed. A read puts us behind all that came before. */
-static void spliced_end(struct exchange *x)
-{
-	ssize_t got = http1_reader_fill(&x->upstream->reader, HTTP1_RESPONSE_HEAD_BYTES_MAX + 1);
-
-	if (got > 0 || got == -EAGAIN || splice_response_look(x) != SPLICE_LOOK_WAITS)
-		return;
-	exchange_upstream_failed(x, got ? (int)got : -ECONNRESET,
-				 "the backend closed without an answer");
-}
-
-/* The kernel may move the response. Return: true: over, end it. */
-static bool turn_spliced(struct exchange *x)
-{
-	enum splice_look look;
-
-	run_up(x);
-	if (!x->splicing || x->phase == EXCHANGE_ABORTED)
-		return false;
-	look = splice_response_look(x);
-	if (look == SPLICE_LOOK_WAITS && x->splice_looked) { /* somebody waits for it */
-		splice_response_wake(x);
-		look = splice_response_look(x);
-	}
-	x->splice_looked = x->request_done;
-	if (look == SPLICE_LOOK_WAITS && x->upstream->stream.peer_ended) {
-		spliced_end(x);
-		look = x->ended_us ? SPLICE_LOOK_DONE : SPLICE_LOOK_WAITS;
-	}
-	if (look == SPLICE_LOOK_DONE)
-		exchange_let_go(x, reusable(x));
-	return look == SPLICE_LOOK_DONE;
-}
-
-/* Return: true: over, end it. */
-static bool run_reply(struct exchange *x)
-{
-	int err = x->client_sink->ops->flush(x->client_sink);
-
-	if (err && err != -EAGAIN)
-		x->phase = EXCHANGE_ABORTED;
-	return !err;
-}
-
-/* One round over all that may go on in this phase. Return: true: over, end it. */
-static bool turn(struct exchange *x)
-{
-	switch (x->phase) {
-	case EXCHANGE_CONNECT:
-		run_connect(x);
-		if (x->client->probe)
-			x->client->probe(x);
-		return false;
-	case EXCHANGE_HEAD:
-		run_up(x);
-		if (x->phase == EXCHANGE_HEAD && x->upstream)
-			run_head(x);
-		if (x->phase == EXCHANGE_HEAD && x->client->probe)
-			x->client->probe(x);
-		return false;
-	case EXCHANGE_BODY:
-		run_up(x);
-		if (x->phase == EXCHANGE_BODY)
-			run_down(x);
-		if (x->phase != EXCHANGE_BODY || x->down_state != RELAY_DONE)
-			return false;
-		exchange_let_go(x, reusable(x));
-		return true;
-	case EXCHANGE_TUNNEL:
-		run_up(x);
-		if (x->phase == EXCHANGE_TUNNEL)
-			run_down(x);
-		if (x->phase == EXCHANGE_TUNNEL && x->request_done && x->down_state == RELAY_DONE)
-			return true;
-		if (x->phase == EXCHANGE_TUNNEL && splice_tunnel_run(x))
-			x->attached = true; /* what came meanwhile is read at once */
-		return false;
-	case EXCHANGE_REPLY:
-		return run_reply(x);
-	default:
-		return false;
-	}
-}
-
-/* True if bytes moved since the last look: the idle deadline is pushed back. */
-static void note_progress(struct exchange *x)
-{
-	uint64_t progress = x->up.moved_bytes + x->down.moved_bytes + x->request_writer.sent_bytes;
-
-	if (progress != x->progress && x->phase != EXCHANGE_CONNECT &&
-	    !(x->phase == EXCHANGE_HEAD && x->request_done))
-		exchange_arm(x);
-	x->progress = progress;
-}
-
-void exchange_run(struct exchange *x)
-{
-	bool over, again;
-	uint8_t phase;
-
-	if (x->running)
-		return;
-	x->running = true;
-	do { /* a phase or a connection just taken has its first turn at once: its bytes may be
-	      * there, and a kept connection says only once that it can be written to */
-		bool spliced = x->splicing;
-
-		phase = x->phase;
-		x->attached = false;
-		over = spliced ? turn_spliced(x) : turn(x);
-		again = x->phase != phase || x->attached || x->splicing != spliced;
-	} while (!over && again);
-	x->running = false;
-	if (x->phase == EXCHANGE_ABORTED)
-		exchange_abort(x, "aborted");
-	else if (over)
-		exchange_end(x);
-	else
-		note_progress(x);
 }

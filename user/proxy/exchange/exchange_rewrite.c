@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 #include "proxy/http/http_path.h"
 
 int exchange_rewrite(struct exchange *x, struct buffer *buffer, struct http_slice *path)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 static bool read_addr(struct http_slice text, struct inet_addr *out)
 {

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settings,
 			   struct http_slice name)

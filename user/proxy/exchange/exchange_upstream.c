@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "proxy/backend/http2_backend.h"
-
-void exchange_let_go(struct exchange *x, bool reuse)
-{
-	struct upstream_conn *u = x->upstream;
-
-	if (!u)
-		return;
-	splice_upload_stop(x);
-	exchange_backend_left(x);
-	x->upstream = NULL;
-	u->ops->let_go(u, reuse);
-}
 
 static unsigned int status_of(int err)
 {

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 #define TICK_MS 10u
 /* Longer bodies are relayed by --splice auto, since copying them costs no more than the kernel's way

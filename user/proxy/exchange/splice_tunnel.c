@@ -4,8 +4,7 @@
  * the kernel. What the kernel passes up the relay takes as before; a direction that carries bulk
  * stays with the relay until it was quiet for a while.
  */
-#include "proxy/client/conn.h"
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 #define QUIET_MS 50u
 /* Bytes by which a direction may outrun the rate of sk_skb.bpf.c before it is bulk, which is faster

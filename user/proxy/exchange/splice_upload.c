@@ -4,8 +4,7 @@
  * waits for more, the kernel moves what comes, up to the announced length. The client's socket is a
  * source from its first upload on. The answer is relayed: it may come at any time.
  */
-#include "proxy/client/conn.h"
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_priv.h"
 
 /* Below, the relay is done before enrolling the client's connection has paid. */
 #define UPLOAD_BYTES_MIN (64u * 1024)

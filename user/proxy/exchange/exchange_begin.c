@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exchange_begin.c - the head of a request is whole: what becomes of it
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "proxy/exchange/exchange_priv.h"
+#include "proxy/http/http_path.h"
+
+/* RFC 9110 6.5.1: a recipient that wants trailers says so; without it nobody knows that they are
+ * not dropped or taken for something else further on. */
+struct http_field *exchange_request_trailers(struct exchange *x)
+{
+	const uint32_t wanted = HTTP1_REQUEST_F_TE_TRAILERS;
+
+	return (x->request.flags & (wanted | HTTP1_REQUEST_F_NO_TRAILERS)) == wanted
+		       ? x->fields + HTTP1_TRAILERS_MAX
+		       : NULL;
+}
+
+static bool redirects_to_https(const struct exchange *x, struct http_slice path)
+{
+	const struct http_host *host = &x->request.host;
+
+	return !x->peer->tls &&
+	       snapshot_redirects(routing_snapshot(x->routing), x->route, host->name,
+				  http_host_route_bytes(host), path.data, path.bytes);
+}
+
+static void redirect(struct exchange *x, struct http_slice path)
+{
+	const struct settings *settings = x->turn->settings;
+	const struct http_host *host = &x->request.host;
+	bool v6 = host->kind == HTTP_HOST_IPV6;
+	uint16_t port = settings->https_ports_count ? settings->https_ports[0] : 443;
+	struct buffer *text = buffer_get(&x->turn->buffers);
+	char port_text[8] = "";
+	int bytes;
+
+	if (port != 443)
+		snprintf(port_text, sizeof(port_text), ":%u", port);
+	bytes = text ? snprintf(text->data, text->size, "https://%s%.*s%s%s%.*s%.*s", v6 ? "[" : "",
+				host->name_bytes, host->name, v6 ? "]" : "", port_text,
+				(int)path.bytes, path.data, (int)x->request.query.bytes,
+				x->request.query.data ? x->request.query.data : "")
+		     : -1;
+	if (bytes < 0 || (uint32_t)bytes >= text->size)
+		exchange_fail(x, 500, "no memory for a redirect");
+	else
+		exchange_reply(x, &(struct http1_reply){
+					  .status = 308,
+					  .location = { text->data, (uint32_t)bytes },
+					  .keep_alive = true,
+				  });
+	buffer_put(&x->turn->buffers, text);
+}
+
+/* Builds the head that the backend will read. Return: 0; -errno. */
+static int build_head(struct exchange *x, struct http_slice path)
+{
+	const struct settings *settings = x->turn->settings;
+	struct http1_forward_request how = {
+		.path = path,
+		.client = x->peer->addr,
+		.local = x->peer->local,
+		.local_port = x->peer->local_port,
+		.flags = (x->peer->tls ? HTTP1_FORWARD_F_TLS : 0u) |
+			 (x->peer->trusted ? HTTP1_FORWARD_F_TRUSTED_PEER : 0u) |
+			 (settings->underscores ? HTTP1_FORWARD_F_UNDERSCORES : 0u),
+		.ids = &x->services->ids,
+	};
+	size_t most = http1_forward_request_max(&x->request) + path.bytes; /* it may have grown */
+	struct buffer *head = most <= x->turn->buffers.size ? buffer_get(&x->turn->buffers)
+							    : buffer_new((uint32_t)most);
+	int bytes;
+
+	if (!head)
+		return -ENOMEM;
+	bytes = http1_forward_request(&x->request, &how, head->data, head->size);
+	if (bytes < 0) {
+		buffer_put(&x->turn->buffers, head);
+		return bytes;
+	}
+	head->end = (uint32_t)bytes;
+	if (x->record)
+		access_record_request_id(x->record, how.request_id);
+	return http1_writer_begin(&x->request_writer, NULL, &x->turn->buffers, head,
+				  x->request.framing);
+}
+
+static void forward_path(struct exchange *x, struct http_slice path)
+{
+	int err;
+
+	if (x->request.framing == HTTP1_FRAMING_LENGTH &&
+	    x->request.content_length_bytes > exchange_body_bytes_max(x)) {
+		exchange_refuse(x, &(struct http1_fault){ .reason = HTTP1_FAULT_BODY_LONG });
+		return;
+	}
+	exchange_read_balance(x);
+	err = build_head(x, path);
+	if (err) {
+		exchange_fail(x, 500, "no memory for a request head");
+		return;
+	}
+	/* Until the response begins, it may be sent again. */
+	x->request_writer.keep_head = true;
+	x->request_writer.keep_body = x->idempotent && x->request.content_length_bytes <=
+							       buffer_room(x->request_writer.head);
+	x->phase = EXCHANGE_CONNECT;
+}
+
+static void forward(struct exchange *x, struct http_slice path)
+{
+	struct buffer *buffer;
+
+	if (!x->route->rewrite_target) {
+		forward_path(x, path);
+		return;
+	}
+	buffer = buffer_get(&x->turn->buffers);
+	if (!buffer)
+		exchange_fail(x, 500, "no memory for a path");
+	else if (exchange_rewrite(x, buffer, &path) == 0)
+		forward_path(x, path);
+	buffer_put(&x->turn->buffers, buffer);
+}
+
+void exchange_begin(struct exchange *x)
+{
+	struct exchange_services *services = x->services;
+	enum http1_fault_reason reason;
+	struct http_slice path;
+
+	x->started_us = x->turn->now_us;
+	x->method_id = x->request.method_id;
+	x->idempotent = http1_request_idempotent(&x->request);
+	x->upgrade = x->request.flags & HTTP1_REQUEST_F_WEBSOCKET;
+	x->turn->stats->requests++;
+	if (services->log.form != ACCESS_LOG_OFF)
+		x->record = access_record_new(&x->request);
+	if ((x->request.flags & HTTP1_REQUEST_F_ASTERISK) ||
+	    !http1_request_count_hop(&x->request)) {
+		exchange_reply(x, &(struct http1_reply){ .status = 200, .keep_alive = true });
+		return;
+	}
+	reason = http_path_normalize(x->request.path, (char *)(uintptr_t)x->request.path.data,
+				     &path);
+	if (reason != HTTP1_FAULT_NONE) {
+		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
+		return;
+	}
+	if (!services->routing) {
+		exchange_fail(x, 503, "no routing table yet");
+		return;
+	}
+	x->routing = routing_get(services->routing);
+	x->route = routing_match(x->routing, &x->request.host, path);
+	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
+		exchange_fail(x, 403, "the route does not let this source in");
+	else if (redirects_to_https(x, path))
+		redirect(x, path);
+	else if (!x->route)
+		exchange_fail(x, 404, "no route");
+	else if (!x->route->upstream_id)
+		exchange_fail(x, 503, "the route has no upstream");
+	else
+		forward(x, path);
+}

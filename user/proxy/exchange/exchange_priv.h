@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange_priv.h - between the parts of an exchange
+ *
+ * Each part calls only what stands below it:
+ *
+ *   exchange_run.c      drives it through its phases, at events and deadlines
+ *   exchange_relay.c    request out, head and body of the response in
+ *   exchange_begin.c    a request came: where it goes, what is forwarded
+ *   exchange_tunnel.c   connections that are passed through, and tunnels in general
+ *   exchange_upstream.c connecting, retries, failures
+ *   exchange_reply.c    answers of our own
+ *   exchange_end.c      counted, logged, freed
+ *   exchange_answer.c   heads of answers as text
+ *   splice_response.c   what the kernel moves: responses
+ *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
+ *   splice_upload.c     ... bodies of requests
+ *   splice_tunnel.c     ... tunnels
+ *   exchange_rewrite.c  the path that the backend gets
+ *   exchange_source.c   whose request it is, and whether the route lets it in
+ *   exchange_added.c    fields that the route adds to a response
+ *   access_log.c        its line
+ *   exchange_time.c     deadlines
+ *   exchange.h          what all of them share
+ */
+#ifndef SLUICE_PROXY_EXCHANGE_PRIV_H
+#define SLUICE_PROXY_EXCHANGE_PRIV_H
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_services.h"
+#include "proxy/options/settings.h"
+
+/* ---- exchange_time.c -------------------------------------------------------------------------- */
+
+/* How long the exchange may stay as it is. */
+uint64_t exchange_timeout_ms(const struct exchange *exchange);
+
+/* ... between two pieces of a body. */
+uint64_t exchange_body_timeout_ms(const struct exchange *exchange);
+
+uint64_t exchange_body_bytes_max(const struct exchange *exchange);
+bool exchange_body_over_limit(const struct exchange *exchange);
+
+/* ---- exchange_source.c, exchange_rewrite.c, exchange_added.c ---------------------------------- */
+
+/* Address of the client: of its connection, or what a trusted peer says of it. */
+struct inet_addr exchange_source(const struct exchange *exchange);
+
+/* Does the route let the client in? */
+bool exchange_is_admitted(const struct exchange *exchange);
+
+/**
+ * exchange_rewrite - the path as the route's rewrite-target wants it, in normal form
+ * @buffer: empty; *path lies in it if it was rewritten
+ * Return: 0; -EINVAL: the request was refused, no such path can be asked for.
+ */
+int exchange_rewrite(struct exchange *exchange, struct buffer *buffer, struct http_slice *path);
+
+/* Fields that the route adds to a final response, or puts in place of the backend's. */
+struct exchange_added {
+	struct http1_extra_field fields[EXCHANGE_ADDED_MAX];
+	uint32_t count;
+	uint32_t bytes; /* that they take in a head, at most */
+	char hsts[EXCHANGE_HSTS_MAX];
+	char cookie[EXCHANGE_COOKIE_MAX];
+};
+
+void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
+
+/* ---- exchange_balance.c ----------------------------------------------------------------------- */
+
+/* Reads from the request what the route balances by, while its slices are good. */
+void exchange_read_balance(struct exchange *exchange);
+
+/* The next backend to try. Return: 0; -ENOENT. */
+int exchange_pick(struct exchange *exchange, struct backend_view *backend);
+
+/* Of the backend of .upstream: it serves the exchange; no more; how it went. */
+void exchange_backend_taken(struct exchange *exchange);
+void exchange_backend_left(struct exchange *exchange);
+void exchange_backend_failed(struct exchange *exchange, enum backend_failure failure);
+void exchange_backend_refused(struct exchange *exchange, const struct backend_view *backend);
+void exchange_backend_answered(struct exchange *exchange, unsigned int status);
+
+/* The exchange is done with its connection to a backend. @reuse: both messages ended in order. */
+void exchange_let_go(struct exchange *exchange, bool reuse);
+
+/* ---- exchange_answer.c ------------------------------------------------------------------------ */
+
+/* A buffer of the loop's, or a larger one of its own. Return: NULL if there is no memory. */
+struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes);
+
+/* A client whose body waits for a 100, in front of a backend that sends none, would wait for ever:
+ * after a while it gets one from here. */
+void exchange_send_continue(struct exchange *exchange);
+
+/* ---- exchange_end.c --------------------------------------------------------------------------- */
+
+void exchange_end(struct exchange *exchange);
+
+/* ---- exchange_reply.c ------------------------------------------------------------------------- */
+
+void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
+
+/* ---- exchange_upstream.c, exchange_tunnel.c --------------------------------------------------- */
+
+void exchange_connect(struct exchange *exchange);
+void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
+void exchange_begin_tunnel(struct exchange *exchange);
+
+/* ---- exchange_relay.c ------------------------------------------------------------------------- */
+
+/* The body of the request, to the backend. */
+void exchange_relay_up(struct exchange *exchange);
+
+/* What comes before the body of the response. */
+void exchange_read_head(struct exchange *exchange);
+
+/* The body of the response, to the client. */
+void exchange_relay_down(struct exchange *exchange);
+
+#endif /* SLUICE_PROXY_EXCHANGE_PRIV_H */

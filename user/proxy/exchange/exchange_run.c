@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exchange_run.c - drives an exchange through its phases, at events, deadlines and other turns
+ */
+#include <errno.h>
+
+#include "proxy/exchange/exchange_priv.h"
+
+/* A body of no octets may turn out to have some: nobody gets the request before that is known. */
+static bool is_held(struct exchange *x)
+{
+	struct payload payload;
+
+	x->held = x->held && x->client_source->ops->peek(x->client_source, &payload) == -EAGAIN;
+	return x->held;
+}
+
+static void run_connect(struct exchange *x)
+{
+	int err;
+
+	if (is_held(x))
+		return;
+	if (!x->upstream)
+		exchange_connect(x);
+	if (x->phase != EXCHANGE_CONNECT)
+		return;
+	err = upstream_open(x->upstream);
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		exchange_upstream_failed(x, err, "connect");
+		return;
+	}
+	if (x->tunnel_route) {
+		exchange_begin_tunnel(x);
+		exchange_arm(x);
+		return;
+	}
+	exchange_relay_up(x);
+	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
+		x->phase = EXCHANGE_HEAD;
+		exchange_arm(x);
+	}
+}
+
+/* Return: true: over, end it. */
+static bool run_reply(struct exchange *x)
+{
+	int err = x->client_sink->ops->flush(x->client_sink);
+
+	if (err && err != -EAGAIN)
+		x->phase = EXCHANGE_ABORTED;
+	return !err;
+}
+
+static bool reusable(const struct exchange *x)
+{
+	return x->request_done && x->response_reusable &&
+	       http1_reader_bytes(&x->upstream->reader) == 0;
+}
+
+/* The backend has ended its side, or failed. A read puts us behind all that came before. */
+static void spliced_end(struct exchange *x)
+{
+	ssize_t got = http1_reader_fill(&x->upstream->reader, HTTP1_RESPONSE_HEAD_BYTES_MAX + 1);
+
+	if (got > 0 || got == -EAGAIN || splice_response_look(x) != SPLICE_LOOK_WAITS)
+		return;
+	exchange_upstream_failed(x, got ? (int)got : -ECONNRESET,
+				 "the backend closed without an answer");
+}
+
+/* The kernel may move the response. Return: true: over, end it. */
+static bool turn_spliced(struct exchange *x)
+{
+	enum splice_look look;
+
+	exchange_relay_up(x);
+	if (!x->splicing || x->phase == EXCHANGE_ABORTED)
+		return false;
+	look = splice_response_look(x);
+	if (look == SPLICE_LOOK_WAITS && x->splice_looked) { /* somebody waits for it */
+		splice_response_wake(x);
+		look = splice_response_look(x);
+	}
+	x->splice_looked = x->request_done;
+	if (look == SPLICE_LOOK_WAITS && x->upstream->stream.peer_ended) {
+		spliced_end(x);
+		look = x->ended_us ? SPLICE_LOOK_DONE : SPLICE_LOOK_WAITS;
+	}
+	if (look == SPLICE_LOOK_DONE)
+		exchange_let_go(x, reusable(x));
+	return look == SPLICE_LOOK_DONE;
+}
+
+/* One round over all that may go on in this phase. Return: true: over, end it. */
+static bool run_phase(struct exchange *x)
+{
+	switch (x->phase) {
+	case EXCHANGE_CONNECT:
+		run_connect(x);
+		if (x->client->probe)
+			x->client->probe(x);
+		return false;
+	case EXCHANGE_HEAD:
+		exchange_relay_up(x);
+		if (x->phase == EXCHANGE_HEAD && x->upstream)
+			exchange_read_head(x);
+		if (x->phase == EXCHANGE_HEAD && x->client->probe)
+			x->client->probe(x);
+		return false;
+	case EXCHANGE_BODY:
+		exchange_relay_up(x);
+		if (x->phase == EXCHANGE_BODY)
+			exchange_relay_down(x);
+		if (x->phase != EXCHANGE_BODY || x->down_state != RELAY_DONE)
+			return false;
+		exchange_let_go(x, reusable(x));
+		return true;
+	case EXCHANGE_TUNNEL:
+		exchange_relay_up(x);
+		if (x->phase == EXCHANGE_TUNNEL)
+			exchange_relay_down(x);
+		if (x->phase == EXCHANGE_TUNNEL && x->request_done && x->down_state == RELAY_DONE)
+			return true;
+		if (x->phase == EXCHANGE_TUNNEL && splice_tunnel_run(x))
+			x->attached = true; /* what came meanwhile is read at once */
+		return false;
+	case EXCHANGE_REPLY:
+		return run_reply(x);
+	default:
+		return false;
+	}
+}
+
+/* True if bytes moved since the last look: the idle deadline is pushed back. */
+static void note_progress(struct exchange *x)
+{
+	uint64_t progress = x->up.moved_bytes + x->down.moved_bytes + x->request_writer.sent_bytes;
+
+	if (progress != x->progress && x->phase != EXCHANGE_CONNECT &&
+	    !(x->phase == EXCHANGE_HEAD && x->request_done))
+		exchange_arm(x);
+	x->progress = progress;
+}
+
+void exchange_run(struct exchange *x)
+{
+	bool over, again;
+	uint8_t phase;
+
+	if (x->running)
+		return;
+	x->running = true;
+	do { /* a phase or a connection just taken has its first turn at once: its bytes may be
+	      * there, and a kept connection says only once that it can be written to */
+		bool spliced = x->splicing;
+
+		phase = x->phase;
+		x->attached = false;
+		over = spliced ? turn_spliced(x) : run_phase(x);
+		again = x->phase != phase || x->attached || x->splicing != spliced;
+	} while (!over && again);
+	x->running = false;
+	if (x->phase == EXCHANGE_ABORTED)
+		exchange_abort(x, "aborted");
+	else if (over)
+		exchange_end(x);
+	else
+		note_progress(x);
+}
+
+/* ---- deadlines, other turns --------------------------------------------------------------------- */
+
+static void no_answer(struct exchange *x)
+{
+	exchange_backend_failed(x, FAILURE_ANSWER);
+	exchange_fail(x, 504, "no response in time");
+}
+
+/* The kernel moves the bytes, and what it saw last counts. Return: true if nothing is overdue. */
+static bool kernel_is_busy(struct exchange *x)
+{
+	uint64_t last_ms = x->splicing                   ? splice_response_last_ms(x)
+			   : x->uploading                ? splice_upload_last_ms(x)
+			   : x->phase == EXCHANGE_TUNNEL ? splice_tunnel_last_ms(x)
+							 : 0;
+	uint64_t limit_ms = x->splicing ? exchange_body_timeout_ms(x) : exchange_timeout_ms(x);
+
+	if (!last_ms || last_ms + limit_ms <= x->turn->now_ms)
+		return false;
+	timers_arm(&x->turn->timers, &x->timer, last_ms + limit_ms);
+	return true;
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct exchange *x = (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
+
+	if (kernel_is_busy(x)) {
+		exchange_run(x);
+		return;
+	}
+	switch (x->phase) {
+	case EXCHANGE_CONNECT:
+		if (x->held)
+			exchange_refuse(x,
+					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
+		else
+			exchange_upstream_failed(x, -ETIMEDOUT, "connect");
+		break;
+	case EXCHANGE_HEAD:
+		if (exchange_awaits_continue(x))
+			exchange_send_continue(x);
+		else if (!x->request_done && !x->request_stopped &&
+			 x->up_state == RELAY_WAIT_SOURCE)
+			exchange_refuse(x,
+					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
+		else
+			no_answer(x);
+		break;
+	default:
+		x->turn->stats->timeouts++;
+		if (x->record)
+			access_record_note(x->record, "timeout");
+		x->phase = EXCHANGE_ABORTED;
+	}
+	exchange_run(x);
+}
+
+static void on_yield(struct task *task)
+{
+	exchange_run((struct exchange *)((char *)task - offsetof(struct exchange, yield)));
+}
+
+struct exchange *exchange_new(struct exchange_services *services)
+{
+	struct exchange *x = slab_get(&services->exchanges);
+	struct turn *turn = services->turn;
+
+	if (!x)
+		return NULL;
+	if (turn_timer_room(turn)) {
+		slab_put(&services->exchanges, x);
+		return NULL;
+	}
+	x->turn = turn;
+	x->services = services;
+	x->timer.fn = on_timer;
+	x->yield.fn = on_yield;
+	x->request_writer.pool = &turn->buffers;
+	http1_request_begin(&x->request, x->fields, turn->settings->fields_max);
+	return x;
+}
