@@ -126,7 +126,7 @@ void access_record_note(struct access_record *record, const char *why)
 		record->why = why;
 }
 
-/* ---- writing a line ----------------------------------------------------------------------------- */
+/* ---- writing a line ----------------------------------------------------------------------- */
 
 struct line {
 	char data[LINE_MAX_BYTES];
@@ -249,7 +249,7 @@ static void compose(struct line *line, const struct exchange *x, bool json, bool
 	line->data[line->used - 1] = '\n'; /* also where it was cut */
 }
 
-/* ---- to the descriptor --------------------------------------------------------------------------- */
+/* ---- to the descriptor -------------------------------------------------------------------- */
 
 /* Writes whole lines in pieces that a pipe takes without waiting once it is writable. */
 static void flush(struct access_log *log)

@@ -32,7 +32,7 @@ struct snapshot_tls;
 /* What an exchange asks of its client side. */
 struct exchange_client {
 	/* Queues a head (interim, final or 101) in front of the body that the sink will take.
-	 * Return: 0; -EBADMSG: it is no answer to this request (502); -errno: the client is lost. */
+	 * Return: 0; -EBADMSG: no answer to this request (502); -errno: the client is lost. */
 	int (*respond)(struct exchange *exchange, const struct http1_response *response);
 	/* Queues a whole answer of our own. Return: as respond. */
 	int (*reply)(struct exchange *exchange, const struct http1_reply *reply);
@@ -141,7 +141,7 @@ struct exchange {
 	bool tunnel;        /* it was granted: a reset is carried over */
 	bool tunnel_splice; /* its sockets are enrolled, or are to be */
 
-	/* settings.fields_max for the request; once it is forwarded, for the trailers of both ways */
+	/* settings.fields_max for the request; once it is forwarded, trailers of both ways */
 	struct http_field fields[];
 };
 

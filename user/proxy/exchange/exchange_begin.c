@@ -113,6 +113,7 @@ static void forward_path(struct exchange *x, struct http_slice path)
 
 static void forward(struct exchange *x, struct http_slice path)
 {
+	enum http1_fault_reason reason;
 	struct buffer *buffer;
 
 	if (!x->route->rewrite_target) {
@@ -120,10 +121,15 @@ static void forward(struct exchange *x, struct http_slice path)
 		return;
 	}
 	buffer = buffer_get(&x->turn->buffers);
-	if (!buffer)
+	if (!buffer) {
 		exchange_fail(x, 500, "no memory for a path");
-	else if (exchange_rewrite(x, buffer, &path) == 0)
+		return;
+	}
+	reason = exchange_rewrite(x, buffer, &path);
+	if (reason == HTTP1_FAULT_NONE)
 		forward_path(x, path);
+	else
+		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
 	buffer_put(&x->turn->buffers, buffer);
 }
 

@@ -30,7 +30,7 @@
 #include "proxy/exchange/exchange_services.h"
 #include "proxy/options/settings.h"
 
-/* ---- exchange_time.c -------------------------------------------------------------------------- */
+/* ---- exchange_time.c ---------------------------------------------------------------------- */
 
 /* How long the exchange may stay as it is. */
 uint64_t exchange_timeout_ms(const struct exchange *exchange);
@@ -41,7 +41,7 @@ uint64_t exchange_body_timeout_ms(const struct exchange *exchange);
 uint64_t exchange_body_bytes_max(const struct exchange *exchange);
 bool exchange_body_over_limit(const struct exchange *exchange);
 
-/* ---- exchange_source.c, exchange_rewrite.c, exchange_added.c ---------------------------------- */
+/* ---- exchange_source.c, exchange_rewrite.c, exchange_added.c ------------------------------ */
 
 /* Address of the client: of its connection, or what a trusted peer says of it. */
 struct inet_addr exchange_source(const struct exchange *exchange);
@@ -52,9 +52,10 @@ bool exchange_is_admitted(const struct exchange *exchange);
 /**
  * exchange_rewrite - the path as the route's rewrite-target wants it, in normal form
  * @buffer: empty; *path lies in it if it was rewritten
- * Return: 0; -EINVAL: the request was refused, no such path can be asked for.
+ * Return: HTTP1_FAULT_NONE; else why no such path can be asked for.
  */
-int exchange_rewrite(struct exchange *exchange, struct buffer *buffer, struct http_slice *path);
+enum http1_fault_reason exchange_rewrite(const struct exchange *exchange, struct buffer *buffer,
+					 struct http_slice *path);
 
 /* Fields that the route adds to a final response, or puts in place of the backend's. */
 struct exchange_added {
@@ -67,7 +68,7 @@ struct exchange_added {
 
 void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
 
-/* ---- exchange_balance.c ----------------------------------------------------------------------- */
+/* ---- exchange_balance.c ------------------------------------------------------------------- */
 
 /* Reads from the request what the route balances by, while its slices are good. */
 void exchange_read_balance(struct exchange *exchange);
@@ -85,7 +86,7 @@ void exchange_backend_answered(struct exchange *exchange, unsigned int status);
 /* The exchange is done with its connection to a backend. @reuse: both messages ended in order. */
 void exchange_let_go(struct exchange *exchange, bool reuse);
 
-/* ---- exchange_answer.c ------------------------------------------------------------------------ */
+/* ---- exchange_answer.c -------------------------------------------------------------------- */
 
 /* A buffer of the loop's, or a larger one of its own. Return: NULL if there is no memory. */
 struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes);
@@ -94,21 +95,21 @@ struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes);
  * after a while it gets one from here. */
 void exchange_send_continue(struct exchange *exchange);
 
-/* ---- exchange_end.c --------------------------------------------------------------------------- */
+/* ---- exchange_end.c ----------------------------------------------------------------------- */
 
 void exchange_end(struct exchange *exchange);
 
-/* ---- exchange_reply.c ------------------------------------------------------------------------- */
+/* ---- exchange_reply.c --------------------------------------------------------------------- */
 
 void exchange_reply(struct exchange *exchange, const struct http1_reply *reply);
 
-/* ---- exchange_upstream.c, exchange_tunnel.c --------------------------------------------------- */
+/* ---- exchange_upstream.c, exchange_tunnel.c ----------------------------------------------- */
 
 void exchange_connect(struct exchange *exchange);
 void exchange_upstream_failed(struct exchange *exchange, int err, const char *doing);
 void exchange_begin_tunnel(struct exchange *exchange);
 
-/* ---- exchange_relay.c ------------------------------------------------------------------------- */
+/* ---- exchange_relay.c --------------------------------------------------------------------- */
 
 /* The body of the request, to the backend. */
 void exchange_relay_up(struct exchange *exchange);

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-/* ---- the request, to the backend ---------------------------------------------------------------- */
+/* ---- the request, to the backend ---------------------------------------------------------- */
 
 static void request_failed(struct exchange *x, int err)
 {
@@ -61,7 +61,7 @@ void exchange_relay_up(struct exchange *x)
 	}
 }
 
-/* ---- the head of the response ------------------------------------------------------------------- */
+/* ---- the head of the response ------------------------------------------------------------- */
 
 static struct http1_response *begin_head(struct exchange *x)
 {
@@ -225,10 +225,11 @@ void exchange_read_head(struct exchange *x)
 	}
 }
 
-/* ---- the body of the response ------------------------------------------------------------------ */
+/* ---- the body of the response ------------------------------------------------------------- */
 
-/* The client's connection is reset: what it got must not pass for the whole. If it got nothing yet of
- * a response that is framed wrongly, it is told so. Return: true: it is. */
+/* The response is cut. The client's connection is reset, so that it does not take what it got for
+ * the whole; but a client that got nothing yet of a response that is framed wrongly is answered
+ * 502. Return: true: it is. */
 static bool body_failed(struct exchange *x)
 {
 	const struct http1_fault cut = { .reason = HTTP1_FAULT_CUT };

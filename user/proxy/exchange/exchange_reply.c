@@ -18,7 +18,8 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 	full.date = turn_date(x->turn);
 	full.hsts_max_age_s = x->peer->tls && x->route ? x->route->hsts_max_age_s : 0;
 	full.head_only = x->method_id == HTTP_METHOD_HEAD;
-	/* Who waits for a 100 may or may not send the body now: the next request is not to be found. */
+	/* A client that waits for a 100 may or may not send the body now: where the next request
+	 * begins is not known. */
 	full.keep_alive = reply->keep_alive && !x->turn->draining &&
 			  (x->request.flags & HTTP1_REQUEST_F_KEEP_ALIVE) &&
 			  !exchange_awaits_continue(x);

@@ -171,7 +171,7 @@ void exchange_run(struct exchange *x)
 		note_progress(x);
 }
 
-/* ---- deadlines, other turns --------------------------------------------------------------------- */
+/* ---- deadlines, other turns --------------------------------------------------------------- */
 
 static void no_answer(struct exchange *x)
 {

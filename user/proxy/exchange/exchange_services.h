@@ -18,7 +18,7 @@
 struct tls_client;
 
 struct exchange_services {
-	/* set by the process that owns all parts, before exchange_services_init(), which is in exchange.h */
+	/* set by the process that owns all parts, before exchange_services_init() of exchange.h */
 	struct turn *turn;                     /* borrowed */
 	struct picker *picker;                 /* borrowed */
 	struct pool *pool;                     /* borrowed */

@@ -32,7 +32,7 @@ struct splice_responses {
 	struct splice_hint hints[SPLICE_HINTS];
 };
 
-/* ---- responses --------------------------------------------------------------------------------- */
+/* ---- responses ---------------------------------------------------------------------------- */
 
 /* Lets the kernel move the response of @exchange, if it is eligible; before the request is sent. */
 void splice_response_arm(struct exchange *exchange);
@@ -41,8 +41,8 @@ enum splice_look { SPLICE_LOOK_WAITS, SPLICE_LOOK_DONE, SPLICE_LOOK_UP };
 
 /**
  * splice_response_look - how far is it?
- * DONE: the exchange has its status and counts, its backend is free. UP: the relay goes on, from the
- * head or from the middle of the body; the exchange's phase says which.
+ * DONE: the exchange has its status and counts, its backend is free. UP: the relay goes on, from
+ * the head or from the middle of the body; the exchange's phase says which.
  */
 enum splice_look splice_response_look(struct exchange *exchange);
 
@@ -55,13 +55,13 @@ void splice_response_wake(struct exchange *exchange);
 /* Ends it: nothing is moved any more. Return: true if the client got a part of the response. */
 bool splice_response_stop(struct exchange *exchange);
 
-/* Lets go of exchanges with this backend that are over and did not look yet. Return: true if any. */
+/* Ends an exchange with this backend that is over and has not looked yet. Return: true if any. */
 bool splice_response_reap(struct exchange_services *services, uint32_t backend_id);
 
 /* The exchange ends or is no longer spliced: it is on no list. */
 void splice_response_forget(struct exchange *exchange);
 
-/* ---- tunnels ----------------------------------------------------------------------------------- */
+/* ---- tunnels ------------------------------------------------------------------------------ */
 
 /* The tunnel was granted. */
 void splice_tunnel_begin(struct exchange *exchange);
@@ -75,7 +75,7 @@ uint64_t splice_tunnel_last_ms(const struct exchange *exchange);
 /* Adds what the kernel moved to the exchange's counts; at its end. */
 void splice_tunnel_count(struct exchange *exchange);
 
-/* ---- bodies of requests ------------------------------------------------------------------------ */
+/* ---- bodies of requests ------------------------------------------------------------------- */
 
 /* Return: SPLICE_WHY_NONE if the request's body may be left to the kernel, on a connection to the
  * backend that is no source; else why not. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exchange_time.c - how long an exchange may take over what it does, and how much of a body it takes
+ * exchange_time.c - how long an exchange may take in each phase, and how much of a body it takes
  */
 #include "proxy/exchange/exchange_priv.h"
 

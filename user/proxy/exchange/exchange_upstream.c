@@ -14,7 +14,9 @@ static unsigned int status_of(int err)
 
 static void on_ready(struct upstream_conn *u)
 {
-	exchange_run(u->owner);
+	struct exchange *x = u->owner;
+
+	task_run(&x->yield);
 }
 
 static void attach(struct exchange *x, struct upstream_conn *u)

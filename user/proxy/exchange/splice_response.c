@@ -11,17 +11,17 @@
 #include "proxy/exchange/exchange_priv.h"
 
 #define TICK_MS 10u
-/* Longer bodies are relayed by --splice auto, since copying them costs no more than the kernel's way
- * through a thread and a queue of its own; docs/performance.md has the figures. */
+/* --splice auto relays longer bodies, because copying them costs no more than the kernel's thread
+ * and queue; docs/performance.md has the figures. */
 #define LENGTH_MAX_AUTO (8u * 1024)
 #define LENGTH_MAX      (256u * 1024)
 #define RELAY_NEXT_MIN  8u
 #define RELAY_NEXT_MAX  128u
 #define REAP_LOOKS      16u
 
-/* ---- what is eligible --------------------------------------------------------------------------- */
+/* ---- what is eligible --------------------------------------------------------------------- */
 
-/* Routes share hints, and a new table has other routes: a wrong hint costs a little time, no more. */
+/* Routes share hints, and a new table has other routes: a wrong hint costs only a little time. */
 static struct splice_hint *hint_of(const struct exchange *x)
 {
 	uint64_t hash =
@@ -84,7 +84,7 @@ static enum sluice_splice_reason why_not(struct exchange *x)
 	    x->turn->draining || x->client->stream(x)->peer_ended)
 		return SPLICE_WHY_CLOSE;
 	if (!x->peer->served || !u->reused)
-		return SPLICE_WHY_FIRST; /* connections of one exchange do not pay for being enrolled */
+		return SPLICE_WHY_FIRST; /* for one exchange, enrolling does not pay */
 	return x->turn->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : why_slower(x);
 }
 
@@ -93,7 +93,7 @@ static void count(struct exchange *x, enum sluice_splice_reason reason)
 	x->turn->stats->splice_reasons[reason < SPLICE_WHY_MAX ? reason : SPLICE_WHY_NONE]++;
 }
 
-/* ---- the list of those not looked at yet --------------------------------------------------------- */
+/* ---- the list of those not looked at yet -------------------------------------------------- */
 
 static void unqueue(struct exchange *x)
 {
@@ -127,7 +127,7 @@ static void on_tick(struct timer *timer)
 	while ((x = spliced->oldest) != NULL && x->armed_ms + TICK_MS <= turn->now_ms) {
 		unqueue(x);
 		splice_response_wake(x);
-		exchange_run(x);
+		task_run(&x->yield);
 	}
 	if (spliced->oldest)
 		turn_arm(turn, timer, TICK_MS);
@@ -163,7 +163,7 @@ bool splice_response_reap(struct exchange_services *services, uint32_t backend_i
 			    SPLICE_STAGE_DONE &&
 		    x->upstream->stream.splice->arm ==
 			    __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) >> 32) {
-			exchange_run(x); /* ends it */
+			task_run(&x->yield); /* ends it */
 			return true;
 		}
 		x = newer;
@@ -171,7 +171,7 @@ bool splice_response_reap(struct exchange_services *services, uint32_t backend_i
 	return false;
 }
 
-/* ---- one response -------------------------------------------------------------------------------- */
+/* ---- one response ------------------------------------------------------------------------- */
 
 void splice_response_arm(struct exchange *x)
 {

@@ -88,6 +88,13 @@ void turn_unwatch(struct watch *watch);
 void turn_defer(struct turn *turn, struct task *task);
 void task_cancel(struct task *task);
 
+/* Calls it now, in place of the call at the end of the turn. */
+static inline void task_run(struct task *task)
+{
+	task_cancel(task);
+	task->fn(task);
+}
+
 /* Runs what was deferred until now; what is deferred meanwhile waits for the next turn. */
 void turn_run_tasks(struct turn *turn);
 
