@@ -49,6 +49,7 @@ def octets():
         ok = 0x20 < c < 0x7f and octet not in b"#%"
         yield Case("octet in the path", name, b"GET /a" + octet + b"b HTTP/1.1" + HOST + CLOSE + E,
                    200 if ok else 400)
+        ok = ok or octet == b"%"
         yield Case("octet in the query", name, b"GET /?a" + octet + b"b HTTP/1.1" + HOST + CLOSE + E,
                    200 if ok else 400, b"/?a" + octet + b"b" if ok else None)
         yield Case("octet in the version", name, b"GET / HTTP/1" + octet + b"1" + HOST + CLOSE + E,
@@ -142,20 +143,20 @@ def targets():
             (b"/", 200, b"/"), (b"/?", 200, b"/?"), (b"/?a=b&c", 200, None), (b"/a;b=c/d", 200, None),
             (b"/a:b@c", 200, None), (b"/a,b!c$d&e'f(g)h*i+j", 200, None), (b"/??", 200, None),
             (b"/a?b?c/../d//e", 200, None), (b"?a", 400, None), (b"a", 400, None), (b"a/b", 400, None),
-            (b"./a", 400, None), (b"../a", 400, None), (b"\\a", 400, None), (b"//", 200, b"/"),
-            (b"//evil.test/x", 200, b"/evil.test/x"), (b"///a////b/", 200, b"/a/b/"),
-            (b"/a//", 200, b"/a/"), (b"/a/b/", 200, None), (b"/a|b[c]{d}^e`f", 200, None),
+            (b"./a", 400, None), (b"../a", 400, None), (b"\\a", 400, None), (b"//", 200, None),
+            (b"//evil.test/x", 200, None), (b"///a////b/", 200, None),
+            (b"/a//", 200, None), (b"/a/b/", 200, None), (b"/a|b[c]{d}^e`f", 200, None),
             (b"/\"<>\\", 200, None), (b"/a#b", 400, None), (b"/#", 400, None), (b"/?a#b", 400, None),
             (b"a.test:80", 400, None), (b"a.test", 400, None), (b"*", 400, None), (b"/*", 200, None),
             (b"**", 400, None), (b"http://b.test/x", 200, b"/x"), (b"HTTP://b.test/x", 200, b"/x"),
             (b"https://b.test/x", 200, b"/x"), (b"http://b.test", 200, b"/"),
             (b"http://b.test?x", 200, b"/?x"), (b"http://b.test:8080/x?y", 200, b"/x?y"),
-            (b"http://[::1]/x", 200, b"/x"), (b"http://b.test//x/./y", 200, b"/x/y"),
+            (b"http://[::1]/x", 200, b"/x"), (b"http://b.test//x/./y", 200, b"//x/y"),
             (b"http://b.test/../x", 400, None), (b"http:///x", 400, None), (b"http://", 400, None),
             (b"http:/x", 400, None), (b"http:x", 400, None), (b"://b.test/x", 400, None),
             (b"ftp://b.test/x", 400, None), (b"ws://b.test/x", 400, None), (b"file:///x", 400, None),
             (b"http://u@b.test/x", 400, None), (b"http://u:p@b.test/x", 400, None),
-            (b"http://b.test:/x", 400, None), (b"http://b.test:0/x", 400, None),
+            (b"http://b.test:/x", 200, b"/x"), (b"http://b.test:", 200, b"/"), (b"http://b.test:0/x", 400, None),
             (b"http://b.test:65536/x", 400, None), (b"http://b.test:x/x", 400, None),
             (b"http://b.test#x", 400, None), (b"http://b,test/x", 400, None),
             (b"http://%62.test/x", 400, None), (b"javascript:alert(1)", 400, None)):
@@ -163,8 +164,8 @@ def targets():
     for text, status in ((b"*", 200), (b"http://a.test", 200)):
         yield Case("answered here", f"OPTIONS {text.decode()}",
                    b"OPTIONS " + text + b" HTTP/1.1" + HOST + CLOSE + E, status)
-    for text, form in (  # the normal form of a path; None: 400
-            (b"/%61", b"/a"), (b"/%41%5A%7a", b"/AZz"), (b"/%2D%2e%5F%7e", b"/-._~"), (b"/%30", b"/0"),
+    for text, form in (  # what is forwarded of a path; None: 400
+            (b"/%61", b"/%61"), (b"/%41%5A%7a", b"/%41%5A%7a"), (b"/%2D%2e%5F%7e", b"/%2D%2e%5F%7e"), (b"/%30", b"/%30"),
             (b"/a%2Fb", b"/a%2Fb"), (b"/a%2fb", b"/a%2fb"), (b"/%20", b"/%20"), (b"/%3f", b"/%3f"),
             (b"/%23", b"/%23"), (b"/%25", b"/%25"), (b"/%252e", b"/%252e"), (b"/%2561", b"/%2561"),
             (b"/%c3%a9", b"/%c3%a9"), (b"/%ff", b"/%ff"), (b"/%0a", b"/%0a"), (b"/%0D%0A", b"/%0D%0A"),
@@ -174,8 +175,8 @@ def targets():
             (b"/a/b/../../c", b"/c"), (b"/...", b"/..."), (b"/a/.../b", b"/a/.../b"), (b"/.a", b"/.a"),
             (b"/a.", b"/a."), (b"/..a", b"/..a"), (b"/a..", b"/a.."), (b"/.a/..b", b"/.a/..b"),
             (b"/a/%2e/b", b"/a/b"), (b"/a/%2E%2e/b", b"/b"), (b"/a/.%2e/b", b"/b"),
-            (b"/a/%2e./b", b"/b"), (b"/a/%2e%2e%2e", b"/a/..."), (b"/a//../b", b"/b"),
-            (b"/a//b//../c", b"/a/c"), (b"//a/..//b", b"/b"), (b"/a/..;/b", b"/a/..;/b"),
+            (b"/a/%2e./b", b"/b"), (b"/a/%2e%2e%2e", b"/a/%2e%2e%2e"), (b"/a//../b", b"/b"),
+            (b"/a//b//../c", b"/a//c"), (b"//a/..//b", b"///b"), (b"/a/..;/b", b"/a/..;/b"),
             (b"/a/;/../b", b"/a/b"), (b"/a/.;x/b", b"/a/.;x/b"), (b"/.well-known/x", b"/.well-known/x"),
             (b"/a\\..\\b", b"/a\\..\\b"), (b"/..", None), (b"/../", None), (b"/../a", None),
             (b"/a/../..", None), (b"/a/../../b", None), (b"/./..", None), (b"//..", None),
@@ -186,8 +187,10 @@ def targets():
             (b"/a%2f.b", b"/a%2f.b"), (b"/a/../b%2fc", b"/b%2fc"), (b"/%2f/../a", b"/a"),
             (b"/%", None), (b"/%2", None), (b"/%zz", None), (b"/%2x", None), (b"/%x2", None),
             (b"/%%", None), (b"/%2%65", None), (b"/%00", None), (b"/a%00b", None), (b"/%u0041", None),
-            (b"/% 1", None), (b"/?%", None), (b"/?%z1", None), (b"/?a=%00", None), (b"/?%41", b"/?%41"),
-            (b"/a?/../%2e%2e//", b"/a?/../%2e%2e//"), (b"/?%2F..%2f", b"/?%2F..%2f")):
+            (b"/% 1", None), (b"/?%", b"/?%"), (b"/?%z1", b"/?%z1"), (b"/?q=100%", b"/?q=100%"), (b"/?z=%zz&%2", b"/?z=%zz&%2"), (b"/?a=%00", None), (b"/?%41", b"/?%41"),
+            (b"/a//b/./c", b"/a//b/c"),
+            (b"/a//.", b"/a//"), (b"/a/b//..", b"/a/"), (b"/img/https://x/%7Ey", b"/img/https://x/%7Ey"),
+            (b"/a%2fb//%3D%c3", b"/a%2fb//%3D%c3"), (b"/a?/../%2e%2e//", b"/a?/../%2e%2e//"), (b"/?%2F..%2f", b"/?%2F..%2f")):
         yield line(text, 200 if form else 400, form, group="path")
     for size, status in ((8000, 200), (15999, 200), (16000, 200), (16001, 414), (20000, 414),
                          (70000, 414)):
@@ -205,7 +208,7 @@ def hosts():
             (b"Host: a.test..", 400), (b"Host: .a.test", 400), (b"Host: a..test", 400), (b"Host: .", 400),
             (b"Host: a.test:80", 200), (b"Host: a.test:1", 200), (b"Host: a.test:65535", 200),
             (b"Host: a.test:0", 400), (b"Host: a.test:65536", 400), (b"Host: a.test:99999", 400),
-            (b"Host: a.test:999999", 400), (b"Host: a.test:", 400), (b"Host: a.test:x", 400),
+            (b"Host: a.test:999999", 400), (b"Host: a.test:", 200), (b"Host: a.test:x", 400),
             (b"Host: a.test:8x", 400), (b"Host: a.test:-1", 400), (b"Host: a.test:+1", 400),
             (b"Host: a.test: 80", 400), (b"Host: a.test :80", 400), (b"Host: a.test:80:80", 400),
             (b"Host: :80", 400), (b"Host:", 400), (b"Host: ", 400), (b"Host", 400), (b"Host : a.test", 400),
@@ -217,7 +220,7 @@ def hosts():
             (b"Host: 127.0.0.1", 200), (b"Host: 127.0.0.1:80", 200), (b"Host: [::1]", 200),
             (b"Host: [::1]:80", 200), (b"Host: [2001:db8::1]", 200), (b"Host: [::ffff:1.2.3.4]", 200),
             (b"Host: ::1", 400), (b"Host: [::1", 400), (b"Host: ::1]", 400), (b"Host: []", 400),
-            (b"Host: [::1]80", 400), (b"Host: [::1]:", 400), (b"Host: [::1]:x", 400), (b"Host: [:::1]", 400),
+            (b"Host: [::1]80", 400), (b"Host: [::1]:", 200), (b"Host: a.test::", 400), (b"Host: [::1]:x", 400), (b"Host: [:::1]", 400),
             (b"Host: [a.test]", 400), (b"Host: [::1%25eth0]", 400), (b"Host: [v1.x]", 400),
             (b"Host: %61.test", 400), (b"Host: a%2etest", 400), (b"Host: a.test%00", 400),
             (b"Host: " + b"a" * 63 + b".test", 200), (b"Host: " + b"a." * 200 + b"test", 400),
@@ -226,6 +229,9 @@ def hosts():
             (b"Host: a.test, b.test", 400), (b"X: y", 400), (b"H_ost: a.test", 400),
             (b"Host: a.test\r\nX-Host: b.test", 200)):
         yield host(text, status)
+    for text, seen in ((b"a.test:", b"a.test"), (b"[::1]:", b"[::1]"), (b"127.0.0.1:", b"127.0.0.1"),
+                       (b"a.test:80", b"a.test:80")):
+        yield host(b"Host: " + text, 200)._replace(host=seen, name=f"{text.decode()} as it is read")
     for text, status in ((b"X: y", 200), (b"Host: a.test", 200), (b"Host:", 400), (b"Host: a b", 400),
                          (b"Host: a.test\r\nHost: a.test", 400)):
         yield host(text, status, b"1.0")

@@ -12,7 +12,8 @@ TARGET, REGEX = "sluice.dev/rewrite-target", "sluice.dev/use-regex"
 # (name, pathType, path of the rule, rewrite-target, {request: what the backend gets, or a status})
 CASES = [
     ("prefix to the root", "Prefix", "/app", "/",
-     {"/app": "/", "/app/": "/", "/app/x?y=1": "/x?y=1", "/app//x/../z": "/z"}),
+     {"/app": "/", "/app/": "/", "/app/x?y=1": "/x?y=1", "/app//x/../z": "/z",
+      "/app/https://x//y": "/https://x//y", "//%61pp//%7e%c3": "/%7e%c3"}),
     ("prefix to another", "Prefix", "/app/", "/new/base",
      {"/app": "/new/base", "/app/": "/new/base/", "/app/x": "/new/base/x"}),
     ("exact", "Exact", "/one", "/two/three", {"/one": "/two/three", "/one?q": "/two/three?q"}),
@@ -26,8 +27,8 @@ CASES = [
      {"/x./y": 400, "/xy": "/.y", "/x/y": "/y"}),
     ("slashes that meet are merged", "ImplementationSpecific", "/s/(.*)", "/t//$1",
      {"/s/u": "/t/u"}),
-    ("escapes stay", "ImplementationSpecific", "/e/(.*)", "/f/$1",
-     {"/e/a%2Fb%20c": "/f/a%2Fb%20c"}),
+    ("groups are of the normal form", "ImplementationSpecific", "/e/(.*)", "/f/$1",
+     {"/e/a%2Fb%20c": "/f/a%2Fb%20c", "/e/%7e//%c3|%7c%40": "/f/~/%C3%7C%7C@"}),
 ]
 
 

@@ -58,6 +58,23 @@ class Sources(unittest.TestCase):
                 extra = "".join(f"X-Forwarded-For: {value}\r\n" for value in fields)
                 self.assertEqual(self.status(worker, extra), wanted)
 
+    def test_no_spelling_of_a_path_is_another_path(self):
+        backend = Backend(echo())
+        self.addCleanup(backend.close)
+        rules = ("/geschäft/admin", "/@x", "/b%c3%A9")
+        objects = service("s", [backend]) + [ingress("open", {"/": "s"}, host=HOST)]
+        for name, path in enumerate(rules):
+            objects.append(ingress(f"shut{name}", {path: "s"}, host=HOST,
+                                   annotations={NOTE: "10.0.0.0/8"}))
+        worker = Worker(objects)
+        self.addCleanup(worker.close)
+        for path, wanted in (("/", 200), ("/gesch%C3%A4ft/admin", 403), ("/gesch%c3%a4ft/admin", 403),
+                             ("//gesch%c3%A4ft//%61dmin/", 403), ("/x/../gesch%C3%a4ft/./admin", 403),
+                             ("/@x", 403), ("/%40x", 403), ("/b%C3%a9/y", 403), ("/b%c3%a9", 403),
+                             ("/geschaft/admin", 200)):
+            with self.subTest(path), worker.connect() as client:
+                self.assertEqual(exchange(client, get(path, HOST))[0], wanted)
+
     def test_the_connection_stands_after_a_403(self):
         worker = self.start("10.0.0.0/8")
         with worker.connect() as client:

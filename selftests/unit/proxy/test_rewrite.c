@@ -38,6 +38,11 @@ static void prefix__what_comes_behind_is_kept(void **state)
 		{ "/", "/", "/x", "/x" },
 		{ "/a$1b", "/app", "/app/x", "/ab/x" },
 		{ "/a$", "/app", "/app/x", "/a$/x" },
+		{ "/", "/img", "/img/https://x//y", "/https://x//y" },
+		{ "/", "/img", "/img//x", "/x" },
+		{ "/", "/img", "//%69mg//", "/" },
+		{ "/n", "/a/b", "//%61//b//c//d", "/n/c//d" },
+		{ "/n", "/caf%C3%A9", "/caf%c3%a9/%c3", "/n/%c3" },
 	};
 
 	(void)state;
@@ -56,14 +61,20 @@ static void prefix__what_comes_behind_is_kept(void **state)
 static void whole__groups_are_put_in(void **state)
 {
 	const struct rewrite_match match = {
-		.groups = { { "/a/b", 4 }, { "/", 1 }, { "b", 1 }, { NULL, 0 }, [9] = { "n", 1 } },
+		.groups = { { "/a/b", 4 },
+			    { "/", 1 },
+			    { "b", 1 },
+			    { NULL, 0 },
+			    { "a|\"\\%2F@", 8 },
+			    [9] = { "n", 1 } },
 	};
 	static const struct {
 		const char *target, *wanted;
 	} cases[] = {
-		{ "/x", "/x" },   { "/$2", "/b" },   { "/$2$2/$1", "/bb//" }, { "/$0", "//a/b" },
-		{ "/$3/", "//" }, { "/$9", "/n" },   { "/$12", "//2" },       { "/$x", "/$x" },
-		{ "/$", "/$" },   { "/$$2", "/$b" }, { "/a$2", "/ab" },
+		{ "/x", "/x" },     { "/$2", "/b" },   { "/$2$2/$1", "/bb//" },
+		{ "/$0", "//a/b" }, { "/$3/", "//" },  { "/$9", "/n" },
+		{ "/$12", "//2" },  { "/$x", "/$x" },  { "/$", "/$" },
+		{ "/$$2", "/$b" },  { "/a$2", "/ab" }, { "/$4", "/a%7C%22%5C%2F@" },
 	};
 
 	(void)state;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "proxy/exchange/exchange_priv.h"
-#include "proxy/http/http_path.h"
 
 /* RFC 9110 6.5.1: a recipient that wants trailers says so; without it nobody knows that they are
  * not dropped or taken for something else further on. */
@@ -111,13 +110,13 @@ static void forward_path(struct exchange *x, struct http_slice path)
 	x->phase = EXCHANGE_CONNECT;
 }
 
-static void forward(struct exchange *x, struct http_slice path)
+static void forward(struct exchange *x, struct exchange_path *path)
 {
 	enum http1_fault_reason reason;
 	struct buffer *buffer;
 
 	if (!x->route->rewrite_target) {
-		forward_path(x, path);
+		forward_path(x, path->forwarded);
 		return;
 	}
 	buffer = buffer_get(&x->turn->buffers);
@@ -125,19 +124,42 @@ static void forward(struct exchange *x, struct http_slice path)
 		exchange_fail(x, 500, "no memory for a path");
 		return;
 	}
-	reason = exchange_rewrite(x, buffer, &path);
+	reason = exchange_rewrite(x, buffer, path);
 	if (reason == HTTP1_FAULT_NONE)
-		forward_path(x, path);
+		forward_path(x, path->forwarded);
 	else
 		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
 	buffer_put(&x->turn->buffers, buffer);
+}
+
+/* The route of a request, and what it leads to. */
+static void decide(struct exchange *x, struct exchange_path *path)
+{
+	struct exchange_services *services = x->services;
+
+	if (!services->routing) {
+		exchange_fail(x, 503, "no routing table yet");
+		return;
+	}
+	x->routing = routing_get(services->routing);
+	x->route = routing_match(x->routing, &x->request.host, path->matched);
+	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
+		exchange_fail(x, 403, "the route does not let this source in");
+	else if (redirects_to_https(x, path->matched))
+		redirect(x, path->forwarded);
+	else if (!x->route)
+		exchange_fail(x, 404, "no route");
+	else if (!x->route->upstream_id)
+		exchange_fail(x, 503, "the route has no upstream");
+	else
+		forward(x, path);
 }
 
 void exchange_begin(struct exchange *x)
 {
 	struct exchange_services *services = x->services;
 	enum http1_fault_reason reason;
-	struct http_slice path;
+	struct exchange_path path;
 
 	x->started_us = x->turn->now_us;
 	x->method_id = x->request.method_id;
@@ -151,26 +173,12 @@ void exchange_begin(struct exchange *x)
 		exchange_reply(x, &(struct http1_reply){ .status = 200, .keep_alive = true });
 		return;
 	}
-	reason = http_path_normalize(x->request.path, (char *)(uintptr_t)x->request.path.data,
-				     &path);
-	if (reason != HTTP1_FAULT_NONE) {
+	reason = exchange_path_read(&x->turn->buffers, x->request.path, &path);
+	if (reason == HTTP1_FAULT_COUNT)
+		exchange_fail(x, 500, "no memory for a path");
+	else if (reason)
 		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
-		return;
-	}
-	if (!services->routing) {
-		exchange_fail(x, 503, "no routing table yet");
-		return;
-	}
-	x->routing = routing_get(services->routing);
-	x->route = routing_match(x->routing, &x->request.host, path);
-	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
-		exchange_fail(x, 403, "the route does not let this source in");
-	else if (redirects_to_https(x, path))
-		redirect(x, path);
-	else if (!x->route)
-		exchange_fail(x, 404, "no route");
-	else if (!x->route->upstream_id)
-		exchange_fail(x, 503, "the route has no upstream");
 	else
-		forward(x, path);
+		decide(x, &path);
+	exchange_path_end(&x->turn->buffers, &path);
 }

@@ -16,7 +16,8 @@
  *   exchange_balance.c  what of the request chooses the backend, and what is learnt of it
  *   splice_upload.c     ... bodies of requests
  *   splice_tunnel.c     ... tunnels
- *   exchange_rewrite.c  the path that the backend gets
+ *   exchange_rewrite.c  the path as rewrite-target wants it
+ *   exchange_path.c     both forms of the path of a request
  *   exchange_source.c   whose request it is, and whether the route lets it in
  *   exchange_added.c    fields that the route adds to a response
  *   access_log.c        its line
@@ -27,6 +28,7 @@
 #define SLUICE_PROXY_EXCHANGE_PRIV_H
 
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_path.h"
 #include "proxy/exchange/exchange_services.h"
 #include "proxy/options/settings.h"
 
@@ -50,12 +52,12 @@ struct inet_addr exchange_source(const struct exchange *exchange);
 bool exchange_is_admitted(const struct exchange *exchange);
 
 /**
- * exchange_rewrite - the path as the route's rewrite-target wants it, in normal form
- * @buffer: empty; *path lies in it if it was rewritten
+ * exchange_rewrite - the path as the route's rewrite-target wants it, without dot segments
+ * @buffer: empty; path->forwarded lies in it if it was rewritten
  * Return: HTTP1_FAULT_NONE; else why no such path can be asked for.
  */
 enum http1_fault_reason exchange_rewrite(const struct exchange *exchange, struct buffer *buffer,
-					 struct http_slice *path);
+					 struct exchange_path *path);
 
 /* Fields that the route adds to a final response, or puts in place of the backend's. */
 struct exchange_added {

@@ -5,17 +5,17 @@
 #include "proxy/http/http_path.h"
 
 enum http1_fault_reason exchange_rewrite(const struct exchange *x, struct buffer *buffer,
-					 struct http_slice *path)
+					 struct exchange_path *path)
 {
+	bool whole = x->route->flags & (ROUTE_F_REGEX | ROUTE_F_EXACT);
 	uint32_t most = x->turn->settings->limits.target_bytes_max;
-	int bytes = routing_rewrite(x->routing, x->route, *path, buffer->data,
-				    most < buffer->size ? most : buffer->size);
+	int bytes = routing_rewrite(x->routing, x->route, path->matched, path->forwarded,
+				    buffer->data, most < buffer->size ? most : buffer->size);
 
 	if (bytes == -ENOENT)
 		return HTTP1_FAULT_NONE;
 	if (bytes < 0)
 		return HTTP1_FAULT_TARGET_LONG;
-	/* Groups may have brought together what is no normal path: what is forwarded is one. */
-	return http_path_normalize((struct http_slice){ buffer->data, (uint32_t)bytes },
-				   buffer->data, path);
+	/* Groups may have brought dot segments together: none is forwarded. */
+	return http_path_resolve(buffer->data, (size_t)bytes, whole, &path->forwarded);
 }

@@ -51,17 +51,3 @@ size_t http_find_control(const char *buf, size_t at, size_t bytes)
 		at++;
 	return at;
 }
-
-bool http_escapes_valid(const char *text, size_t bytes)
-{
-	const char *end = text + bytes;
-	const char *c = text;
-
-	while (c < end && (c = memchr(c, '%', (size_t)(end - c)))) {
-		if (end - c < 3 || !http_char_is(c[1], HTTP_CHAR_HEX) ||
-		    !http_char_is(c[2], HTTP_CHAR_HEX) || (c[1] == '0' && c[2] == '0'))
-			return false;
-		c += 3;
-	}
-	return true;
-}

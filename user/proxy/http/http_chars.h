@@ -53,7 +53,4 @@ static inline size_t http_run(const char *buf, size_t at, size_t bytes, unsigned
 	return end - at;
 }
 
-/* Escapes of a target: every '%' with two hex digits behind it, none of them %00. */
-bool http_escapes_valid(const char *text, size_t bytes);
-
 #endif /* SLUICE_PROXY_HTTP_CHARS_H */

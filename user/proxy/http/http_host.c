@@ -9,12 +9,12 @@
 
 #define PORT_DIGITS_MAX 5
 
-/* ":port" or nothing. */
+/* ":port", or nothing of it: the digits may lack (RFC 3986 3.2.3). */
 static int port_parse(const char *text, size_t bytes, uint16_t *out)
 {
 	unsigned int port = 0;
 
-	if (bytes == 0)
+	if (bytes == 0 || (bytes == 1 && text[0] == ':'))
 		return 0;
 	if (bytes < 2 || bytes > 1 + PORT_DIGITS_MAX || text[0] != ':')
 		return -EINVAL;

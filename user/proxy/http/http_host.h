@@ -20,14 +20,14 @@ enum http_host_kind {
 struct http_host {
 	uint8_t kind; /* enum http_host_kind */
 	uint8_t name_bytes;
-	uint16_t port;                      /* host order; 0: none said */
+	uint16_t port;                      /* host order; 0: none said, or an empty one */
 	char name[HTTP_HOST_BYTES_MAX + 1]; /* lower case, no port, brackets or one trailing dot */
 };
 
 /**
  * http_host_parse - check and normalise "host", "host:port", "1.2.3.4:80", "[::1]:80"
  * Letters, digits and "-._~" make a name. Refused: userinfo, an empty host, empty labels, every
- * other character (also percent escapes), an empty port, port 0 or above 65535, a zone.
+ * other character (also percent escapes), port 0 or above 65535, a zone. "host:" has no port.
  * Return: 0; -EINVAL, *out untouched.
  * Source: RFC 9110 4.2 and 7.2, RFC 3986 3.2.2 with the choices of docs/http.md.
  */

@@ -4,11 +4,34 @@
 #include <errno.h>
 #include <string.h>
 
+#include "proxy/http/http_chars.h"
 #include "proxy/http1/http1_output.h"
 
 static bool is_group(const char *text)
 {
 	return text[0] == '$' && text[1] >= '0' && text[1] <= '9';
+}
+
+/* RFC 3986 3.3: what a path may hold as it stands. '%' begins an escape that was kept. */
+static bool stands_in_path(char c)
+{
+	return http_char_is(c, HTTP_CHAR_UNRESERVED) || (c && strchr("/%!$&'()*+,;=:@", c));
+}
+
+/* Groups are of the normal form, in which more is decoded than a backend may take. */
+static void put_group(struct http1_output *out, struct http_slice group)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (uint32_t i = 0; i < group.bytes; i++) {
+		const char c = group.data[i];
+		const char escape[] = { '%', digits[(uint8_t)c >> 4], digits[c & 15] };
+
+		if (stands_in_path(c))
+			http1_output_text(out, &c, 1);
+		else
+			http1_output_text(out, escape, sizeof(escape));
+	}
 }
 
 static void put_target(struct http1_output *out, const char *target, size_t bytes,
@@ -18,7 +41,7 @@ static void put_target(struct http1_output *out, const char *target, size_t byte
 		if (i + 1 < bytes && is_group(target + i)) {
 			i++;
 			if (match)
-				http1_output_slice(out, match->groups[target[i] - '0']);
+				put_group(out, match->groups[target[i] - '0']);
 		} else {
 			http1_output_text(out, target + i, 1);
 		}
@@ -40,12 +63,30 @@ static size_t without_slash(const char *text)
 	return bytes && text[bytes - 1] == '/' ? bytes - 1 : bytes;
 }
 
+/* Offset after as many elements of @path as @prefix has, and after the slashes there but one. */
+static size_t skip_elements(const char *prefix, struct http_slice path)
+{
+	uint32_t at = 0;
+
+	for (size_t i = 0; i < without_slash(prefix); i++) {
+		if (prefix[i] != '/')
+			continue;
+		while (at < path.bytes && path.data[at] == '/')
+			at++;
+		while (at < path.bytes && path.data[at] != '/')
+			at++;
+	}
+	while (at + 1 < path.bytes && path.data[at] == '/' && path.data[at + 1] == '/')
+		at++;
+	return at;
+}
+
 int rewrite_prefix(const char *target, const char *prefix, struct http_slice path, char *out,
 		   size_t size)
 {
 	struct http1_output o = { out, out + size, false };
-	size_t matched = without_slash(prefix);
-	size_t rest = path.bytes > matched ? path.bytes - matched : 0;
+	size_t matched = skip_elements(prefix, path);
+	size_t rest = path.bytes - matched;
 
 	put_target(&o, target, rest ? without_slash(target) : strlen(target), NULL);
 	if (rest)

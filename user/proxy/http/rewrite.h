@@ -2,7 +2,7 @@
 /*
  * rewrite.h - the path that sluice.dev/rewrite-target makes of a request's path
  *
- * Pure functions. What they write is not normalised yet: groups may meet what stands around them in
+ * Pure functions. What they write may hold dot segments: groups may meet what stands around them in
  * any way.
  */
 #ifndef SLUICE_PROXY_REWRITE_H
@@ -19,15 +19,18 @@ struct rewrite_match {
 
 /**
  * rewrite_whole - @target in the place of the whole path, $0 to $9 in it replaced by groups
+ * Of a group, what RFC 3986 does not let stand in a path is written as an escape.
  * @match: NULL: there are no groups, $N stands for nothing
  * Return: bytes written; -ENOBUFS.
  */
 int rewrite_whole(const char *target, const struct rewrite_match *match, char *out, size_t size);
 
 /**
- * rewrite_prefix - @target in the place of the elements that matched, what comes behind is kept
- * @prefix: path of the rule; a slash at its end means nothing, and so it does in @target unless
- *          nothing comes behind
+ * rewrite_prefix - @target in the place of the elements that matched; what follows them is kept
+ * @prefix: path of the rule; a slash at its end means nothing. One at the end of @target counts only
+ *          where nothing follows
+ * @path: as it came, without dot segments; its normal form is below @prefix. Several slashes between
+ *        what matched and what follows become one
  * Return: as rewrite_whole().
  */
 int rewrite_prefix(const char *target, const char *prefix, struct http_slice path, char *out,

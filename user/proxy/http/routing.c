@@ -102,7 +102,8 @@ const struct snapshot_tls *routing_tls_of(const struct routing *routing, const c
 		return NULL;
 	if (!bytes)
 		return snapshot_tls_of(routing->snapshot, "", 0);
-	if (http_host_parse(server_name, bytes, &host) || host.port)
+	if (http_host_parse(server_name, bytes, &host) || server_name[bytes - 1] == ':' ||
+	    host.port)
 		return NULL;
 	return snapshot_tls_of(routing->snapshot, host.name, http_host_route_bytes(&host));
 }
@@ -143,7 +144,7 @@ static void read_groups(const struct routing *routing, const char *path,
 }
 
 int routing_rewrite(const struct routing *routing, const struct route *route,
-		    struct http_slice path, char *out, size_t size)
+		    struct http_slice path, struct http_slice forwarded, char *out, size_t size)
 {
 	const char *target = snapshot_text(routing->snapshot, route->rewrite_target);
 	struct rewrite_match match;
@@ -156,6 +157,6 @@ int routing_rewrite(const struct routing *routing, const struct route *route,
 	}
 	if (route->flags & ROUTE_F_EXACT)
 		return rewrite_whole(target, NULL, out, size);
-	return rewrite_prefix(target, snapshot_text(routing->snapshot, route->path), path, out,
+	return rewrite_prefix(target, snapshot_text(routing->snapshot, route->path), forwarded, out,
 			      size);
 }

@@ -36,11 +36,14 @@ const struct route *routing_match(struct routing *routing, const struct http_hos
 				  struct http_slice path);
 
 /**
- * routing_rewrite - the path that the rewrite-target of @route makes of @path
- * To be asked right after the routing_match() that gave @route: groups are those of that match.
- * Not normalised. Return: bytes written; -ENOBUFS; -ENOENT: the route rewrites nothing.
+ * routing_rewrite - the path that the rewrite-target of @route makes of a request's path
+ * To be called right after the routing_match() that gave @route: groups are those of that match.
+ * @path: what was matched
+ * @forwarded: the same path as it came, without dot segments
+ * The result may hold dot segments. Return: bytes written; -ENOBUFS; -ENOENT: the route rewrites
+ * nothing.
  */
 int routing_rewrite(const struct routing *routing, const struct route *route,
-		    struct http_slice path, char *out, size_t size);
+		    struct http_slice path, struct http_slice forwarded, char *out, size_t size);
 
 #endif /* SLUICE_PROXY_ROUTING_H */

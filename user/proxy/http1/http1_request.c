@@ -6,6 +6,7 @@
 
 #include "proxy/http1/http1_head.h"
 #include "proxy/http/http_chars.h"
+#include "handoff/path_form.h"
 
 enum state { STATE_START, STATE_REQUEST_LINE, STATE_FIELDS };
 
@@ -150,6 +151,27 @@ static size_t scheme_bytes(const struct http_slice *target)
 	return 0;
 }
 
+/* RFC 3986 6.2.3: "host:" and "host" are one; the backend reads the second. */
+static void drop_empty_port(struct http_slice *authority)
+{
+	if (authority->bytes && authority->data[authority->bytes - 1] == ':')
+		authority->bytes--;
+}
+
+/* Nothing of a query is decoded here, so a '%' there can mean anything; a NUL has no use anywhere. */
+static bool holds_nul(struct http_slice query)
+{
+	return query.bytes && memmem(query.data, query.bytes, "%00", 3);
+}
+
+static int check_escapes(struct http1_request *request)
+{
+	if (!path_form_escapes_valid(request->path.data, request->path.bytes) ||
+	    holds_nul(request->query))
+		return fail(request, HTTP1_FAULT_TARGET_ESCAPE, &request->target);
+	return 0;
+}
+
 static int read_absolute(struct http1_request *request)
 {
 	const struct http_slice *target = &request->target;
@@ -163,23 +185,22 @@ static int read_absolute(struct http1_request *request)
 	request->authority = (struct http_slice){ target->data + start, (uint32_t)(end - start) };
 	if (http_host_parse(request->authority.data, request->authority.bytes, &request->host) != 0)
 		return fail(request, HTTP1_FAULT_TARGET, target);
+	drop_empty_port(&request->authority);
 	request->flags |= HTTP1_REQUEST_F_ABSOLUTE;
 	split_query(request, target->data + end, target->bytes - end);
 	/* RFC 9112 3.2.4: no path and no query means the server itself. */
 	if (request->method_id == HTTP_METHOD_OPTIONS && end == target->bytes)
 		request->flags |= HTTP1_REQUEST_F_ASTERISK;
-	return 0;
+	return check_escapes(request);
 }
 
 static int read_target(struct http1_request *request)
 {
 	const struct http_slice *target = &request->target;
 
-	if (!http_escapes_valid(target->data, target->bytes))
-		return fail(request, HTTP1_FAULT_TARGET_ESCAPE, target);
 	if (target->data[0] == '/') {
 		split_query(request, target->data, target->bytes);
-		return 0;
+		return check_escapes(request);
 	}
 	if (target->bytes == 1 && target->data[0] == '*') {
 		if (request->method_id != HTTP_METHOD_OPTIONS)
@@ -241,6 +262,7 @@ static int read_host(struct http1_request *request, const struct http_field *fie
 	if (!(request->flags & HTTP1_REQUEST_F_ABSOLUTE)) {
 		request->authority = value;
 		request->host = host;
+		drop_empty_port(&request->authority);
 	}
 	return 0;
 }

@@ -4,92 +4,80 @@
  */
 #include "table/policy/path.h"
 
-#include <ctype.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "handoff/path_form.h"
+
 #define REGEX_BYTES_MAX 1024 /* a pattern is compiled by every worker: keep it sane */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* RFC 3986, 2.3. */
-static bool is_unreserved(int c)
-{
-	return isalnum(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* "." or ".." as an element, once escapes are decoded: no normal path holds one. */
-static bool has_dot_segment(const char *path)
-{
-	for (const char *at = strchr(path, '/'); at; at = strchr(at + 1, '/')) {
-		const char *element = at + 1;
-		size_t bytes = strcspn(element, "/");
-
-		if ((bytes == 1 && element[0] == '.') ||
-		    (bytes == 2 && element[0] == '.' && element[1] == '.'))
-			return true;
-	}
-	return false;
-}
-
-/* What no request can hold as it stands: whoever asks for it writes it as an escape. */
+/* What no request can hold as it stands: a client that asks for it writes it as an escape. */
 static bool needs_escape(char c)
 {
-	return c == ' ' || (unsigned char)c >= 0x80;
+	return (unsigned char)c <= ' ' || (unsigned char)c >= 0x7f;
+}
+
+/* Return: owned by the caller; NULL if there is no memory. */
+static char *escape(const char *path)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *out = malloc(3 * strlen(path) + 1);
+	size_t bytes = 0;
+
+	if (!out)
+		return NULL;
+	for (const char *c = path; *c; c++) {
+		if (!needs_escape(*c)) {
+			out[bytes++] = *c;
+			continue;
+		}
+		out[bytes++] = '%';
+		out[bytes++] = digits[(unsigned char)*c >> 4];
+		out[bytes++] = digits[*c & 15];
+	}
+	out[bytes] = '\0';
+	return out;
+}
+
+static const char *fault_of(const char *path, char *normal)
+{
+	size_t escaped_bytes = strlen(path);
+	size_t bytes, resolved_bytes;
+
+	if (strpbrk(path, "?#"))
+		return "holds '?' or '#', which end a path";
+	if (path[0] != '/')
+		return "does not begin with '/'";
+	if (!path_form_escapes_valid(path, escaped_bytes))
+		return "holds a broken escape";
+	bytes = path_form_decode(path, escaped_bytes, normal);
+	normal[bytes] = '\0';
+	if (strstr(normal, "//"))
+		return "holds '//', which requests do not once they are in normal form";
+	resolved_bytes = bytes;
+	switch (path_form_resolve(normal, &resolved_bytes, true)) {
+	case PATH_FORM_ENCODED_SLASH:
+		return "holds '%2F' beside a dot segment, which is refused in requests";
+	case PATH_FORM_ABOVE_ROOT:
+		return "holds a dot segment";
+	default:
+		return resolved_bytes == bytes ? NULL : "holds a dot segment";
+	}
 }
 
 const char *path_normalise(const char *path, char **out)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	char *normal = malloc(3 * strlen(path) + 1);
-	const char *fault = NULL;
-	size_t bytes = 0;
+	char *escaped = escape(path);
+	char *normal = escaped ? malloc(strlen(escaped) + 1) : NULL;
+	const char *fault = normal ? fault_of(escaped, normal) : NULL;
 
-	*out = NULL;
-	if (!normal)
-		return NULL;
-	for (const char *c = path; *c && !fault; c++) {
-		int high = *c == '%' ? hex_digit(c[1]) : 0;
-		int low = *c == '%' && high >= 0 ? hex_digit(c[2]) : 0;
-		int decoded = high * 16 + low;
-
-		if (needs_escape(*c)) {
-			normal[bytes++] = '%';
-			normal[bytes++] = digits[(unsigned char)*c >> 4];
-			normal[bytes++] = digits[*c & 15];
-		} else if (*c != '%') {
-			normal[bytes++] = *c;
-		} else if (high < 0 || low < 0 || !decoded) {
-			fault = "holds a broken escape";
-		} else if (is_unreserved(decoded)) {
-			normal[bytes++] = (char)decoded;
-			c += 2;
-		} else {
-			memcpy(&normal[bytes], c, 3);
-			bytes += 3;
-			c += 2;
-		}
-	}
-	normal[bytes] = '\0';
-	if (!fault && strpbrk(normal, "?#"))
-		fault = "holds '?' or '#', which end a path";
-	if (!fault && has_dot_segment(normal))
-		fault = "holds a dot segment";
-	if (!fault && strstr(normal, "//"))
-		fault = "holds '//', which requests do not once they are in normal form";
+	free(escaped);
 	if (fault) {
 		free(normal);
-		return fault;
+		normal = NULL;
 	}
 	*out = normal;
-	return NULL;
+	return fault;
 }
 
 /* Past a bracket expression that begins at @c; NULL if it does not end. */

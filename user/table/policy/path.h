@@ -7,8 +7,8 @@
 
 /**
  * path_normalise - the form in which requests will be compared with a rule's path
- * Escapes of unreserved characters decoded, others as they stand; what cannot be in a request
- * (spaces, bytes above ASCII) as escapes in upper case, the way browsers send it.
+ * The form is that of handoff/path_form.h. What cannot be in a request (spaces, bytes above ASCII)
+ * becomes an escape first, the way browsers send it.
  * @out: owned by the caller
  * Return: NULL, or why the path can never match, in words that go after it; *out NULL: no memory.
  */
