@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "proxy/splice/splice.h"
+#include "proxy/splice/splice_enrol.h"
 
 struct exchange;
 struct exchange_services;

@@ -24,7 +24,7 @@
 
 static const char watch_tag;
 
-/* ---- watches, tasks, timers --------------------------------------------------------------------- */
+/* ---- watches, tasks, timers ------------------------------------------------------------------ */
 
 int turn_watch(struct turn *turn, struct watch *watch, int fd, uint32_t events,
 	       void (*fn)(struct watch *, uint32_t))
@@ -100,7 +100,7 @@ struct http_slice turn_date(struct turn *turn)
 	return http_date_get(&turn->date, turn->now_s);
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void read_clock(struct turn *turn)
 {
@@ -151,7 +151,7 @@ void turn_slab(struct turn *turn, struct slab *slab, size_t size)
 	turn->slabs = slab;
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void dispatch(const struct epoll_event *event)
 {

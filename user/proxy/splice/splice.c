@@ -19,6 +19,7 @@
 #include "handoff/control.h"
 #include "proxy/loop/turn.h"
 #include "proxy/options/settings.h"
+#include "proxy/splice/splice_priv.h"
 
 /* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough
  * that ten thousand receivers that stand still are no danger. */
@@ -27,7 +28,6 @@
 #define RECORD_BUSY      (1u << 31) /* BPF_RINGBUF_BUSY_BIT: is being written */
 #define RECORD_DISCARDED (1u << 30)
 #define RECORD_HEADER    8u
-#define BASE_TRIES       8
 
 /* ---- the ring ------------------------------------------------------------------------------------ */
 
@@ -119,7 +119,7 @@ static void forget_predecessor(const struct splice *splice)
 	mapped_array_close(&all);
 }
 
-static void free_end(struct splice_end *end)
+void splice_end_free(struct splice_end *end)
 {
 	struct splice *splice = end->owner;
 
@@ -141,7 +141,7 @@ static void settle(struct turn_hook *hook)
 		struct splice_end *end = splice->closed;
 
 		splice->closed = end->next;
-		free_end(end);
+		splice_end_free(end);
 	}
 }
 
@@ -199,22 +199,9 @@ void splice_free(struct splice *splice)
 	splice->on = false;
 }
 
-/* ---- enrolling ----------------------------------------------------------------------------------- */
+/* ---- arming -------------------------------------------------------------------------------------- */
 
-static int map_put(int map, uint64_t cookie, int fd)
-{
-	uint64_t value = (uint64_t)fd;
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = (uint32_t)map;
-	attr.key = (uint64_t)(uintptr_t)&cookie;
-	attr.value = (uint64_t)(uintptr_t)&value;
-	attr.flags = BPF_ANY;
-	return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) ? -errno : 0;
-}
-
-static int bytes_acked(int fd, uint64_t *out)
+int splice_bytes_acked(int fd, uint64_t *out)
 {
 	struct tcp_info info;
 	socklen_t bytes = sizeof(info);
@@ -225,161 +212,12 @@ static int bytes_acked(int fd, uint64_t *out)
 	return 0;
 }
 
-/*
- * All bytes written to the socket so far, as .bytes_acked counts (it counts a SYN of ours). Both
- * numbers are true of one moment if what is queued was the same before and after.
- */
-static int written_bytes(int fd, uint64_t *out)
-{
-	for (int i = 0; i < BASE_TRIES; i++) {
-		int before, after, err;
-		uint64_t acked;
-
-		if (ioctl(fd, SIOCOUTQ, &before))
-			return -errno;
-		err = bytes_acked(fd, &acked);
-		if (err)
-			return err;
-		if (ioctl(fd, SIOCOUTQ, &after))
-			return -errno;
-		if (before == after) {
-			*out = acked + (uint64_t)after;
-			return 0;
-		}
-	}
-	return -EAGAIN;
-}
-
-static void on_poll(struct timer *timer)
-{
-	struct splice_end *end =
-		(struct splice_end *)((char *)timer - offsetof(struct splice_end, poll));
-
-	if (!end->stream)
-		return;
-	end->stream->readable = true;
-	end->stream->writable = true;
-	end->stream->on_ready(end->stream);
-}
-
-static struct splice_end *make_end(struct splice *splice, struct stream *stream)
-{
-	struct splice_end *end;
-	socklen_t bytes = sizeof(end->cookie);
-
-	if (turn_timer_room(splice->turn))
-		return NULL;
-	end = slab_get(&splice->slab);
-	if (!end || getsockopt(stream->fd, SOL_SOCKET, SO_COOKIE, &end->cookie, &bytes) ||
-	    written_bytes(stream->fd, &end->sent_bytes)) {
-		slab_put(&splice->slab, end);
-		splice->turn->timers_used--;
-		return NULL;
-	}
-	end->owner = splice;
-	end->stream = stream;
-	end->drained = end->sent_bytes;
-	end->poll.fn = on_poll;
-	splice->ends_count++;
-	return end;
-}
-
-static bool take_slot(struct splice_end *end)
-{
-	struct splice *splice = end->owner;
-	uint32_t first = sluice_slot_first(end->cookie);
-
-	for (uint32_t i = first; i < first + SLUICE_SLOT_WAYS; i++) {
-		struct splice_slot *slot = mapped_array_at(&splice->slots, i);
-		__u64 none = 0;
-
-		if (!slot || !__atomic_compare_exchange_n(&slot->cookie, &none, end->cookie, false,
-							  __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-			continue;
-		*slot = (struct splice_slot){
-			.cookie = end->cookie,
-			.owner_pid = (uint32_t)splice->turn->stats->pid,
-			.worker = splice->turn->settings->worker,
-		};
-		end->slot = slot;
-		end->slot_number = i;
-		splice->ends[i] = end;
-		return true;
-	}
-	return false;
-}
-
 bool splice_is_empty(const struct stream *stream)
 {
 	char byte;
 
 	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
-
-/* The kernel's moves wake whoever waits for EPOLLIN; events tell of bytes that go up instead. */
-static int watch_less(const struct splice *splice, struct stream *stream)
-{
-	struct epoll_event event = {
-		.events = EPOLLOUT | EPOLLRDHUP | EPOLLET,
-		.data.ptr = stream,
-	};
-
-	return epoll_ctl(splice->turn->epoll, EPOLL_CTL_MOD, stream->fd, &event) ? -errno : 0;
-}
-
-static void drop_new_end(struct splice_end *end)
-{
-	if (end->stream->splice != end) /* one that was enrolled before stays so */
-		free_end(end);
-}
-
-struct splice_end *splice_enrol_source(struct splice *splice, struct stream *stream)
-{
-	struct splice_end *end = stream->splice;
-
-	if (end && end->slot)
-		return end;
-	if (!end)
-		end = make_end(splice, stream);
-	if (!end)
-		return NULL;
-	if (!take_slot(end)) {
-		drop_new_end(end);
-		return NULL;
-	}
-	if (map_put(CONTROL_FD_SOCKS, end->cookie, stream->fd) || watch_less(splice, stream)) {
-		/* A socket that is in the map all the same keeps its slot, and is closed soon. */
-		log_debug("proxy: enrol a socket: %s", strerror(errno));
-		splice->ends[end->slot_number] = NULL;
-		__atomic_store_n(&end->slot->cookie, 0, __ATOMIC_RELEASE);
-		end->slot = NULL;
-		drop_new_end(end);
-		return NULL;
-	}
-	stream->splice = end;
-	stream->ops = &splice_stream_ops;
-	stream->readable = true; /* what came in between has to be read once */
-	return end;
-}
-
-struct splice_end *splice_enrol_sink(struct splice *splice, struct stream *stream)
-{
-	struct splice_end *end = stream->splice ? stream->splice : make_end(splice, stream);
-
-	if (!end || end->in_sinks)
-		return end;
-	if (map_put(CONTROL_FD_SINKS, end->cookie, stream->fd)) {
-		log_debug("proxy: enrol a receiver: %s", strerror(errno));
-		drop_new_end(end);
-		return NULL;
-	}
-	end->in_sinks = true;
-	stream->splice = end;
-	stream->ops = &splice_stream_ops;
-	return end;
-}
-
-/* ---- arming -------------------------------------------------------------------------------------- */
 
 /* All bytes handed to this socket, by whom ever. */
 static uint64_t sent_total(const struct splice_end *end)
@@ -466,7 +304,8 @@ bool splice_is_drained(struct splice_end *end)
 	if (total == end->drained)
 		return true;
 	/* Acknowledged first, then queued: an ACK in between makes the sum too small, never too large. */
-	if (bytes_acked(end->stream->fd, &acked) || ioctl(end->stream->fd, SIOCOUTQ, &queued))
+	if (splice_bytes_acked(end->stream->fd, &acked) ||
+	    ioctl(end->stream->fd, SIOCOUTQ, &queued))
 		return true; /* the connection is gone: whoever writes will be told */
 	if ((int64_t)(acked + (uint64_t)queued - total) < 0)
 		return false;

@@ -6,7 +6,8 @@
  * memory, and a kind of stream that keeps the rules in its read, write and shutdown, so that the
  * relay above it need not know whether the kernel moved bytes of the same connection before.
  *
- *   splice.c          maps, ring of events, enrolling, arming
+ *   splice.c          ring of events, arming, looking
+ *   splice_enrol.c    sockets become ends
  *   splice_stream.c   the kind of stream
  *
  * What is moved of an exchange, and when, is decided above: exchange/exchange_splice.h.
@@ -100,15 +101,6 @@ static inline void splice_note_batch(struct splice *splice, uint32_t events, uin
 int splice_start(struct splice *splice, struct turn *turn);
 void splice_free(struct splice *splice);
 
-/**
- * splice_enrol_source, splice_enrol_sink - put a socket into a map, once
- * The stream becomes one that keeps the rules. Nothing is moved before splice_arm(). Whoever reads
- * the stream has to have emptied it: the bytes of a packet that is half read would come twice.
- * Return: the end; NULL: no slot, or the kernel refused.
- */
-struct splice_end *splice_enrol_source(struct splice *splice, struct stream *stream);
-struct splice_end *splice_enrol_sink(struct splice *splice, struct stream *stream);
-
 /* True if it passes the program what comes on it. */
 static inline bool splice_is_source(const struct stream *stream)
 {
@@ -141,7 +133,5 @@ bool splice_is_drained(struct splice_end *end);
 
 /* Calls on_ready() again, soon. */
 void splice_poll_later(struct splice_end *end, uint32_t delay_ms);
-
-extern const struct stream_ops splice_stream_ops; /* in splice_stream.c */
 
 #endif /* SLUICE_PROXY_SPLICE_H */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "proxy/splice/splice.h"
+#include "proxy/splice/splice_priv.h"
 
 #define POLL_MS_MIN 1u
 #define POLL_MS_MAX 16u

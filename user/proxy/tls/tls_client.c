@@ -14,40 +14,15 @@
 #include "base/log.h"
 #include "base/strmap.h"
 #include "proxy/tls/tls_priv.h"
+#include "proxy/tls/tls_profile_priv.h"
 #include "proxy/tls/tls_store.h"
 
-#define NAMES_MAX    4
 #define PROFILES_MAX 1024u /* known by name; those of routes that are gone, too */
 #define SESSIONS_MAX 256u  /* kept; one a backend and profile, the newest */
 #define WARN_GAP_S   10    /* between two lines about one profile */
 
 static const unsigned char http1_alone[] = "\x08http/1.1";
 static const unsigned char http2_alone[] = "\x02h2";
-
-/* One bundle of CA certificates, or (without PEM) none: any certificate is taken. */
-struct authority {
-	unsigned int refs;
-	unsigned char digest[32];
-	char *pem; /* owned; NULL once it is parsed */
-	size_t pem_bytes;
-	SSL_CTX *ctx; /* owned; NULL until it is needed */
-};
-
-struct tls_profile {
-	unsigned int refs;
-	uint64_t id;
-	struct tls_client *client;   /* borrowed */
-	struct authority *authority; /* one reference */
-	char *service;               /* owned; for the log */
-	char *names[NAMES_MAX];      /* owned; the first is sent as SNI */
-	unsigned int names_count;
-	struct inet_addr addr; /* .by_addr: of this address instead of a name */
-	bool by_addr;
-	bool by_dialled; /* the address dialled does as well as a name */
-	bool insecure, http2;
-	time_t warned_s;
-	uint64_t failed_count; /* since then */
-};
 
 struct session_slot {
 	uint64_t profile_id;
@@ -57,33 +32,24 @@ struct session_slot {
 
 struct tls_client {
 	struct tls_io *io;             /* borrowed */
-	struct strmap authorities;     /* name -> struct authority, one reference */
+	struct strmap authorities;     /* name -> struct tls_authority, one reference */
 	struct strmap profiles;        /* wish as text -> struct tls_profile, one reference */
-	struct authority *anyone;      /* one reference */
+	struct tls_authority *anyone;  /* one reference */
 	struct session_slot *sessions; /* owned, SESSIONS_MAX */
 	uint64_t profiles_made;
 };
 
 /* ---- authorities -------------------------------------------------------------------------------- */
 
-static void authority_put(struct authority *authority)
-{
-	if (!authority || --authority->refs)
-		return;
-	SSL_CTX_free(authority->ctx);
-	free(authority->pem);
-	free(authority);
-}
-
-static struct authority *authority_get(struct authority *authority)
+static struct tls_authority *authority_get(struct tls_authority *authority)
 {
 	authority->refs++;
 	return authority;
 }
 
-static struct authority *authority_new(const struct certificate *record)
+static struct tls_authority *authority_new(const struct certificate *record)
 {
-	struct authority *authority = calloc(1, sizeof(*authority));
+	struct tls_authority *authority = calloc(1, sizeof(*authority));
 
 	if (!authority)
 		return NULL;
@@ -94,7 +60,7 @@ static struct authority *authority_new(const struct certificate *record)
 	authority->pem_bytes = record->chain_bytes;
 	authority->pem = malloc(record->chain_bytes);
 	if (!authority->pem) {
-		authority_put(authority);
+		tls_authority_put(authority);
 		return NULL;
 	}
 	memcpy(authority->pem, record->chain, record->chain_bytes);
@@ -121,7 +87,7 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 	return 1;
 }
 
-static int read_pem(X509_STORE *store, const struct authority *authority)
+static int read_pem(X509_STORE *store, const struct tls_authority *authority)
 {
 	BIO *bio = BIO_new_mem_buf(authority->pem, (int)authority->pem_bytes);
 	unsigned int count = 0;
@@ -139,7 +105,7 @@ static int read_pem(X509_STORE *store, const struct authority *authority)
 }
 
 /* Return: 0 and .ctx is there; -ENOENT: no certificate in the PEM; -ENOMEM. */
-static int authority_ready(struct authority *authority)
+static int authority_ready(struct tls_authority *authority)
 {
 	SSL_CTX *ctx;
 	int err = 0;
@@ -176,36 +142,19 @@ static int authority_ready(struct authority *authority)
 
 /* ---- profiles ----------------------------------------------------------------------------------- */
 
-struct tls_profile *tls_profile_get(struct tls_profile *profile)
-{
-	profile->refs++;
-	return profile;
-}
-
-void tls_profile_put(struct tls_profile *profile)
-{
-	if (!profile || --profile->refs)
-		return;
-	authority_put(profile->authority);
-	for (unsigned int i = 0; i < profile->names_count; i++)
-		free(profile->names[i]);
-	free(profile->service);
-	free(profile);
-}
-
 /* The names by which the cluster knows a service, the one that certificates mostly have first. */
 static int name_service(struct tls_profile *profile)
 {
-	static const char *const forms[NAMES_MAX] = { "%.*s.%.*s.svc",
-						      "%.*s.%.*s.svc.cluster.local", "%.*s.%.*s",
-						      "%.*s" };
+	static const char *const forms[TLS_NAMES_MAX] = { "%.*s.%.*s.svc",
+							  "%.*s.%.*s.svc.cluster.local",
+							  "%.*s.%.*s", "%.*s" };
 	const char *slash = strchr(profile->service, '/');
 	const char *name = slash ? slash + 1 : profile->service;
 	int namespace_bytes = slash ? (int)(slash - profile->service) : 0;
 	int name_bytes = (int)strcspn(name, ":@");
 
 	profile->by_dialled = true;
-	for (int i = 0; i < NAMES_MAX; i++) {
+	for (int i = 0; i < TLS_NAMES_MAX; i++) {
 		char *text;
 
 #pragma GCC diagnostic push
@@ -235,7 +184,7 @@ static int name_profile(struct tls_profile *profile, const char *server_name)
 }
 
 static int make_profile(struct tls_client *client, const struct tls_wish *wish,
-			struct authority *authority, struct tls_profile **out)
+			struct tls_authority *authority, struct tls_profile **out)
 {
 	struct tls_profile *profile = calloc(1, sizeof(*profile));
 	int err;
@@ -283,7 +232,7 @@ int tls_client_profile(struct tls_client *client, const struct tls_wish *wish,
 {
 	bool named = wish->ca_name && *wish->ca_name;
 	struct tls_profile *profile;
-	struct authority *authority;
+	struct tls_authority *authority;
 	char text[1200];
 	int err;
 
@@ -321,31 +270,6 @@ int tls_client_profile(struct tls_client *client, const struct tls_wish *wish,
 
 /* ---- connections -------------------------------------------------------------------------------- */
 
-int tls_connect(struct tls_profile *profile, const struct tls_peer *peer, struct stream *stream)
-{
-	const unsigned char *protocols = profile->http2 ? http2_alone : http1_alone;
-	struct session_slot *slot;
-	struct tls_conn *conn;
-	int err;
-
-	err = tls_stream_begin(profile->client->io, profile->authority->ctx, stream);
-	if (err)
-		return err;
-	conn = stream->tls;
-	conn->profile = tls_profile_get(profile);
-	conn->peer = *peer;
-	SSL_set_connect_state(conn->ssl);
-	slot = session_slot(conn);
-	if (slot->session && slot->profile_id == profile->id &&
-	    slot->backend_id == peer->backend_id &&
-	    slot->backend_generation == peer->backend_generation)
-		SSL_set_session(conn->ssl, slot->session);
-	if (profile->names_count && !SSL_set_tlsext_host_name(conn->ssl, profile->names[0]))
-		return -ENOMEM; /* the stream's close() frees what there is */
-	/* Here 0 is success. */
-	return SSL_set_alpn_protos(conn->ssl, protocols, protocols[0] + 1u) ? -ENOMEM : 0;
-}
-
 static bool is_of_address(X509 *certificate, const struct inet_addr *addr)
 {
 	bool v4 = inet_addr_is_v4(addr);
@@ -353,7 +277,7 @@ static bool is_of_address(X509 *certificate, const struct inet_addr *addr)
 	return X509_check_ip(certificate, addr->bytes + (v4 ? 12 : 0), v4 ? 4 : 16, 0) == 1;
 }
 
-int tls_client_check(const struct tls_conn *conn)
+static int verify(const struct tls_conn *conn)
 {
 	const struct tls_profile *profile = conn->profile;
 	X509 *certificate;
@@ -373,7 +297,7 @@ int tls_client_check(const struct tls_conn *conn)
 	return good ? 0 : -EKEYREJECTED;
 }
 
-void tls_client_failed(struct tls_conn *conn, const char *why)
+static void failed(struct tls_conn *conn, const char *why)
 {
 	struct tls_profile *profile = conn->profile;
 	char addr[INET_ADDR_TEXT_MAX], named[300] = "";
@@ -392,6 +316,34 @@ void tls_client_failed(struct tls_conn *conn, const char *why)
 	profile->failed_count = 0;
 }
 
+static const struct tls_conn_ops client_ops = { .verify = verify, .failed = failed };
+
+int tls_connect(struct tls_profile *profile, const struct tls_peer *peer, struct stream *stream)
+{
+	const unsigned char *protocols = profile->http2 ? http2_alone : http1_alone;
+	struct session_slot *slot;
+	struct tls_conn *conn;
+	int err;
+
+	err = tls_stream_begin(profile->client->io, profile->authority->ctx, stream);
+	if (err)
+		return err;
+	conn = stream->tls;
+	conn->ops = &client_ops;
+	conn->profile = tls_profile_get(profile);
+	conn->peer = *peer;
+	SSL_set_connect_state(conn->ssl);
+	slot = session_slot(conn);
+	if (slot->session && slot->profile_id == profile->id &&
+	    slot->backend_id == peer->backend_id &&
+	    slot->backend_generation == peer->backend_generation)
+		SSL_set_session(conn->ssl, slot->session);
+	if (profile->names_count && !SSL_set_tlsext_host_name(conn->ssl, profile->names[0]))
+		return -ENOMEM; /* the stream's close() frees what there is */
+	/* Here 0 is success. */
+	return SSL_set_alpn_protos(conn->ssl, protocols, protocols[0] + 1u) ? -ENOMEM : 0;
+}
+
 /* ---- life --------------------------------------------------------------------------------------- */
 
 static void forget_authorities(struct strmap *authorities)
@@ -400,7 +352,7 @@ static void forget_authorities(struct strmap *authorities)
 	size_t position = 0;
 
 	while ((entry = strmap_next(authorities, &position)) != NULL)
-		authority_put(entry->value);
+		tls_authority_put(entry->value);
 	strmap_clear(authorities);
 }
 
@@ -427,7 +379,7 @@ void tls_client_free(struct tls_client *client)
 		return;
 	forget_profiles(client);
 	forget_authorities(&client->authorities);
-	authority_put(client->anyone);
+	tls_authority_put(client->anyone);
 	for (unsigned int i = 0; client->sessions && i < SESSIONS_MAX; i++)
 		SSL_SESSION_free(client->sessions[i].session);
 	free(client->sessions);
@@ -435,10 +387,10 @@ void tls_client_free(struct tls_client *client)
 }
 
 /* The authority of a record, that of before if it is the same. Return: one reference; NULL. */
-static struct authority *take(const struct tls_client *client, const struct certificate *record,
-			      const char *name, bool *same)
+static struct tls_authority *take(const struct tls_client *client, const struct certificate *record,
+				  const char *name, bool *same)
 {
-	struct authority *before = strmap_get(&client->authorities, name);
+	struct tls_authority *before = strmap_get(&client->authorities, name);
 	unsigned char digest[sizeof(before->digest)];
 
 	tls_store_digest(record, digest);
@@ -456,7 +408,7 @@ int tls_client_load(struct tls_client *client, const struct certificates *set)
 	for (uint32_t i = 0; !err && i < count; i++) {
 		struct certificate record = certificates_get(set, i);
 		char name[CERTIFICATES_NAME_MAX + 1];
-		struct authority *authority;
+		struct tls_authority *authority;
 		void *old = NULL;
 		bool same;
 
@@ -466,7 +418,7 @@ int tls_client_load(struct tls_client *client, const struct certificates *set)
 		name[record.name_bytes] = '\0';
 		authority = take(client, &record, name, &same);
 		err = authority ? strmap_put(&fresh, name, authority, &old) : -ENOMEM;
-		authority_put(err ? authority : old);
+		tls_authority_put(err ? authority : old);
 		kept += same;
 	}
 	if (err) {

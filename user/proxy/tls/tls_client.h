@@ -15,13 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/inet.h"
 #include "handoff/certificates.h"
 #include "proxy/loop/stream.h"
+#include "proxy/tls/tls_profile.h"
 
-struct tls_client;  /* of one worker */
-struct tls_io;      /* tls_internal.h */
-struct tls_profile; /* counted */
+struct tls_client; /* of one worker */
+struct tls_io;     /* tls_priv.h */
 
 struct tls_wish {
 	const char *service;     /* "namespace/service:port", as the snapshot's upstream_name */
@@ -48,14 +47,6 @@ int tls_client_load(struct tls_client *client, const struct certificates *set);
  */
 int tls_client_profile(struct tls_client *client, const struct tls_wish *wish,
 		       struct tls_profile **out);
-struct tls_profile *tls_profile_get(struct tls_profile *profile);
-void tls_profile_put(struct tls_profile *profile); /* takes NULL */
-
-/* The other end of a connection, for sessions, checks and the log. */
-struct tls_peer {
-	struct inet_addr addr;
-	uint32_t backend_id, backend_generation;
-};
 
 /**
  * tls_connect - make an open, maybe still connecting stream a TLS one
@@ -65,15 +56,5 @@ struct tls_peer {
  * Return: 0; -ENOMEM.
  */
 int tls_connect(struct tls_profile *profile, const struct tls_peer *peer, struct stream *stream);
-
-/* ---- for tls_stream.c --------------------------------------------------------------------------- */
-
-struct tls_conn;
-
-/* The chain was verified: is it of a name that was wished? Return: 0; -EKEYREJECTED. */
-int tls_client_check(const struct tls_conn *conn);
-
-/* Tells the log why a handshake failed; not each time if it goes on. */
-void tls_client_failed(struct tls_conn *conn, const char *why);
 
 #endif /* SLUICE_PROXY_TLS_CLIENT_H */

@@ -273,9 +273,9 @@ int tls_handshake(struct stream *stream)
 	ERR_clear_error();
 	result = SSL_do_handshake(conn->ssl);
 	if (result == 1) {
-		err = conn->profile ? tls_client_check(conn) : 0;
+		err = conn->ops ? conn->ops->verify(conn) : 0;
 		if (err)
-			tls_client_failed(conn, "its certificate is of another name");
+			conn->ops->failed(conn, "its certificate is of another name");
 		conn->ready = !err;
 		return err;
 	}
@@ -285,9 +285,9 @@ int tls_handshake(struct stream *stream)
 		return err;
 	if (!err)
 		err = -ECONNRESET;
-	if (!conn->profile)
+	if (!conn->ops)
 		return err;
-	tls_client_failed(conn, reason(conn, code, err));
+	conn->ops->failed(conn, reason(conn, code, err));
 	return SSL_get_verify_result(conn->ssl) != X509_V_OK &&
 			       SSL_get_verify_mode(conn->ssl) != SSL_VERIFY_NONE
 		       ? -EKEYREJECTED
