@@ -4,7 +4,8 @@
  *
  * A row makes: the bit that says whether it is given, the field of struct policy, its merge and
  * its end (table/policy/policy.h), the annotation (policy.c), and, with place ROUTE, the field of
- * struct route with what writes, moves and checks it. `make check` compares docs/ingress.md with the rows.
+ * struct route with what writes, moves and checks it. `make check` compares docs/ingress.md with
+ * the rows.
  * The list stands here because both sides of a snapshot need it. A reader uses type, field and
  * place only: what an annotation is, the table knows.
  *

@@ -4,7 +4,8 @@
  *
  * Every replica knows what is wrong; the leader tells it, once, slowly, and not before it has held
  * for a moment: each kind of object comes by a watch of its own, so that an Ingress may well be
- * here before the Service that was made first. The name of an Event follows from what it says, so a new leader finds the Event of the old one and counts it on.
+ * here before the Service that was made first. The name of an Event follows from what it says, so
+ * a new leader finds the Event of the old one and counts it on.
  */
 #ifndef SLUICE_KUBE_RECORDER_H
 #define SLUICE_KUBE_RECORDER_H

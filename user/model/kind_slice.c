@@ -206,7 +206,7 @@ static int decode_slice(struct decode *d, const cJSON *json, struct object *obje
 	return decode_endpoint_list(d, json, want_v4, want_v6, slice);
 }
 
-/* ---- copied, compared, freed ------------------------------------------------------------ */
+/* ---- copied, compared, freed ----------------------------------------------------------------- */
 
 static void copy_slice(struct copier *c, struct object *object)
 {

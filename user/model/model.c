@@ -46,8 +46,7 @@ void model_free(struct model *model)
 	model_init(model);
 }
 
-/* ---- the change list ----------------------------------------------------------------------------
- */
+/* ---- the change list ------------------------------------------------------------------------- */
 
 static int grow_changes(struct model *model)
 {
@@ -134,8 +133,7 @@ void model_clear_changes(struct model *model)
 	strmap_clear(&model->changed);
 }
 
-/* ---- slices by Service
- * ---------------------------------------------------------------------------- */
+/* ---- slices by Service ----------------------------------------------------------------------- */
 
 /* Return: the Service's name, NULL if the object is no slice of one. */
 static const char *service_of(const struct object *object)
@@ -215,8 +213,7 @@ const struct object_list *model_slices_of(const struct model *model, const char 
 	return list && list->count ? list : NULL;
 }
 
-/* ---- the set
- * -------------------------------------------------------------------------------------- */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 struct object *model_get(const struct model *model, enum object_kind kind, const char *namespace,
 			 const char *name)

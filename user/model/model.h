@@ -221,8 +221,8 @@ const char *object_label(const struct object *object, const char *key);
  */
 void object_free(struct object *object);
 
-/* Same meaning (all but resourceVersion, status, generation and when a Lease was renewed)? To ignore saves without a change.
- */
+/* Same meaning: all but resourceVersion, status, generation and when a Lease was renewed. Serves to
+ * ignore saves without a change. */
 bool object_equal(const struct object *a, const struct object *b);
 
 /*

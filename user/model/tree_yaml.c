@@ -30,7 +30,7 @@ struct composer {
 	size_t nodes;          /* composed in this document, copies of aliases included */
 	size_t alias_nodes;    /* of those the copies */
 	unsigned int deepest;  /* level reached since the innermost anchor began */
-	cJSON *kept; /* owned; values of merge keys: not in the document, but anchors may lie there */
+	cJSON *kept; /* owned; values of merge keys: not in the document, but anchors may be */
 	struct tree_error *error; /* borrowed */
 };
 
@@ -83,7 +83,7 @@ static int next_event(struct composer *c, yaml_event_t *event)
 	return yaml_parser_parse(&c->parser, event) ? 0 : parser_fault(c);
 }
 
-/* ---- anchors and aliases ---------------------------------------------------------------------------- */
+/* ---- anchors and aliases --------------------------------------------------------------------- */
 
 static void forget_anchors(struct composer *c)
 {
@@ -142,7 +142,7 @@ static int copy_alias(struct composer *c, const yaml_event_t *event, unsigned in
 	return 0;
 }
 
-/* ---- scalars, lists, maps ----------------------------------------------------------------------------- */
+/* ---- scalars, lists, maps -------------------------------------------------------------------- */
 
 static int compose_node(struct composer *c, const yaml_event_t *event, unsigned int depth,
 			cJSON **out);
@@ -426,7 +426,7 @@ static int compose_node(struct composer *c, const yaml_event_t *event, unsigned 
 	return 0;
 }
 
-/* ---- documents ------------------------------------------------------------------------------------------ */
+/* ---- documents ------------------------------------------------------------------------------- */
 
 static int compose_document(struct composer *c, tree_document_fn *fn, void *ctx)
 {

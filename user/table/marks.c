@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-void mark_ingress(struct table *table, struct ingress_entry *ingress)
+void mark_owner(struct table *table, struct rule_owner *owner)
 {
-	mark_entry(table, marked_ingresses, ingress);
+	mark_entry(table, marked_owners, owner);
 }
 
 void mark_service(struct table *table, struct service_entry *service)

@@ -17,7 +17,7 @@
 		(entry)->marked = true;                                     \
 	} while (0)
 
-void mark_ingress(struct table *table, struct ingress_entry *ingress);
+void mark_owner(struct table *table, struct rule_owner *owner);
 /* To see if it is still needed; _changed: to compile it again, too. */
 void mark_service(struct table *table, struct service_entry *service);
 void mark_service_changed(struct table *table, struct service_entry *service);

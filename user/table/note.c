@@ -35,8 +35,8 @@ int note_service(struct table *table, const struct model *model, const char *nam
 	mark_service_changed(table, service);
 	LIST_FOREACH(target, &service->targets, of_service)
 	{
-		if (target->claim->ingress)
-			mark_ingress(table, target->claim->ingress);
+		if (target->claim->owner)
+			mark_owner(table, target->claim->owner);
 		else
 			table->default_marked = true;
 	}

@@ -170,7 +170,7 @@ int table_set_node_addresses(struct table *table, const struct inet_addr *addres
 	return 0;
 }
 
-/* ---- what two of them name -------------------------------------------------------------------- */
+/* ---- what two of them name ------------------------------------------------------------------- */
 
 static int compile_backend(struct table *table, const struct model *model,
 			   struct problem_set *problems)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * problems.h - what one compiled thing (Ingress, host, Service, frontend) could not serve as written
+ * problems.h - what one compiled thing (Ingress, host, Service...) could not serve as written
  */
 #ifndef SLUICE_TABLE_PROBLEMS_H
 #define SLUICE_TABLE_PROBLEMS_H

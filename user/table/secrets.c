@@ -145,8 +145,8 @@ int secret_changed(struct table *table, const char *namespace, const char *name)
 	{
 		if (use->claim)
 			mark_host(table, use->claim->host);
-		else if (use->ingress)
-			mark_ingress(table, use->ingress);
+		else if (use->owner)
+			mark_owner(table, use->owner);
 		else if (use->service)
 			mark_service_changed(table, use->service);
 		else

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 
 #include "table/compile/compile.h"
+#include "table/compile/rule_owner.h"
 #include "table/delta.h"
 #include "table/marks.h"
 #include "table/note.h"
@@ -24,7 +25,7 @@
 #include "table/secrets.h"
 #include "table/vec.h"
 
-/* ---- birth and death -------------------------------------------------------------------------- */
+/* ---- birth and death ------------------------------------------------------------------------- */
 
 static void *copy_array(const void *items, size_t count, size_t size)
 {
@@ -112,7 +113,7 @@ static void free_entries(struct table *table)
 	size_t position = 0;
 
 	while ((at = strmap_next(&table->ingresses, &position)))
-		ingress_free(table, at->value);
+		rule_owner_free(table, at->value);
 	host_detach(table, &table->default_claim);
 	target_release(table, &table->default_claim.target);
 	secret_use_drop(table, &table->default_certificate);
@@ -154,7 +155,7 @@ void table_free(struct table *table)
 	free(table);
 }
 
-/* ---- working the marks off -------------------------------------------------------------------- */
+/* ---- working the marks off ------------------------------------------------------------------- */
 
 /* Takes entries off @list one by one; one that fails goes back on. */
 #define WORK_OFF(table, list, kind, entry, call)                 \
@@ -167,12 +168,12 @@ void table_free(struct table *table)
 			mark_entry(table, list, entry);          \
 	}
 
-static int work_off_ingresses(struct table *table, const struct model *model)
+static int work_off_owners(struct table *table, const struct model *model)
 {
 	int err = 0;
 
-	WORK_OFF(table, marked_ingresses, ingress_entry, ingress,
-		 ingress_compile(table, model, ingress->namespace, ingress->name));
+	WORK_OFF(table, marked_owners, rule_owner, owner,
+		 owner->ops->compile(table, model, owner->namespace, owner->name));
 	if (!err && table->default_marked)
 		err = options_compile(table, model);
 	if (!err)
@@ -278,7 +279,7 @@ int table_update(struct table *table, const struct model *model, uint64_t now_ms
 	if (!err)
 		err = note_externals(table, model);
 	if (!err)
-		err = work_off_ingresses(table, model);
+		err = work_off_owners(table, model);
 	if (!err)
 		err = work_off_services(table, model);
 	if (!err)

@@ -2,7 +2,7 @@
 /*
  * table_priv.h - what a table is made of; for the files of table/ only
  *
- *   ingress_entry --has--> claims --on--> host_entry       (paths, default backends, TLS of a host)
+ *   rule_owner --has--> claims --on--> host_entry          (paths, default backends, TLS of a host)
  *                             '---lead to---> upstream_entry <--of-- service_entry
  *   service_entry --has--> frontend claims --on--> frontend_entry   (type LoadBalancer)
  *
@@ -31,7 +31,7 @@
 /* Name of the entry that holds the overall default backend; no host can be called so. */
 #define DEFAULT_HOST "\001default"
 
-/* ---- Secrets ---------------------------------------------------------------------------------- */
+/* ---- Secrets --------------------------------------------------------------------------------- */
 
 struct secret_entry {
 	char *key;              /* owned; "namespace/name" */
@@ -49,12 +49,12 @@ struct secret_use {
 	struct secret_entry *secret; /* borrowed; NULL: not in use */
 	enum table_secret_use use;
 	struct claim *claim;           /* borrowed */
-	struct ingress_entry *ingress; /* borrowed */
+	struct rule_owner *owner;      /* borrowed */
 	struct service_entry *service; /* borrowed */
 	bool usable; /* in force, and the Secret is there with the right type and data */
 };
 
-/* ---- hosts and what is claimed on them ------------------------------------------------------ */
+/* ---- hosts and what is claimed on them ------------------------------------------------------- */
 
 enum claim_kind {
 	CLAIM_HOST, /* the host has rules; the target, if any, is the Ingress' default backend */
@@ -72,9 +72,9 @@ struct target {
 };
 
 struct claim {
-	LIST_ENTRY(claim) of_host;     /* in host->claims */
-	struct ingress_entry *ingress; /* borrowed; NULL: --default-backend */
-	struct host_entry *host;       /* borrowed */
+	LIST_ENTRY(claim) of_host; /* in host->claims */
+	struct rule_owner *owner;  /* borrowed; NULL: --default-backend */
+	struct host_entry *host;   /* borrowed */
 	enum claim_kind kind;
 	enum path_type type; /* PATH_EXACT or PATH_PREFIX; with .regex neither counts */
 	bool regex;
@@ -102,9 +102,22 @@ struct host_entry {
 	bool marked;
 };
 
-/* ---- objects ---------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
-struct ingress_entry {
+struct rule_owner;
+
+/* What differs between the kinds of objects that own rules. */
+struct rule_owner_ops {
+	enum object_kind kind;
+	/* Compiles, compiles again or withdraws the object. Return: 0; -ENOMEM, the old one stays
+	 * in force. */
+	int (*compile)(struct table *table, const struct model *model, const char *namespace,
+		       const char *name);
+};
+
+/* An object that claims paths and TLS of hosts: an Ingress, or another front end's object. */
+struct rule_owner {
+	const struct rule_owner_ops *ops;
 	char *key;              /* owned; "namespace/name" */
 	char *namespace, *name; /* owned */
 	char *uid;              /* owned */
@@ -114,7 +127,7 @@ struct ingress_entry {
 	size_t claims_count;
 	struct secret_use ca;
 	struct problem_set problems;
-	LIST_ENTRY(ingress_entry) of_marked;
+	LIST_ENTRY(rule_owner) of_marked;
 	bool marked;
 };
 
@@ -145,7 +158,7 @@ struct service_entry {
 	bool marked;
 };
 
-/* ---- upstreams -------------------------------------------------------------------------------- */
+/* ---- upstreams ------------------------------------------------------------------------------- */
 
 /* Which of the endpoints belong to it, beside its Service and port. */
 enum upstream_scope {
@@ -173,7 +186,7 @@ struct upstream_entry {
 	bool marked;
 };
 
-/* ---- frontends -------------------------------------------------------------------------------- */
+/* ---- frontends ------------------------------------------------------------------------------- */
 
 struct frontend_claim {
 	LIST_ENTRY(frontend_claim) of_frontend;
@@ -206,7 +219,7 @@ struct external {
 	bool changed; /* since the last update */
 };
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* What is to be told by the next delta. */
 struct changes {
@@ -238,7 +251,7 @@ struct table {
 	struct ids upstream_ids, backend_ids, frontend_ids;
 	struct table_ids adopted; /* owned, until the first update is over */
 
-	struct strmap ingresses; /* "namespace/name" -> struct ingress_entry *, owned */
+	struct strmap ingresses; /* "namespace/name" -> struct rule_owner *, owned */
 	struct strmap services;  /* "namespace/name" -> struct service_entry *, owned */
 	struct strmap upstreams; /* name -> struct upstream_entry *, owned */
 	struct strmap hosts;     /* name -> struct host_entry *, owned */
@@ -254,7 +267,7 @@ struct table {
 	size_t http_frontends_count;
 	struct problem_set option_problems;
 
-	LIST_HEAD(, ingress_entry) marked_ingresses;
+	LIST_HEAD(, rule_owner) marked_owners;
 	LIST_HEAD(, service_entry) marked_services;
 	LIST_HEAD(, upstream_entry) marked_upstreams;
 	LIST_HEAD(, host_entry) marked_hosts;

@@ -17,7 +17,7 @@ static const struct problem_set *set_of(size_t step, void *value)
 {
 	switch (step) {
 	case 0:
-		return &((struct ingress_entry *)value)->problems;
+		return &((struct rule_owner *)value)->problems;
 	case 1:
 		return &((struct service_entry *)value)->problems;
 	case 2:
@@ -99,7 +99,7 @@ const struct problem *table_problems(const struct table *table, size_t *count)
 	return cache->items;
 }
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 /* Does a host have TLS, by its own entry or that of the wildcard that covers it? */
 static bool has_tls(const struct table *table, const struct host_entry *host)
@@ -130,7 +130,7 @@ static int call(const struct host_entry *host, const struct claim *claim, bool t
 		.is_default = claim->kind == CLAIM_HOST,
 		.upstream = upstream ? upstream->public.name : claim->target.name,
 		.upstream_id = upstream ? upstream->public.id : 0,
-		.ingress = claim->ingress ? claim->ingress->key : "",
+		.ingress = claim->owner ? claim->owner->key : "",
 		.tls = tls,
 	};
 

@@ -9,16 +9,15 @@
 
 #include "table/table_priv.h"
 
-/* ---- compile_ingress.c -------------------------------------------------------------------------- */
+/* ---- compile_ingress.c ----------------------------------------------------------------------- */
 
 /* Compiles, compiles again or withdraws one Ingress. Return: 0; -ENOMEM, the old one in force. */
 int ingress_compile(struct table *table, const struct model *model, const char *namespace,
 		    const char *name);
-void ingress_free(struct table *table, struct ingress_entry *ingress);
 bool class_is_ours(const struct table *table, const struct model *model,
 		   const struct ingress *ingress);
 
-/* ---- compile_target.c --------------------------------------------------------------------------- */
+/* ---- compile_target.c ------------------------------------------------------------------------ */
 
 /* What target_resolve() needs to know for its problems. */
 struct target_report {
@@ -41,7 +40,7 @@ void target_release(struct table *table, struct target *target);
 const struct service_port *service_port_find(const struct service *service,
 					     const struct service_port_ref *ref);
 
-/* ---- compile_service.c -------------------------------------------------------------------------- */
+/* ---- compile_service.c ----------------------------------------------------------------------- */
 
 /* The entry of that name, made if it is not there. Return: 0; -ENOMEM. */
 int service_entry_get(struct table *table, const char *namespace, const char *name,
@@ -51,7 +50,7 @@ int service_refresh(struct table *table, const struct model *model, struct servi
 int service_collect(struct table *table, struct service_entry *service);
 void service_free(struct table *table, struct service_entry *service);
 
-/* ---- compile_l4.c ------------------------------------------------------------------------------- */
+/* ---- compile_l4.c ---------------------------------------------------------------------------- */
 
 bool service_is_l4(const struct table *table, const struct service *service);
 /* @out: zeroed; l4_compiled_clear() in any case. Return: 0; -ENOMEM. */
@@ -62,12 +61,12 @@ void l4_compiled_clear(struct table *table, struct l4_compiled *compiled);
 void service_watch_health(struct table *table, struct service_entry *entry,
 			  const struct service *service);
 
-/* ---- compile_denylist.c ------------------------------------------------------------------------- */
+/* ---- compile_denylist.c ---------------------------------------------------------------------- */
 
 /* Return: 0; -ENOMEM, the one before in force. */
 int denylist_compile(struct table *table, const struct model *model);
 
-/* ---- compile_frontend.c ------------------------------------------------------------------------- */
+/* ---- compile_frontend.c ---------------------------------------------------------------------- */
 
 /* Claims addr:port/proto, or the address alone with port and proto 0. */
 int frontend_claim_add(struct table *table, const struct inet_addr *addr, uint16_t port,
@@ -82,7 +81,7 @@ int frontends_http(struct table *table);
 void frontend_key(const struct inet_addr *addr, uint16_t port, uint8_t proto,
 		  char key[FRONTEND_KEY_MAX]);
 
-/* ---- upstream.c --------------------------------------------------------------------------------- */
+/* ---- upstream.c ------------------------------------------------------------------------------ */
 
 /* Return: 0 with one reference; -ENOSPC no id is free; -EINVAL the name is too long; -ENOMEM. */
 int upstream_acquire(struct table *table, struct service_entry *service, uint16_t port,
@@ -95,7 +94,7 @@ void upstream_free(struct upstream_entry *upstream);
 void backend_key(uint32_t upstream_id, const struct inet_addr *addr, uint16_t port,
 		 char key[BACKEND_KEY_MAX]);
 
-/* ---- endpoints.c -------------------------------------------------------------------------------- */
+/* ---- endpoints.c ----------------------------------------------------------------------------- */
 
 /* Is it this node, or no node that is known? @node_name: may be NULL. */
 bool node_is_here(const struct table *table, const char *node_name);
@@ -110,7 +109,7 @@ int endpoints_collect(const struct table *table, const struct model *model,
 		      const struct upstream_entry *upstream, struct table_backend **out,
 		      size_t *count, bool **serving);
 
-/* ---- compile_host.c ----------------------------------------------------------------------------- */
+/* ---- compile_host.c -------------------------------------------------------------------------- */
 
 int host_entry_get(struct table *table, const char *name, struct host_entry **out);
 /* Makes claim part of its host; both marked. */
@@ -119,7 +118,7 @@ void host_detach(struct table *table, struct claim *claim);
 int host_refresh(struct table *table, const struct model *model, struct host_entry *host);
 void host_free(struct host_entry *host);
 
-/* ---- externals.c -------------------------------------------------------------------------------- */
+/* ---- externals.c ----------------------------------------------------------------------------- */
 
 /* NULL: nothing is known of that name. */
 const struct external *external_find(const struct table *table, const char *host);

@@ -2,8 +2,8 @@
 /*
  * compile_denylist.c - ConfigMaps called sluice-denylist: networks whose packets are dropped
  *
- * Every value of .data is a list, whatever its key: networks and addresses, parted by blanks, commas
- * or ends of lines; '#' begins a comment that ends with the line.
+ * Every value of .data is a list, whatever its key: networks and addresses, parted by blanks,
+ * commas or ends of lines; '#' begins a comment that ends with the line.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "table/compile/compile.h"
+#include "table/compile/rule_owner.h"
 #include "table/marks.h"
 #include "table/secrets.h"
 #include "table/write/host_block.h"
@@ -78,7 +79,7 @@ void host_free(struct host_entry *host)
 	free(host);
 }
 
-/* ---- order ------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 /* Exact, then regular expressions, then prefixes. */
 static int rank_of(const struct claim *claim)
@@ -88,16 +89,16 @@ static int rank_of(const struct claim *claim)
 	return claim->type == PATH_EXACT ? 0 : 2;
 }
 
-/* Older first; within one Ingress the one that is written first. --default-backend comes last. */
+/* Older first; within one object the one that is written first. --default-backend comes last. */
 static int claim_age(const struct claim *a, const struct claim *b)
 {
 	int order = 0;
 
-	if (!a->ingress || !b->ingress)
-		return !a->ingress - !b->ingress;
-	if (a->ingress != b->ingress)
-		return age_compare(a->ingress->created_unix_s, a->ingress->key,
-				   b->ingress->created_unix_s, b->ingress->key);
+	if (!a->owner || !b->owner)
+		return !a->owner - !b->owner;
+	if (a->owner != b->owner)
+		return age_compare(a->owner->created_unix_s, a->owner->key,
+				   b->owner->created_unix_s, b->owner->key);
 	if (a->passthrough != b->passthrough)
 		order = (int)b->passthrough - (int)a->passthrough;
 	if (!order && a->rule != b->rule)
@@ -128,7 +129,7 @@ static bool same_route(const struct claim *a, const struct claim *b)
 	return rank_of(a) == rank_of(b) && strcmp(a->path, b->path) == 0;
 }
 
-/* ---- conflicts -------------------------------------------------------------------------------- */
+/* ---- conflicts ------------------------------------------------------------------------------- */
 
 struct work {
 	struct table *table;
@@ -150,14 +151,15 @@ static const char *host_text(const struct host_entry *host)
 static int tell(struct work *work, const struct claim *loser, enum problem_severity severity,
 		const char *field, const char *what, const struct claim *winner)
 {
-	struct problem_object object = { OBJECT_INGRESS, loser->ingress->namespace,
-					 loser->ingress->name, loser->ingress->uid };
-	bool same = winner->ingress == loser->ingress;
+	struct problem_object object = rule_owner_object(loser->owner);
+	bool same = winner->owner == loser->owner;
+	const char *kind = object_kind_name(winner->owner->ops->kind);
 
 	return problems_add(&work->problems, &object, severity, "Conflict", field,
-			    "%s of %s: taken by %s%s; left out here", what, host_text(work->host),
-			    same ? "an earlier entry of this Ingress" : "the older Ingress ",
-			    same ? "" : winner->ingress->key);
+			    "%s of %s: taken by %s%s%s%s; left out here", what,
+			    host_text(work->host),
+			    same ? "an earlier entry of this " : "the older ", kind,
+			    same ? "" : " ", same ? "" : winner->owner->key);
 }
 
 static int tell_path(struct work *work, const struct claim *loser, const struct claim *winner)
@@ -205,7 +207,7 @@ static int order_routes(struct work *work)
 	return err;
 }
 
-/* Of the oldest Ingress that has one. */
+/* Of the oldest owner that has one. */
 static int choose_default(struct work *work)
 {
 	struct claim *claim, *oldest = NULL;
@@ -219,8 +221,8 @@ static int choose_default(struct work *work)
 	}
 	LIST_FOREACH(claim, &work->host->claims, of_host)
 	{
-		if (claim->kind == CLAIM_HOST && claim->target.service && claim->ingress && !err &&
-		    claim->ingress != oldest->ingress)
+		if (claim->kind == CLAIM_HOST && claim->target.service && claim->owner && !err &&
+		    claim->owner != oldest->owner)
 			err = tell(work, claim, PROBLEM_NOTE, "spec.defaultBackend",
 				   "the default backend", oldest);
 	}
@@ -228,12 +230,12 @@ static int choose_default(struct work *work)
 	return err;
 }
 
-/* ---- TLS -------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 static bool same_tls(const struct claim *a, const struct claim *b)
 {
 	if (a->passthrough || b->passthrough)
-		return a->ingress == b->ingress; /* of one Ingress: its own choice, no conflict */
+		return a->owner == b->owner; /* of one object: its own choice, no conflict */
 	return a->secret.secret == b->secret.secret;
 }
 
@@ -247,8 +249,7 @@ static void tls_field(const struct claim *claim, char field[96])
 
 static int judge_certificate(struct work *work, struct claim *claim)
 {
-	struct problem_object object = { OBJECT_INGRESS, claim->ingress->namespace,
-					 claim->ingress->name, claim->ingress->uid };
+	struct problem_object object = rule_owner_object(claim->owner);
 	const char *fault;
 	char field[96];
 
@@ -289,7 +290,7 @@ static int choose_tls(struct work *work)
 	return err;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int host_remove(struct table *table, struct host_entry *host)
 {

@@ -9,13 +9,14 @@
 
 #include "handoff/regex.h"
 #include "table/compile/compile.h"
+#include "table/compile/rule_owner.h"
 #include "table/marks.h"
 #include "table/secrets.h"
 #include "table/policy/path.h"
 
 #define CLASS_ANNOTATION "kubernetes.io/ingress.class"
 
-/* ---- class ------------------------------------------------------------------------------------ */
+/* ---- class ----------------------------------------------------------------------------------- */
 
 /* An IngressClass of that name counts by its controller; without one the name given by
  * --ingress-class is ours, so that a directory of manifests needs none. */
@@ -36,13 +37,13 @@ bool class_is_ours(const struct table *table, const struct model *model,
 	return strcmp(name, table->options.ingress_class) == 0;
 }
 
-/* ---- one Ingress being compiled --------------------------------------------------------------- */
+/* ---- one Ingress being compiled -------------------------------------------------------------- */
 
 struct work {
 	struct table *table;
 	const struct model *model;
 	const struct ingress *ingress; /* borrowed from the model */
-	struct ingress_entry *entry;   /* owned until it is put in force */
+	struct rule_owner *entry;      /* owned until it is put in force */
 	struct problem_object object;
 	bool groups_told;
 };
@@ -89,35 +90,6 @@ static int add_decoded(struct work *work)
 	return err;
 }
 
-/* The next of the claims, on @host. Room for all was made before. */
-static int claim_new(struct work *work, const char *host, enum claim_kind kind, struct claim **out)
-{
-	struct claim *claim = &work->entry->claims[work->entry->claims_count];
-	struct host_entry *entry;
-	int err = host_entry_get(work->table, host, &entry);
-
-	if (err)
-		return err;
-	claim->ingress = work->entry;
-	claim->kind = kind;
-	claim->target.claim = claim;
-	host_attach(work->table, entry, claim);
-	work->entry->claims_count++;
-	*out = claim;
-	return 0;
-}
-
-/* Takes the newest claim back. */
-static void claim_undo(struct work *work)
-{
-	struct claim *claim = &work->entry->claims[--work->entry->claims_count];
-
-	host_detach(work->table, claim);
-	target_release(work->table, &claim->target);
-	free(claim->path);
-	memset(claim, 0, sizeof(*claim));
-}
-
 static int resolve(struct work *work, const struct ingress_backend *backend, const char *field,
 		   struct claim *claim)
 {
@@ -131,7 +103,7 @@ static int resolve(struct work *work, const struct ingress_backend *backend, con
 			      &claim->target);
 }
 
-/* ---- paths ------------------------------------------------------------------------------------ */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* The path as it will be matched. *out NULL: left out, said so. */
 static int convert_path(struct work *work, const struct ingress_path *path, const char *field,
@@ -191,7 +163,7 @@ static int add_path(struct work *work, const struct ingress_rule *rule,
 	err = convert_path(work, path, field, regex, &normal);
 	if (err || !normal)
 		return err;
-	err = claim_new(work, rule->host, CLAIM_PATH, &claim);
+	err = rule_owner_claim(work->table, work->entry, rule->host, CLAIM_PATH, &claim);
 	if (err) {
 		free(normal);
 		return err;
@@ -208,7 +180,7 @@ static int add_path(struct work *work, const struct ingress_rule *rule,
 		err = resolve(work, &path->backend, field, claim);
 	if (err != -ENOENT)
 		return err;
-	claim_undo(work);
+	rule_owner_unclaim(work->table, work->entry);
 	return 0;
 }
 
@@ -217,7 +189,7 @@ static int add_host(struct work *work, const char *host, bool first)
 {
 	const struct ingress_backend *backend = work->ingress->default_backend;
 	struct claim *claim;
-	int err = claim_new(work, host, CLAIM_HOST, &claim);
+	int err = rule_owner_claim(work->table, work->entry, host, CLAIM_HOST, &claim);
 
 	if (!err && backend)
 		err = resolve(work, backend, first ? "spec.defaultBackend" : NULL, claim);
@@ -236,19 +208,20 @@ static int add_rules(struct work *work)
 		for (size_t j = 0; j < rule->paths_count && !err; j++)
 			err = add_path(work, rule, &rule->paths[j]);
 	}
-	/* A rule that was left out is still a rule: this must not become the Ingress of all hosts. */
+	/* A rule that was left out is still a rule: this must not become the Ingress of all
+	 * hosts. */
 	if (!err && ingress->default_backend && !ingress->has_rules)
 		err = add_host(work, DEFAULT_HOST, true);
 	return err;
 }
 
-/* ---- TLS -------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 static int add_tls_host(struct work *work, const struct ingress_tls *tls, const char *host,
 			size_t index)
 {
 	struct claim *claim;
-	int err = claim_new(work, host, CLAIM_TLS, &claim);
+	int err = rule_owner_claim(work->table, work->entry, host, CLAIM_TLS, &claim);
 
 	if (err)
 		return err;
@@ -301,7 +274,7 @@ static int add_passthrough(struct work *work, const struct ingress_rule *rule)
 	}
 	if (!backend)
 		return 0;
-	err = claim_new(work, rule->host, CLAIM_TLS, &claim);
+	err = rule_owner_claim(work->table, work->entry, rule->host, CLAIM_TLS, &claim);
 	if (err)
 		return err;
 	claim->passthrough = true;
@@ -309,7 +282,7 @@ static int add_passthrough(struct work *work, const struct ingress_rule *rule)
 	err = resolve(work, backend, NULL, claim);
 	if (err != -ENOENT)
 		return err;
-	claim_undo(work);
+	rule_owner_unclaim(work->table, work->entry);
 	return 0;
 }
 
@@ -327,7 +300,7 @@ static int add_tls_all(struct work *work)
 	return err;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static size_t claims_max(const struct ingress *ingress)
 {
@@ -343,13 +316,13 @@ static size_t claims_max(const struct ingress *ingress)
 
 static int add_ca(struct work *work)
 {
-	struct ingress_entry *entry = work->entry;
+	struct rule_owner *entry = work->entry;
 	const char *fault;
 	int err;
 
 	if (!entry->policy.ca)
 		return 0;
-	entry->ca = (struct secret_use){ .use = TABLE_SECRET_CA, .ingress = entry };
+	entry->ca = (struct secret_use){ .use = TABLE_SECRET_CA, .owner = entry };
 	err = secret_use_add(work->table, entry->namespace, entry->policy.ca, &entry->ca);
 	if (err)
 		return err;
@@ -363,28 +336,9 @@ static int add_ca(struct work *work)
 			    entry->namespace, entry->policy.ca, fault);
 }
 
-static int entry_new(const struct ingress *ingress, struct ingress_entry **out)
-{
-	const struct object *object = &ingress->meta;
-	struct ingress_entry *entry = calloc(1, sizeof(*entry));
-
-	*out = entry;
-	if (!entry)
-		return -ENOMEM;
-	entry->key = key_of(object->namespace, object->name);
-	entry->namespace = strdup(object->namespace);
-	entry->name = strdup(object->name);
-	entry->uid = strdup(object->uid);
-	entry->created_unix_s = object->created_unix_s;
-	entry->claims = calloc(claims_max(ingress), sizeof(*entry->claims));
-	return entry->key && entry->namespace && entry->name && entry->uid && entry->claims
-		       ? 0
-		       : -ENOMEM;
-}
-
 static int compile(struct work *work)
 {
-	struct ingress_entry *entry = work->entry;
+	struct rule_owner *entry = work->entry;
 	int err = policy_parse(&work->ingress->meta, &entry->policy, &entry->problems);
 
 	if (!err)
@@ -398,39 +352,10 @@ static int compile(struct work *work)
 	return err;
 }
 
-/* Puts @entry (NULL: none) in the place of @old (NULL: none) and frees that. */
-static int replace(struct table *table, struct ingress_entry *old, struct ingress_entry *entry)
-{
-	struct problem_set none = {};
-	struct problem_set *before = old ? &old->problems : &none;
-	struct problem_set *now = entry ? &entry->problems : &none;
-	struct problem_set nothing = {};
-	int err;
-
-	/* The key first: it is what can fail and be undone. */
-	if (entry && !old) {
-		err = strmap_put(&table->ingresses, entry->key, entry, NULL);
-		if (err)
-			return err;
-	}
-	err = problems_replace(before, entry ? now : &nothing, &table->changes.problems_added,
-			       &table->changes.problems_cleared);
-	if (err) {
-		if (entry && !old)
-			strmap_remove(&table->ingresses, entry->key);
-		return err;
-	}
-	if (entry) {
-		entry->problems = *before; /* sorted now */
-		memset(before, 0, sizeof(*before));
-		if (old)
-			(void)strmap_put(&table->ingresses, entry->key, entry, NULL);
-	} else if (old) {
-		strmap_remove(&table->ingresses, old->key);
-	}
-	ingress_free(table, old);
-	return 0;
-}
+static const struct rule_owner_ops ops = {
+	.kind = OBJECT_INGRESS,
+	.compile = ingress_compile,
+};
 
 int ingress_compile(struct table *table, const struct model *model, const char *namespace,
 		    const char *name)
@@ -438,7 +363,7 @@ int ingress_compile(struct table *table, const struct model *model, const char *
 	struct object *object = model_get(model, OBJECT_INGRESS, namespace, name);
 	struct work work = { .table = table, .model = model };
 	char *key = key_of(namespace, name);
-	struct ingress_entry *old;
+	struct rule_owner *old;
 	int err = 0;
 
 	if (!key)
@@ -447,39 +372,15 @@ int ingress_compile(struct table *table, const struct model *model, const char *
 	free(key);
 	work.ingress = (const struct ingress *)object;
 	if (!object || !class_is_ours(table, model, work.ingress))
-		return old ? replace(table, old, NULL) : 0;
+		return old ? rule_owner_replace(table, &table->ingresses, old, NULL) : 0;
 	work.object = (struct problem_object){ OBJECT_INGRESS, object->namespace, object->name,
 					       object->uid };
-	err = entry_new(work.ingress, &work.entry);
+	err = rule_owner_new(&ops, object, claims_max(work.ingress), &work.entry);
 	if (!err)
 		err = compile(&work);
 	if (!err)
-		err = replace(table, old, work.entry);
+		err = rule_owner_replace(table, &table->ingresses, old, work.entry);
 	if (err)
-		ingress_free(table, work.entry);
+		rule_owner_free(table, work.entry);
 	return err;
-}
-
-void ingress_free(struct table *table, struct ingress_entry *ingress)
-{
-	if (!ingress)
-		return;
-	unmark(ingress);
-	for (size_t i = 0; i < ingress->claims_count; i++) {
-		struct claim *claim = &ingress->claims[i];
-
-		host_detach(table, claim);
-		target_release(table, &claim->target);
-		secret_use_drop(table, &claim->secret);
-		free(claim->path);
-	}
-	free(ingress->claims);
-	secret_use_drop(table, &ingress->ca);
-	policy_clear(&ingress->policy);
-	problems_clear(&ingress->problems);
-	free(ingress->uid);
-	free(ingress->name);
-	free(ingress->namespace);
-	free(ingress->key);
-	free(ingress);
 }

@@ -225,7 +225,7 @@ void l4_compiled_clear(struct table *table, struct l4_compiled *compiled)
 	memset(compiled, 0, sizeof(*compiled));
 }
 
-/* ---- health checks ---------------------------------------------------------------------------- */
+/* ---- health checks --------------------------------------------------------------------------- */
 
 void service_watch_health(struct table *table, struct service_entry *entry,
 			  const struct service *service)

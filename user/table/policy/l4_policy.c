@@ -122,7 +122,7 @@ int l4_policy_check_slice(const struct endpoint_slice *slice, struct problem_set
 			    object_annotation(meta, WEIGHT), TABLE_WEIGHT_MAX);
 }
 
-/* ---- source ranges ---------------------------------------------------------------------------- */
+/* ---- source ranges --------------------------------------------------------------------------- */
 
 static int add_range(struct l4_policy *policy, const struct inet_network *range)
 {

@@ -2,8 +2,8 @@
 /*
  * host_block.c - serialises what is in force on one host, as snapshot_format.h says
  *
- * Offsets of texts in routes and in .tls count from the block here; snapshot_write.c moves them when
- * it knows where the block will lie.
+ * Offsets of texts in routes and in .tls count from the block here; snapshot_write.c moves them
+ * when it knows where the block will lie.
  */
 #include "table/write/host_block.h"
 
@@ -71,7 +71,7 @@ static struct snapshot_host *header_of(struct writer *writer)
 	return (struct snapshot_host *)(void *)writer->bytes;
 }
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 /* 64 bits of each pair of hex digits in @text, 16 bytes in all; false: it is no UUID. */
 static bool read_uuid(const char *text, uint64_t out[2])
@@ -189,9 +189,10 @@ static void put_policy(struct writer *writer, const struct policy *policy, const
 }
 
 /*
- * The kernel moves responses as the backend wrote them: only from a backend that is reached in plain
- * HTTP/1.1, and only if the route puts nothing of its own into responses on a plain connection
- * (Strict-Transport-Security goes to TLS clients alone) and counts none of them against its backend.
+ * The kernel moves responses as the backend wrote them: only from a backend that is reached in
+ * plain HTTP/1.1, and only if the route puts nothing of its own into responses on a plain
+ * connection (Strict-Transport-Security goes to TLS clients alone) and counts none of them against
+ * its backend.
  */
 static bool may_splice(const struct route *route)
 {
@@ -215,17 +216,17 @@ static void put_route(struct writer *writer, const struct host_entry *host,
 		      const struct claim *claim, uint32_t offset)
 {
 	static const struct policy none = {};
-	const struct ingress_entry *ingress = claim->ingress;
+	const struct rule_owner *owner = claim->owner;
 	const struct service_entry *service = claim->target.service;
 	const struct upstream_entry *upstream = claim->target.upstream;
 	struct route route;
 	struct policy policy;
 
 	memset(&route, 0, sizeof(route)); /* padding, too: blocks are compared */
-	policy_merge(ingress ? &ingress->policy : &none, &service->policy, &policy);
+	policy_merge(owner ? &owner->policy : &none, &service->policy, &policy);
 	route.upstream_id = upstream ? upstream->public.id : 0;
 	route.upstream_name = put_text(writer, upstream_name(&claim->target));
-	route.ingress_name = put_text(writer, ingress ? ingress->key : NULL);
+	route.ingress_name = put_text(writer, owner ? owner->key : NULL);
 	route.path = put_text(writer, claim->path);
 	if (claim->kind == CLAIM_HOST)
 		route.flags |= ROUTE_F_DEFAULT_BACKEND;
@@ -266,7 +267,7 @@ static void put_routes(struct writer *writer, const struct host_entry *host)
 			first + (uint32_t)(host->routes_count * sizeof(struct route));
 }
 
-/* ---- tables of paths -------------------------------------------------------------------------- */
+/* ---- tables of paths ------------------------------------------------------------------------- */
 
 /* A power of two, at most two thirds full. */
 static uint32_t slots_for(size_t count)
@@ -372,7 +373,7 @@ static void put_regexes(struct writer *writer, const struct host_entry *host)
 	header_of(writer)->regexes_count = (uint32_t)count;
 }
 
-/* ---- TLS and the whole ------------------------------------------------------------------------ */
+/* ---- TLS and the whole ----------------------------------------------------------------------- */
 
 static void put_tls(struct writer *writer, const struct host_entry *host)
 {
@@ -383,7 +384,7 @@ static void put_tls(struct writer *writer, const struct host_entry *host)
 	if (!claim)
 		return;
 	if (claim->passthrough) {
-		policy_merge(&claim->ingress->policy, &claim->target.service->policy, &policy);
+		policy_merge(&claim->owner->policy, &claim->target.service->policy, &policy);
 		tls.flags = SNAPSHOT_TLS_F_PASSTHROUGH;
 		tls.upstream_id = claim->target.upstream ? claim->target.upstream->public.id : 0;
 		tls.upstream_name = put_text(writer, upstream_name(&claim->target));
@@ -391,7 +392,7 @@ static void put_tls(struct writer *writer, const struct host_entry *host)
 		tls.connect_timeout_ms = policy.connect_timeout_ms;
 		tls.tunnel_idle_timeout_ms = policy.tunnel_idle_timeout_ms;
 	} else {
-		const struct policy *own = &claim->ingress->policy;
+		const struct policy *own = &claim->owner->policy;
 
 		if (claim->secret.usable)
 			tls.secret_name = put_text(writer, claim->secret.secret->key);
