@@ -90,7 +90,7 @@ class Installed(unittest.TestCase):
         self.check_flags(container["args"])
 
     def check_flags(self, args):
-        table = (ROOT / "user" / "daemon" / "option_table.c").read_text()
+        table = (ROOT / "user" / "daemon" / "options" / "option_table.c").read_text()
         for word in args:
             name = re.match(r"--([a-z-]+)", word)[1]
             self.assertIn(f'"{name}"', table, word)
@@ -231,7 +231,7 @@ class Chart(unittest.TestCase):
 
     def test_options_of_the_schema_are_flags(self):
         schema = json.loads((CHART / "values.schema.json").read_text())
-        table = (ROOT / "user" / "daemon" / "option_table.c").read_text()
+        table = (ROOT / "user" / "daemon" / "options" / "option_table.c").read_text()
         names = re.findall(r"--([a-z-]+)", (CHART / "templates" / "daemonset.yaml").read_text())
         self.assertGreater(len(names), 10)
         for name in names:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * api.h - requests to the Kubernetes API: resources, paths, and what an answer means
+ * api.h - requests to the Kubernetes API: resources, paths, meaning of answers
  */
 #ifndef SLUICE_KUBE_API_H
 #define SLUICE_KUBE_API_H
@@ -15,7 +15,7 @@
 
 extern const struct kind_resource api_events; /* written only: no kind of the model */
 
-/* The connection to one API server, shared by all that talks to it. */
+/* The connection to one API server, shared by all its users. */
 struct api {
 	struct kube_config config;
 	struct http *http; /* owned */
@@ -34,7 +34,7 @@ enum api_verb { API_GET, API_LIST, API_WATCH, API_CREATE, API_UPDATE, API_PATCH 
 
 struct api_call {
 	enum api_verb verb;
-	const struct kind_resource *resource; /* borrowed for ever */
+	const struct kind_resource *resource; /* borrowed for the life of the process */
 	const char *namespace;                /* NULL: all, or not namespaced */
 	const char *name;                     /* NULL for lists, watches and creation */
 	const char *subresource;              /* "status" or NULL */
@@ -58,7 +58,7 @@ int api_target(const struct api_call *call, char target[API_TARGET_MAX]);
 /* Percent-encodes @value for a query. Return: 0; -EMSGSIZE. */
 int api_escape(const char *value, char *out, size_t out_bytes);
 
-/* A Status object: what the server says when it refuses. */
+/* A Status object: the server's answer when it refuses. */
 struct api_status {
 	long code;
 	char reason[64];
@@ -66,7 +66,7 @@ struct api_status {
 	uint32_t retry_after_s;
 };
 
-/* Reads a Status; what is missing stays 0 or "". Return: true if @json is one. */
+/* Reads a Status; missing fields stay 0 or "". Return: true if @json is one. */
 bool api_status_parse(const char *json, size_t bytes, struct api_status *out);
 
 /* Is this "the version is too old", in any of its wordings? */
@@ -74,7 +74,7 @@ bool api_status_is_expired(const struct api_status *status);
 
 #define API_ERROR_MAX 1024
 /**
- * api_error - the line that tells people what failed: verb, resource, code, message, remedy
+ * api_error - an error line for people: verb, resource, code, message, remedy
  * @reply: of the call; for 403 the missing RBAC rule is named
  * Return: @text.
  */

@@ -67,7 +67,7 @@ out:
 	return 0;
 }
 
-/* The first word of a file; the space around a token is none of it. */
+/* The first word of a file; space around a token does not belong to it. */
 static int read_token(const char *path, char **out)
 {
 	char *text;
@@ -141,7 +141,7 @@ static int get_text(const struct reading *reading, const cJSON *object, const ch
 	if (!item || cJSON_IsNull(item) || (cJSON_IsString(item) && !*item->valuestring))
 		return 0;
 	if (!cJSON_IsString(item))
-		return fail(reading, -EINVAL, "%s is no text", field);
+		return fail(reading, -EINVAL, "%s is not a text", field);
 	*out = strdup(item->valuestring);
 	return *out ? 0 : -ENOMEM;
 }
@@ -181,7 +181,7 @@ static int get_pem(const struct reading *reading, const cJSON *object, const cha
 	explicit_bzero(text, strlen(text));
 	free(text);
 	if (err == -EINVAL)
-		return fail(reading, err, "%s is no base64", data_field);
+		return fail(reading, err, "%s is not base64", data_field);
 	return err;
 }
 
@@ -195,7 +195,8 @@ static int parse_cluster(const struct reading *reading, const cJSON *cluster,
 		return err;
 	if (!out->server ||
 	    (strncmp(out->server, "https://", 8) != 0 && strncmp(out->server, "http://", 7) != 0))
-		return fail(reading, -EINVAL, "cluster.server '%s': no http:// or https:// address",
+		return fail(reading, -EINVAL,
+			    "cluster.server '%s': not an http:// or https:// address",
 			    out->server ? out->server : "");
 	for (bytes = strlen(out->server); out->server[bytes - 1] == '/'; bytes--)
 		out->server[bytes - 1] = '\0';
@@ -274,7 +275,7 @@ static int on_document(void *ctx, const cJSON *document)
 	parsing->done = true;
 	parsing->reading.root = document;
 	if (!cJSON_IsObject(document))
-		return fail(&parsing->reading, -EINVAL, "it is no map");
+		return fail(&parsing->reading, -EINVAL, "it is not a map");
 	err = parse_context(&parsing->reading, parsing->context, parsing->out);
 	if (!err && !parsing->out->namespace) {
 		parsing->out->namespace = strdup("");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.h - where the API server is, whom to trust and who we are
+ * config.h - address, authorities and credentials for the API server
  */
 #ifndef SLUICE_KUBE_CONFIG_H
 #define SLUICE_KUBE_CONFIG_H
@@ -14,7 +14,7 @@ struct kube_blob {
 	size_t count;
 };
 
-/* A PEM text, either of a file (read anew for each connection, so that it may rotate) or given. */
+/* A PEM text, given or from a file (read again for each connection, so that it may rotate). */
 struct kube_pem {
 	char *file; /* owned or NULL */
 	struct kube_blob data;
@@ -22,7 +22,7 @@ struct kube_pem {
 
 struct kube_config {
 	char *server;          /* owned; "https://10.96.0.1:443", without a slash at the end */
-	char *namespace;       /* owned; "" if none is given */
+	char *namespace;       /* owned; "" if none is set */
 	char *tls_server_name; /* owned or NULL: the host of server */
 	char *proxy_url;       /* owned or NULL */
 	bool skip_verify;
@@ -39,16 +39,16 @@ struct kube_config {
 /**
  * kube_config_parse - take one context out of a kubeconfig (YAML or JSON)
  * @text: file content
- * @folder: against which relative file names count
+ * @folder: base of relative file names
  * @context: NULL for its current-context
  * @out: owned, freed by kube_config_free(), also on failure
- * @error: out, on failure: which field, which value, why
- * Return: 0; -EINVAL; -ENOTSUP for a way to log in that needs another program; -ENOMEM.
+ * @error: out, on failure: field, value and reason
+ * Return: 0; -EINVAL; -ENOTSUP for a login that needs another program; -ENOMEM.
  */
 int kube_config_parse(const char *text, size_t bytes, const char *folder, const char *context,
 		      struct kube_config *out, char error[KUBE_CONFIG_ERROR_MAX]);
 
-/* The same from a file. Return: as above; -errno if it cannot be read. Logs what is wrong. */
+/* The same from a file. Return: as above; -errno if it cannot be read. Logs the fault. */
 int kube_config_load(const char *path, const char *context, struct kube_config *out);
 
 /**
@@ -64,7 +64,7 @@ void kube_config_free(struct kube_config *config);
 
 /**
  * kube_config_token - the bearer token to send now
- * @refused: the server answered 401: read the file even if it was read just now
+ * @refused: the server answered 401: read the file again at once
  * Return: borrowed until the next call; NULL if there is none.
  */
 const char *kube_config_token(struct kube_config *config, bool refused);

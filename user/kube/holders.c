@@ -11,14 +11,14 @@
 #include "kube/leader.h"
 #include "kube/texts.h"
 
-#define REVIEW_MS 20u /* changes of so long are looked at in one go */
+#define REVIEW_MS 20u /* changes within this time are handled together */
 
-/* A Lease as we have seen it. */
+/* A Lease as last seen. */
 struct member {
-	char *node;       /* owned; "" when it was given back */
-	char *renewed;    /* owned; the time in it tells one renewal from the next, no more */
-	uint64_t dead_ms; /* loop_now_ms() when it counts as dead if it is not renewed */
-	bool present;     /* in the review at hand */
+	char *node;       /* owned; "" when it was released */
+	char *renewed;    /* owned; the time in it only distinguishes renewals */
+	uint64_t dead_ms; /* loop_now_ms() from which it counts as dead without a renewal */
+	bool present;     /* in the current review */
 };
 
 struct holders {
@@ -27,12 +27,12 @@ struct holders {
 	const struct model *model; /* borrowed */
 	struct holders_options options;
 	char *namespace, *node_name; /* owned */
-	struct leader *lease;        /* owned: our own; NULL while we take no part */
-	uint64_t until_ms;           /* we are alive to others until then */
+	struct leader *lease;        /* owned: our own; NULL while this node takes no part */
+	uint64_t until_ms;           /* other nodes count us as alive until then */
 	struct loop_timer *review;   /* owned */
 	bool review_waits;
 	struct strmap members; /* name of the Lease -> struct member *, owned */
-	struct texts alive;    /* other nodes whose Lease is renewed */
+	struct texts alive;    /* other nodes with a valid Lease */
 	struct strmap local;   /* address -> struct texts *, owned: nodes that may have it */
 };
 
@@ -44,7 +44,7 @@ uint64_t holders_rank(const char *node_name, const struct inet_addr *addr)
 		hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
 	for (size_t i = 0; i < sizeof(addr->bytes); i++)
 		hash = (hash ^ addr->bytes[i]) * 0x100000001b3u;
-	/* Its high bits are weak after few bytes: finalizer of SplitMix64. */
+	/* The high bits of FNV are weak after few bytes: finalizer of SplitMix64. */
 	hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9u;
 	hash = (hash ^ (hash >> 27)) * 0x94d049bb133111ebu;
 	return hash ^ (hash >> 31);
@@ -75,7 +75,7 @@ static struct member *member_of(struct holders *holders, const char *lease_name)
 	return member;
 }
 
-/* Expiry is judged by our own clock from when a Lease was last seen to change. */
+/* Our own clock judges expiry, from the last change of the Lease that was seen. */
 static int take_lease(struct holders *holders, const struct lease *lease)
 {
 	struct member *member = member_of(holders, lease->meta.name);
@@ -119,7 +119,7 @@ static int read_leases(struct holders *holders)
 	return err;
 }
 
-/* Fills .alive, and comes back when the next of them would be dead. */
+/* Fills .alive, and arms a timer for the next possible death. */
 static int find_alive(struct holders *holders)
 {
 	uint64_t now_ms = loop_now_ms(), next_ms = UINT64_MAX;

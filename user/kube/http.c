@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-#define DISTRUST_MS        15000 /* after silence, so long no connection is used again */
+#define DISTRUST_MS        15000 /* after silence, no connection is reused for this long */
 #define CONNECTIONS_CACHED 64L   /* more than watches and RUNNING_MAX of writer.c together */
 
 static void request_free(struct http_request *request)
@@ -221,7 +221,7 @@ static int on_socket_change(CURL *easy, curl_socket_t fd, int what, void *ctx, v
 	return err ? -1 : 0;
 }
 
-/* Wakes when the first of the running requests will have been silent for too long. */
+/* Wakes when the first running request reaches its limit of silence. */
 static void watchdog_arm(struct http *http)
 {
 	uint64_t now_ms = loop_now_ms();
@@ -253,12 +253,12 @@ static void on_watchdog(void *ctx)
 			continue;
 		}
 		if (!request->cancelled) {
-			/* The connection may be dead without a sign: put nobody else on it. */
+			/* The connection may be dead without a sign: do not reuse it. */
 			http->distrust_until_ms = now_ms + DISTRUST_MS;
 			request->err = -ETIMEDOUT;
 		}
 		request_done(request, CURLE_OPERATION_TIMEDOUT);
-		request = http->requests; /* done() may have ended any of them */
+		request = http->requests; /* done() may have ended any request */
 	}
 	watchdog_arm(http);
 }

@@ -14,7 +14,7 @@
 #define PEER_DEAD_MS      30000
 #define URL_BYTES_MAX     4096
 
-/* Silent death is noticed by the kernel as well, when a peer answers no probe or no byte. */
+/* The kernel detects a silent death too, when a peer answers no probe or acknowledges no byte. */
 static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
 {
 	unsigned int dead_ms = PEER_DEAD_MS;
@@ -37,7 +37,7 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
 		return -ENOMEM;
 	snprintf(line, size, "%s: %s", name, value);
 	grown = curl_slist_append(*list, line);
-	explicit_bzero(line, size); /* it may be the token */
+	explicit_bzero(line, size); /* it may contain the token */
 	free(line);
 	if (!grown)
 		return -ENOMEM;
@@ -56,8 +56,8 @@ static void set_pem(CURL *easy, const struct kube_pem *pem, CURLoption file, CUR
 }
 
 /*
- * The address to dial. With tls-server-name, the URL names that (for SNI and verification) and the
- * connection goes to the server all the same.
+ * The address to connect to. With tls-server-name, the URL has that name (for SNI and
+ * verification), and the connection still goes to the server.
  */
 static int set_url(struct http_request *request, const char *target)
 {
@@ -95,7 +95,8 @@ static void set_connection(const struct http *http, CURL *easy)
 
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	/* Watches share one connection of HTTP/2. Without TLS it is never told, so never wait. */
+	/* Watches share one HTTP/2 connection. Without TLS the version is not negotiated, so never
+	 * wait. */
 	if (strncmp(config->server, "https:", 6) == 0)
 		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

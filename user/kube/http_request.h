@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_request.h - inside of http.c and http_request.c
+ * http_request.h - shared by http.c and http_request.c
  */
 #ifndef SLUICE_KUBE_HTTP_REQUEST_H
 #define SLUICE_KUBE_HTTP_REQUEST_H
@@ -20,7 +20,7 @@ struct http_request {
 	size_t collected_bytes, collected_capacity;
 	long retry_after_s;
 	uint64_t last_byte_ms;
-	int err; /* set by us, over what curl says */
+	int err; /* set by us, takes precedence over curl's error */
 	bool cancelled;
 	struct http_request *prev, *next;
 };
@@ -39,7 +39,7 @@ struct http {
 };
 
 /**
- * http_request_setup - tell curl all about the server, the credentials and request->call
+ * http_request_setup - pass server, credentials and request->call to curl
  * Return: 0; -ENOMEM.
  */
 int http_request_setup(struct http_request *request);

@@ -29,7 +29,7 @@ static const char *text_of(const cJSON *object, const char *field)
 	return text ? text : "";
 }
 
-/* False for what has no name: it cannot be in the model either. */
+/* False for an object without a name: it cannot be in the model. */
 static bool identify(const cJSON *json, struct identity *out)
 {
 	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(json, "metadata");
@@ -108,7 +108,7 @@ int intake_put(struct intake *intake, const cJSON *json)
 	int err;
 
 	if (!identify(json, &id)) {
-		log_warn("kube: %s without a name is left out", object_kind_name(intake->kind));
+		log_warn("kube: leaving out a %s without a name", object_kind_name(intake->kind));
 		return 0;
 	}
 	if (intake->namespace && strcmp(intake->namespace, id.namespace) != 0)
@@ -171,7 +171,7 @@ int intake_list_end(struct intake *intake)
 		snprintf(id.key, KEY_MAX, "%s/%s", object->namespace, object->name);
 		if (strmap_get(&intake->seen, id.key))
 			continue;
-		/* The object goes, and with it the strings that name it. */
+		/* The object is freed, together with the strings of its name. */
 		snprintf(namespace, sizeof(namespace), "%s", object->namespace);
 		snprintf(name, sizeof(name), "%s", object->name);
 		id.namespace = namespace;

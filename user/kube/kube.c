@@ -18,7 +18,7 @@
 #include "kube/vip.h"
 #include "kube/writer.h"
 
-#define REVIEW_MS          250u     /* changes of so long are looked at in one go */
+#define REVIEW_MS          250u     /* changes within this time are handled together */
 #define OWN_SERVICE        "sluice" /* as in manifests/ */
 #define LEASE_NAME         "sluice-leader"
 #define LEASE_NAMESPACE    "sluice-system"
@@ -31,23 +31,23 @@ struct kube {
 	struct api api;
 	const char *own_namespace; /* borrowed: of the options, the configuration, or a literal */
 	struct kube_callbacks callbacks;
-	struct loop_timer *turn;       /* owned: at the end of a turn in which something changed */
+	struct loop_timer *turn;       /* owned: fires at the end of a turn with a change */
 	struct reflector **reflectors; /* owned array of owned reflectors */
 	size_t reflectors_count, reflectors_synced;
 	bool synced, api_started;
 
-	/* NULL where nothing is written. */
+	/* NULL without writing. */
 	struct leader *leader;     /* owned */
 	struct writer *writer;     /* owned */
 	struct publish *publish;   /* owned */
 	struct recorder *recorder; /* owned */
-	struct vip *vip;           /* owned; reads without writing as well */
+	struct vip *vip;           /* owned; also used without writing */
 	struct holders *holders;   /* owned; NULL: no address is announced */
 	struct loop_timer *review; /* owned */
 	bool review_waits;
 };
 
-/* What is watched: kinds, and how they are narrowed down. */
+/* The watched kinds, and their filters. */
 static const struct {
 	enum object_kind kind;
 	const char *field_selector;
@@ -216,8 +216,8 @@ static void on_turn(void *ctx)
 		return;
 	if (!kube->synced) {
 		kube->synced = true;
-		malloc_trim(0); /* what reading the lists took for a moment */
-		log_info("kube: every list has been read: %zu ingresses, %zu services, %zu slices",
+		malloc_trim(0); /* memory that was needed only while reading the lists */
+		log_info("kube: all lists have been read: %zu ingresses, %zu services, %zu slices",
 			 kube->model->objects[OBJECT_INGRESS].count,
 			 kube->model->objects[OBJECT_SERVICE].count,
 			 kube->model->objects[OBJECT_ENDPOINT_SLICE].count);
@@ -226,7 +226,7 @@ static void on_turn(void *ctx)
 	}
 	if (kube->callbacks.changed)
 		kube->callbacks.changed(kube->callbacks.ctx);
-	review_soon(kube); /* a status may have changed, which the table does not look at */
+	review_soon(kube); /* a status may have changed, which the table ignores */
 	holders_review_soon(kube->holders);
 }
 
@@ -237,7 +237,7 @@ static void on_changed(void *ctx)
 	loop_timer_arm(kube->turn, 0);
 }
 
-/* Leases are renewed all the time; nothing but the holders depends on them. */
+/* Leases are renewed all the time; only the holders depend on them. */
 static void on_leases_changed(void *ctx)
 {
 	struct kube *kube = ctx;

@@ -38,7 +38,7 @@ static void set_network(struct lb_pool_range *range, unsigned int bits)
 	}
 }
 
-/* One of "ADDRESS/BITS", "FIRST-LAST", "ADDRESS". Returns why not, or NULL. */
+/* One of "ADDRESS/BITS", "FIRST-LAST", "ADDRESS". Returns the fault, or NULL. */
 static const char *parse_range(char *text, struct lb_pool_range *out)
 {
 	char *slash = strchr(text, '/'), *dash = strchr(text, '-');
@@ -50,12 +50,12 @@ static const char *parse_range(char *text, struct lb_pool_range *out)
 	else if (dash)
 		*dash++ = '\0';
 	if (inet_addr_parse(text, &out->first))
-		return "no IP address";
+		return "not an IP address";
 	out->last = out->first;
 	v4 = inet_addr_is_v4(&out->first);
 	if (slash) {
 		if (!parse_bits(slash, v4 ? 32 : 128, &bits))
-			return "no prefix length";
+			return "not a prefix length";
 		set_network(out, bits + (v4 ? V4_BITS_BEFORE : 0));
 		if (v4 ? bits < 31 : bits < 127)
 			step(&out->first, 1);
@@ -63,12 +63,12 @@ static const char *parse_range(char *text, struct lb_pool_range *out)
 			step(&out->last, -1);
 	} else if (dash) {
 		if (inet_addr_parse(dash, &out->last) || inet_addr_is_v4(&out->last) != v4)
-			return "the end is no address of the same family";
+			return "the end is not an address of the same family";
 		if (inet_addr_compare(&out->first, &out->last) > 0)
 			return "the end is before the beginning";
 	}
 	if (inet_addr_is_any(&out->first))
-		return "the unspecified address cannot be given out";
+		return "the unspecified address cannot be assigned";
 	return NULL;
 }
 

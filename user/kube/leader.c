@@ -14,7 +14,7 @@ struct leader {
 	struct api *api;                   /* borrowed */
 	char *namespace, *name, *identity; /* owned */
 	struct leader_options options;     /* its strings are the above */
-	struct loop_timer *timer;          /* owned: the next look, or the next renewal */
+	struct loop_timer *timer;          /* owned: the next check, or the next renewal */
 	struct loop_timer *deadline;       /* owned: armed while we lead */
 	struct http_request *request;
 	enum api_verb verb; /* of the request */
@@ -29,7 +29,7 @@ static uint64_t part_of(const struct leader *leader, unsigned int of_15)
 	return (uint64_t)leader->options.duration_s * 1000 * of_15 / 15;
 }
 
-/* A fifth of the delay is left to chance. */
+/* A fifth of the delay is random. */
 static void look_in(struct leader *leader, uint64_t delay_ms)
 {
 	loop_timer_arm(leader->timer, delay_ms + arc4random_uniform((uint32_t)delay_ms / 5 + 1));
@@ -76,7 +76,7 @@ static uint64_t duration_ms_of(const struct leader *leader)
 	return (uint64_t)(item->valuedouble * 1000);
 }
 
-/* Takes over what the server says; notes the time if it differs from what we knew. */
+/* Stores the server's state; records the time if the state has changed. */
 static int take_lease(struct leader *leader, const struct http_reply *reply)
 {
 	cJSON *lease = cJSON_ParseWithLength(reply->body, reply->body_bytes);
@@ -137,7 +137,7 @@ static void set_number(cJSON *object, const char *field, double value)
 	cJSON_AddNumberToObject(object, field, value);
 }
 
-/* The Lease with us (or, to give it back, nobody) as its holder. Owned by the caller. */
+/* The Lease with us as its holder (or no holder, to release it). Owned by the caller. */
 static char *make_lease(const struct leader *leader, const char *holder)
 {
 	cJSON *lease = leader->lease ? cJSON_Duplicate(leader->lease, true) : cJSON_CreateObject();
@@ -183,7 +183,7 @@ static void take_or_renew(struct leader *leader)
 	cJSON_free(content);
 }
 
-/* After a look: take it if it is free, else come back when it may be. */
+/* After a check: take it if it is free, else check again when it may be free. */
 static void judge(struct leader *leader)
 {
 	uint64_t now_ms = loop_now_ms();
@@ -200,7 +200,7 @@ static void judge(struct leader *leader)
 	look_in(leader, delay_ms);
 }
 
-/* The Lease is ours, counted from when we asked for it. */
+/* We hold the Lease, counted from the time of the request. */
 static void on_held(struct leader *leader)
 {
 	uint64_t until_ms = leader->sent_ms + part_of(leader, 10);
@@ -233,7 +233,7 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		return;
 	}
 	if (!reply->err && (reply->status == 404 || reply->status == 409)) {
-		/* Not there yet, or another one was quicker: look what it is now. */
+		/* It does not exist yet, or another replica was faster: read it again. */
 		cJSON_Delete(leader->lease);
 		leader->lease = NULL;
 		if (verb == API_GET) {
@@ -248,7 +248,7 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		return;
 	}
 	if (!leader->complained)
-		log_warn("kube: %s; tried again to be %s", api_error(&call, reply, text),
+		log_warn("kube: %s; trying again to be %s", api_error(&call, reply, text),
 			 leader->options.title);
 	leader->complained = true;
 	look_in(leader, part_of(leader, 2));
@@ -311,7 +311,7 @@ static void release(struct leader *leader)
 	describe(leader, &call);
 	call.content = content;
 	if (api_send_waiting(leader->api, &call, RELEASE_LIMIT_MS) == 200)
-		log_info("kube: gave back the lease %s/%s", leader->namespace, leader->name);
+		log_info("kube: released the lease %s/%s", leader->namespace, leader->name);
 	cJSON_free(content);
 }
 

@@ -11,7 +11,7 @@
 
 #define NOTE_KEY     "sluice.dev/published"
 #define MANAGER      "sluice"
-#define ENTRIES_MAX  64 /* more addresses than that help nobody */
+#define ENTRIES_MAX  64 /* more addresses are of no use */
 #define HOSTNAME_MAX 253
 
 struct publish {
@@ -22,8 +22,8 @@ struct publish {
 	struct texts fixed;                     /* --publish-address */
 	char *service_namespace, *service_name; /* owned or NULL */
 	char *node_name;                        /* owned; "" if not known */
-	struct texts wanted;                    /* what our Ingresses should say now */
-	struct texts published;                 /* wanted, and what leaders said before */
+	struct texts wanted;                    /* the addresses for our Ingresses now */
+	struct texts published;                 /* wanted, and published by earlier leaders */
 };
 
 /* ---- what to publish ------------------------------------------------------------------------- */
@@ -67,8 +67,8 @@ static const struct node *node_of(const struct publish *publish, const char *nam
 }
 
 /*
- * Our own pods run in the host's network: the addresses of the ready ones are those of nodes. A
- * node with external addresses is reached at those.
+ * Our own pods run in the host's network, so the addresses of ready pods are addresses of nodes. A
+ * node with external addresses is published by those.
  */
 static int add_endpoints(const struct publish *publish, struct texts *texts)
 {
@@ -95,7 +95,7 @@ static int add_endpoints(const struct publish *publish, struct texts *texts)
 	return err;
 }
 
-/* Outside of a cluster, or without the Service of manifests/, nobody tells of other nodes. */
+/* Outside of a cluster, or without the Service of manifests/, other nodes are unknown. */
 static int add_this_node(const struct publish *publish, struct texts *texts)
 {
 	const struct node *node = node_of(publish, publish->node_name);
@@ -131,7 +131,7 @@ static int find_wanted(const struct publish *publish, struct texts *out)
 	return err || out->count ? err : add_endpoints(publish, out);
 }
 
-/* What was published before this moment, by us or by leaders before us. */
+/* Addresses published before, by us or by earlier leaders. */
 static int recall_published(struct publish *publish)
 {
 	int err = texts_add_list(&publish->published, leader_note(publish->leader, NOTE_KEY));
@@ -168,7 +168,7 @@ static cJSON *make_entry(const char *text)
 	return entry;
 }
 
-/* Did we write the status as it stands? The server keeps count of who wrote what. */
+/* Did we write the current status? The server's managedFields say. */
 static bool is_managed(const cJSON *object)
 {
 	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
@@ -187,7 +187,7 @@ static bool is_managed(const cJSON *object)
 	return false;
 }
 
-/* Takes out entries of ours that do not count any more. True if there was one. */
+/* Removes our outdated entries. True if there was one. */
 static bool remove_entries(cJSON *entries, const struct texts *ours, const struct texts *keep)
 {
 	bool changed = false;
@@ -203,7 +203,7 @@ static bool remove_entries(cJSON *entries, const struct texts *ours, const struc
 	return changed;
 }
 
-/* Ours are set among those of others. */
+/* Sets our entries among those of others. */
 static bool edit_merge(void *ctx, const cJSON *object, cJSON *entries)
 {
 	const struct publish *publish = ctx;
@@ -227,7 +227,7 @@ static bool edit_merge(void *ctx, const cJSON *object, cJSON *entries)
 	return changed;
 }
 
-/* The Ingress is not of our class any more. */
+/* The Ingress no longer has our class. */
 static bool edit_withdraw(void *ctx, const cJSON *object, cJSON *entries)
 {
 	const struct publish *publish = ctx;
@@ -288,7 +288,7 @@ void publish_review(struct publish *publish)
 
 	if (find_wanted(publish, &wanted))
 		goto out;
-	/* Nothing ready at the moment is no reason to take the addresses out of DNS. */
+	/* If no pod is ready, keep the addresses in DNS. */
 	if (wanted.count) {
 		texts_free(&publish->wanted);
 		publish->wanted = wanted;
@@ -296,7 +296,7 @@ void publish_review(struct publish *publish)
 	}
 	if (!publish->wanted.count || recall_published(publish))
 		goto out;
-	note_published(publish, &publish->published); /* first, in case we end half-way */
+	note_published(publish, &publish->published); /* first, in case we stop halfway */
 	tag = texts_join(&publish->wanted);
 	while (tag && (entry = strmap_next(ingresses, &position)))
 		review_ingress(publish, entry->value, tag);
@@ -324,7 +324,8 @@ static int read_addresses(struct publish *publish, const char *list)
 			continue;
 		if (strlen(text) > HOSTNAME_MAX ||
 		    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") != strlen(text)) {
-			log_error("kube: publish address '%s' is no IP address and no host name",
+			log_error("kube: publish address '%s' is neither an IP address nor a "
+				  "host name",
 				  text);
 			err = -EINVAL;
 		}

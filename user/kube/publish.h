@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * publish.h - status.loadBalancer of Ingresses: where clients reach us
+ * publish.h - status.loadBalancer of Ingresses: the addresses for clients
  *
- * What this and earlier leaders have published is noted in the Lease: entries among it that no
- * longer count are ours to remove, all others belong to somebody else and stay.
+ * The Lease records what this and earlier leaders have published. We remove outdated entries that
+ * are recorded; all others belong to other controllers and stay.
  */
 #ifndef SLUICE_KUBE_PUBLISH_H
 #define SLUICE_KUBE_PUBLISH_H
@@ -19,7 +19,7 @@ struct publish;
 struct publish_options {
 	const char *addresses; /* "IP|HOST,..." or NULL */
 	const char *service;   /* "NS/NAME": its status, else its ready endpoints */
-	/* Where there is no such Service: this replica only, a node of that name or "". */
+	/* Without such a Service: only this replica, on the node of that name or "". */
 	bool or_this_node;
 	const char *node_name; /* copied; "" if not known */
 	bool (*owns_ingress)(void *ctx, const char *namespace, const char *name);
@@ -29,14 +29,15 @@ struct publish_options {
 };
 
 /**
- * publish_new - all borrowed but the strings, which are copied
- * Return: 0; -EINVAL with a log line for an address or a name that is none; -ENOMEM.
+ * publish_new - strings are copied, everything else is borrowed
+ * Return: 0; -EINVAL with a log line for an invalid address or name; -ENOMEM.
  */
 int publish_new(const struct model *model, struct leader *leader, struct writer *writer,
 		const struct publish_options *options, struct publish **out);
 void publish_free(struct publish *publish); /* takes NULL */
 
-/* Compare all Ingresses with what they should say; queue what differs. While we lead only. */
+/* Compares the status of all Ingresses with the wanted one and queues differences. Only while we
+ * lead. */
 void publish_review(struct publish *publish);
 
 #endif /* SLUICE_KUBE_PUBLISH_H */

@@ -22,9 +22,9 @@ struct note {
 	char event_name[NAME_PREFIX_BYTES + 20];
 	bool warning;
 	bool holds;  /* not cleared since */
-	bool queued; /* in the list of what is to be sent */
-	bool exists; /* the server has the Event: count it on instead of making it */
-	bool fresh;  /* not yet told by this leader */
+	bool queued; /* in the list of events to send */
+	bool exists; /* the server has the Event: raise its count instead of creating it */
+	bool fresh;  /* not yet sent by this leader */
 	unsigned int count;
 	uint64_t told_ms;
 	uint64_t due_ms;   /* not sent before */
@@ -103,7 +103,8 @@ static struct note *dequeue(struct recorder *recorder)
 	return note;
 }
 
-/* Takes what was put right before it was told out. Return: the first of the others; NULL: none. */
+/* Removes problems that were corrected before they were sent. Return: the first of the others;
+ * NULL: none. */
 static struct note *first_that_holds(struct recorder *recorder)
 {
 	while (recorder->first && !recorder->first->holds)
@@ -220,11 +221,11 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		note->fresh = false;
 		note->told_ms = loop_now_ms();
 	} else if (!reply->err && reply->status == 409 && !note->exists) {
-		note->exists = true; /* an earlier leader has told it */
+		note->exists = true; /* an earlier leader has sent it */
 		note->count = 2;
 		enqueue(recorder, note);
 	} else if (!reply->err && reply->status == 404 && note->exists) {
-		note->exists = false; /* the server has forgotten it by now */
+		note->exists = false; /* the server no longer has it */
 		note->count = 1;
 		enqueue(recorder, note);
 	} else {
@@ -296,7 +297,7 @@ static struct note *note_new(const struct kube_event *event, const char *key)
 	return note;
 }
 
-/* What was put right an hour ago or more is nothing to count on. */
+/* A problem that was corrected an hour ago gets a new Event. */
 static void forget_old(struct recorder *recorder)
 {
 	const struct strmap_entry *entry;

@@ -2,10 +2,10 @@
 /*
  * recorder.h - Events (events.k8s.io/v1) about objects that are not served as written
  *
- * Every replica knows what is wrong; the leader tells it, once, slowly, and not before it has held
- * for a moment: each kind of object comes by a watch of its own, so that an Ingress may well be
- * here before the Service that was made first. The name of an Event follows from what it says, so
- * a new leader finds the Event of the old one and counts it on.
+ * Every replica knows the problems. The leader reports each once, slowly, after it has lasted for a
+ * moment: each kind of object has its own watch, so an Ingress may arrive before the Service that
+ * was created first. The name of an Event depends on its content, so a new leader finds the Event
+ * of the old one and raises its count.
  */
 #ifndef SLUICE_KUBE_RECORDER_H
 #define SLUICE_KUBE_RECORDER_H
@@ -18,14 +18,14 @@
 
 struct recorder;
 
-#define RECORDER_NOTES_MAX   10000u /* known at once; more are not told */
+#define RECORDER_NOTES_MAX   10000u /* known at the same time; more are not sent */
 #define RECORDER_BURST       50u
 #define RECORDER_INTERVAL_MS 100u     /* then ten a second */
-#define RECORDER_SETTLE_MS   1000u    /* what is put right within it is not told */
-#define RECORDER_MEMORY_MS   3600000u /* as long as the server keeps Events by default */
+#define RECORDER_SETTLE_MS   1000u    /* problems corrected within this time are not sent */
+#define RECORDER_MEMORY_MS   3600000u /* the server's default lifetime of Events */
 #define RECORDER_NOTE_BYTES  1024u    /* the server's limit */
 
-/* @instance: copied; who reports. */
+/* @instance: copied; name of the reporter. */
 int recorder_new(struct loop *loop, struct api *api, const char *instance, struct recorder **out);
 void recorder_free(struct recorder *recorder); /* takes NULL */
 

@@ -13,7 +13,7 @@
 
 #define BACKOFF_FIRST_MS       200u
 #define BACKOFF_MAX_MS         30000u
-#define HEALTHY_MS             10000u /* a watch that lived so long was no failure */
+#define HEALTHY_MS             10000u /* a watch that lasted this long did not fail */
 #define FAILURES_BEFORE_RELIST 3u
 #define SILENCES_BEFORE_RELIST 2u
 #define INITIAL_EVENTS_END     "k8s.io/initial-events-end"
@@ -31,21 +31,21 @@ struct reflector {
 	uint64_t idle_limit_ms; /* of a watch */
 	struct reflector_events events;
 	struct loop_timer *retry;     /* owned */
-	struct http_request *request; /* borrowed; NULL while waiting to try again */
+	struct http_request *request; /* borrowed; NULL while waiting for the next try */
 	struct intake intake;
 	struct split_lines lines;
 	struct split_list list;
-	enum step step;    /* that runs, or comes when the wait is over */
-	char *version;     /* owned; where a watch goes on; NULL: a list must come first */
-	char *page_token;  /* owned; where the list goes on */
-	bool no_streaming; /* the server has refused, or failed at, a streaming list */
-	bool no_pages;     /* a continue token expired: the next list comes in one piece */
+	enum step step;    /* current phase, or the next one after the wait */
+	char *version;     /* owned; version to resume a watch at; NULL: a list must come first */
+	char *page_token;  /* owned; the next page of the list */
+	bool no_streaming; /* the server has refused a streaming list, or failed */
+	bool no_pages;     /* a continue token expired: the next list has one page */
 	bool optional;
 	bool synced; /* read to its end, or optional and denied */
 
 	unsigned int failures; /* in a row */
 	unsigned int silences; /* watches in a row without a line */
-	size_t lines_seen;     /* of the request that runs */
+	size_t lines_seen;     /* of the current request */
 	size_t too_long_seen;
 	uint64_t started_ms;
 	bool has_error; /* the stream held an ERROR event: */
@@ -71,7 +71,7 @@ static int set_text(char **to, const char *text)
 	return 0;
 }
 
-/* Forget where we were, not what we know. */
+/* Drops the position, not the objects. */
 static void plan_relist(struct reflector *reflector)
 {
 	if (reflector->version && reflector->synced)
@@ -82,7 +82,7 @@ static void plan_relist(struct reflector *reflector)
 	reflector->step = reflector->no_streaming ? STEP_PAGE : STEP_STREAM;
 }
 
-/* Half of the delay is left to chance, so that replicas do not come back all at once. */
+/* Half of the delay is random, so that replicas do not return all at once. */
 static void back_off(struct reflector *reflector, uint64_t least_ms)
 {
 	unsigned int shift = reflector->failures < 8 ? reflector->failures : 8;
@@ -170,7 +170,7 @@ static int take_event(struct reflector *reflector, const char *type, cJSON *obje
 		return take_bookmark(reflector, object);
 	if (strcmp(type, "ERROR") == 0) {
 		take_error(reflector, object);
-		return -ECANCELED; /* nothing of use follows */
+		return -ECANCELED; /* nothing useful follows */
 	}
 	if (strcmp(type, "ADDED") == 0 || strcmp(type, "MODIFIED") == 0)
 		err = intake_put(&reflector->intake, object);
@@ -178,11 +178,11 @@ static int take_event(struct reflector *reflector, const char *type, cJSON *obje
 		err = intake_delete(&reflector->intake, object);
 	else
 		return 0; /* a type of later servers */
-	/* The version of an initial event is no place to resume from: they come in any order. */
+	/* A watch cannot resume at the version of an initial event: they come in any order. */
 	if (!err && reflector->step == STEP_WATCH)
 		err = take_version(reflector, object);
 	if (err)
-		set_text(&reflector->version, NULL); /* it is lost: only a list brings it back */
+		set_text(&reflector->version, NULL); /* it is lost: only a new list contains it */
 	reflector->counts.events++;
 	reflector->events.changed(reflector->events.ctx);
 	return err;
@@ -212,7 +212,7 @@ static int on_stream_body(void *ctx, const char *bytes, size_t count)
 
 	if (reflector->lines.too_long != reflector->too_long_seen) {
 		reflector->too_long_seen = reflector->lines.too_long;
-		log_warn("kube: watch %s: an event of more than %u bytes is left out",
+		log_warn("kube: watch %s: leaving out an event of more than %u bytes",
 			 reflector->selection.resource->plural, SPLIT_PIECE_BYTES_MAX);
 	}
 	return err;
@@ -237,7 +237,7 @@ static int on_page_body(void *ctx, const char *bytes, size_t count)
 
 /* ---- what comes next ------------------------------------------------------------------------- */
 
-/* The last page has been read, or the next is asked for. */
+/* The last page has been read, or the next is requested. */
 static int page_end(struct reflector *reflector)
 {
 	const char *frame = split_list_frame(&reflector->list);
@@ -247,12 +247,12 @@ static int page_end(struct reflector *reflector)
 		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "resourceVersion"));
 	const char *token =
 		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "continue"));
-	int err = -EPROTO; /* cut short, or no list at all */
+	int err = -EPROTO; /* truncated, or not a list */
 
 	if (!version)
 		goto out;
 	if (reflector->list.too_long)
-		log_warn("kube: list %s: %zu objects of more than %u bytes are left out",
+		log_warn("kube: list %s: %zu objects of more than %u bytes were left out",
 			 reflector->selection.resource->plural, reflector->list.too_long,
 			 SPLIT_PIECE_BYTES_MAX);
 	err = set_text(&reflector->page_token, token && *token ? token : NULL);
@@ -266,7 +266,7 @@ out:
 	return err;
 }
 
-/* Each failure is logged once when it begins, then ever more rarely. */
+/* Each failure is logged when it begins, then less and less often. */
 static void log_failure(struct reflector *reflector, const char *text)
 {
 	bool rare = reflector->failures & (reflector->failures - 1);
@@ -275,7 +275,7 @@ static void log_failure(struct reflector *reflector, const char *text)
 	if (rare)
 		log_debug("kube: %s", text);
 	else
-		log_warn("kube: %s; what is known stays in force, trying again", text);
+		log_warn("kube: %s; keeping the known state, trying again", text);
 }
 
 static void on_expired(struct reflector *reflector)
@@ -307,7 +307,7 @@ static void on_stream_end(struct reflector *reflector, uint64_t lived_ms)
 		back_off(reflector, 0);
 }
 
-/* A failure of any kind but an expired version. */
+/* Any failure except an expired version. */
 static void on_failure(struct reflector *reflector, const struct http_reply *reply,
 		       const struct api_status *status)
 {
@@ -368,7 +368,7 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		status.code = reply->status;
 	} else if (!reply->err && reflector->step == STEP_PAGE) {
 		told.err = page_end(reflector);
-		told.error = "the answer is no list, or cut short";
+		told.error = "the answer is not a list, or truncated";
 		if (!told.err) {
 			send_next(reflector);
 			return;

@@ -7,7 +7,7 @@
  *      |        v                                              |       | last version seen
  *      '-> pages of a list -> last page --------------------> watch ---'
  *                                                              | version expired, or silent twice
- *   relist without forgetting: <-------------------------------'
+ *   list again, keep objects: <-------------------------------'
  *   objects stay until the list has been read to its end, then those not in it are deleted
  */
 #ifndef SLUICE_KUBE_REFLECTOR_H
@@ -22,22 +22,22 @@
 struct reflector;
 
 struct reflector_options {
-	const struct kind_resource *resource; /* borrowed for ever */
+	const struct kind_resource *resource; /* borrowed for the life of the process */
 	enum object_kind kind;
 	const char *namespace;      /* copied; NULL: all */
 	const char *label_selector; /* copied; NULL: none */
 	const char *field_selector; /* copied; NULL: none */
 	uint64_t idle_limit_ms;     /* of a watch; 0: REFLECTOR_IDLE_LIMIT_MS */
-	/* Without the right to read it, or where it is not served, it counts as read and empty. */
+	/* If it may not be read, or is not served, it counts as read and empty. */
 	bool optional;
 };
 
-/* Bookmarks come about once a minute (59.7 s and 60.0 s were seen): two of them may be lost. */
+/* Bookmarks arrive about once a minute (59.7 s and 60.0 s were seen): two of them may be lost. */
 #define REFLECTOR_IDLE_LIMIT_MS 130000u
-/* Of a streaming list: who does not know them may send what there is, and then wait for changes. */
+/* Of a streaming list: a server without them may send the objects, and then wait for changes. */
 #define REFLECTOR_LIST_LIMIT_MS 3000u
 
-/* To the source that owns the reflectors. */
+/* Calls to the source that owns the reflectors. */
 struct reflector_events {
 	void (*changed)(void *ctx); /* the model may have noted a change */
 	void (*synced)(void *ctx);  /* the first list has been read to its end; once */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ITEMS    "500" /* as client-go asks for */
-#define WATCH_LIMIT_S 290u  /* the server ends a watch after this, plus as much at random */
+#define PAGE_ITEMS    "500" /* the page size of client-go */
+#define WATCH_LIMIT_S 290u  /* the server ends a watch after this and up to as much again */
 
 static int copy(char **to, const char *text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * selection.h - which objects a reflector wants, and the queries that ask for them
+ * selection.h - the objects that a reflector reads, and their queries
  */
 #ifndef SLUICE_KUBE_SELECTION_H
 #define SLUICE_KUBE_SELECTION_H
@@ -10,7 +10,7 @@
 #include "kube/api.h"
 
 struct selection {
-	const struct kind_resource *resource; /* borrowed for ever */
+	const struct kind_resource *resource; /* borrowed for the life of the process */
 	char *namespace;                      /* owned; NULL: all */
 	char *label_selector;                 /* owned; NULL: none */
 	char *field_selector;                 /* owned; NULL: none */
@@ -24,8 +24,8 @@ void selection_free(struct selection *selection);
 #define SELECTION_QUERY_MAX (API_TARGET_MAX - 256)
 
 /**
- * selection_list_query - ask for a page of a list
- * @in_pages: false: for all of it at once
+ * selection_list_query - the query for a page of a list
+ * @in_pages: false: all objects at once
  * @page_token: metadata.continue of the page before, or NULL
  * Return: 0; -EMSGSIZE.
  */
@@ -33,8 +33,8 @@ int selection_list_query(const struct selection *selection, bool in_pages, const
 			 char query[SELECTION_QUERY_MAX]);
 
 /**
- * selection_watch_query - ask for a watch
- * @version: where to go on; NULL: a streaming list, all that is there comes first
+ * selection_watch_query - the query for a watch
+ * @version: where to resume; NULL: a streaming list, which begins with all objects
  */
 int selection_watch_query(const struct selection *selection, const char *version,
 			  char query[SELECTION_QUERY_MAX]);

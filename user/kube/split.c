@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define BUFFER_BYTES_FIRST 4096u
-#define BUFFER_BYTES_KEPT  (256u << 10) /* a buffer that grew beyond is given back */
+#define BUFFER_BYTES_KEPT  (256u << 10) /* a larger buffer is freed */
 
 static int buffer_add(struct split_buffer *buffer, const char *bytes, size_t count)
 {
@@ -37,7 +37,7 @@ static void buffer_free(struct split_buffer *buffer)
 	memset(buffer, 0, sizeof(*buffer));
 }
 
-/* What it held may be a private key. */
+/* It may have held a private key. */
 static void buffer_empty(struct split_buffer *buffer)
 {
 	if (buffer->count)
@@ -96,7 +96,7 @@ void split_lines_reset(struct split_lines *lines)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-/* Where the byte goes: the item at hand, or the frame. */
+/* The target of the byte: the current item, or the frame. */
 static int list_keep(struct split_list *list, char byte)
 {
 	struct split_buffer *to = list->in_item ? &list->item : &list->frame;
@@ -143,7 +143,7 @@ static int list_string_byte(struct split_list *list, char byte)
 		list->in_string = false;
 		return 0;
 	}
-	/* Only the names at the top are of interest, and no name there is this long. */
+	/* Only the names at the top matter, and none is this long. */
 	if (list->depth == 1 && list->key.count < 64)
 		return buffer_add(&list->key, &byte, 1);
 	return 0;

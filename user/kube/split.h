@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * split.h - JSON documents out of a stream that is cut at any byte
+ * split.h - JSON documents from a stream that may be cut at any byte
  *
- * A watch is one document a line; a list is one document whose items are handed out one by one, so
- * that memory follows the largest object, not the list.
+ * A watch is one document a line; a list is one document whose items are passed on one by one, so
+ * memory depends on the largest object, not on the list.
  */
 #ifndef SLUICE_KUBE_SPLIT_H
 #define SLUICE_KUBE_SPLIT_H
@@ -14,7 +14,7 @@
 /* etcd keeps at most 1.5 MiB an object; JSON may write each of its bytes as six. */
 #define SPLIT_PIECE_BYTES_MAX (12u << 20)
 
-/* A piece is complete; it ends in NUL as well. Anything but 0 ends the feeding. */
+/* Takes a complete piece, which also ends in NUL. A result other than 0 ends the feeding. */
 typedef int split_fn(void *ctx, char *piece, size_t bytes);
 
 struct split_buffer {
@@ -24,12 +24,12 @@ struct split_buffer {
 
 struct split_lines {
 	struct split_buffer line;
-	bool skipping;   /* the line is too long: to its end */
+	bool skipping;   /* the line is too long: skip to its end */
 	size_t too_long; /* lines left out so far */
 };
 
 /**
- * split_lines_feed - take in the next bytes, call @fn for each line that is complete
+ * split_lines_feed - take the next bytes, call @fn for each complete line
  * A line above SPLIT_PIECE_BYTES_MAX is left out and counted; empty lines are too.
  * Return: 0; what @fn returned if not 0; -ENOMEM.
  */
@@ -50,8 +50,9 @@ struct split_list {
 };
 
 /**
- * split_list_feed - take in the next bytes of a list, call @fn for each item that is complete
- * Return: as split_lines_feed(); -EMSGSIZE if what is not items is above SPLIT_PIECE_BYTES_MAX.
+ * split_list_feed - take the next bytes of a list, call @fn for each complete item
+ * Return: as split_lines_feed(); -EMSGSIZE if the document without its items is above
+ * SPLIT_PIECE_BYTES_MAX.
  */
 int split_list_feed(struct split_list *list, const char *bytes, size_t count, split_fn *fn,
 		    void *ctx);

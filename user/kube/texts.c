@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the text is, or would be. */
+/* The place of the text, or where to insert it. */
 static size_t place_of(const struct texts *texts, const char *text)
 {
 	size_t low = 0, high = texts->count;

@@ -13,9 +13,9 @@ struct texts {
 	size_t count;
 };
 
-/* Return: 0 (also if it is there already); -ENOMEM. */
+/* Return: 0 (also if it already exists); -ENOMEM. */
 int texts_add(struct texts *texts, const char *text);
-/* The members of "a,b"; empty ones are passed over. */
+/* The members of "a,b"; empty ones are skipped. */
 int texts_add_list(struct texts *texts, const char *list);
 bool texts_have(const struct texts *texts, const char *text);
 bool texts_equal(const struct texts *a, const struct texts *b);

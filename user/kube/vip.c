@@ -14,14 +14,14 @@
 #define KEY_MAX    330
 #define WISHES_MAX 2 /* one of each family */
 
-/* What one Service has; IPv4 first. */
+/* The addresses of one Service; IPv4 first. */
 struct grant {
-	char *uid;           /* owned: a Service of the same name made anew begins anew */
+	char *uid;           /* owned: a new Service of the same name starts without addresses */
 	struct texts wishes; /* spec.loadBalancerIP and the annotation */
 	struct inet_addr given[WISHES_MAX];
 	bool has[WISHES_MAX];
-	char *complaint; /* owned or NULL: as last told */
-	bool present;    /* in the review at hand */
+	char *complaint; /* owned or NULL: as last reported */
+	bool present;    /* in the current review */
 };
 
 struct vip {
@@ -70,7 +70,7 @@ static void give_back(struct vip *vip, struct grant *grant, int family)
 	grant->has[family] = false;
 }
 
-/* True if the address is the grant's now. */
+/* True if the grant has the address now. */
 static bool take(struct vip *vip, struct grant *grant, const struct inet_addr *addr)
 {
 	int family = inet_addr_is_v4(addr) ? 0 : 1;
@@ -143,7 +143,8 @@ static int read_wishes(struct grant *grant, const struct service *service)
 		   : texts_add_list(&grant->wishes, object_annotation(&service->meta, ANNOTATION));
 }
 
-/* What is served: with a pool the status, of it what is in the pool; else the wishes. */
+/* The served addresses: with a pool, those of the status that are in the pool; else the requested
+ * ones. */
 static int serve(struct service *service, const struct vip *vip, const struct grant *grant)
 {
 	size_t most = vip->pool.count ? service->status_count : grant->wishes.count;
@@ -196,7 +197,7 @@ static void complain(struct vip *vip, struct grant *grant, const struct service 
 		vip->options.problem(vip->options.ctx, service, reason, message, true);
 }
 
-/* One family of one Service. False, with a message, if it wants an address and gets none. */
+/* One family of one Service. False, with a message, if it requests an address and gets none. */
 static bool settle(struct vip *vip, struct grant *grant, bool v4, char *message, size_t size)
 {
 	int family = v4 ? 0 : 1;
@@ -206,21 +207,21 @@ static bool settle(struct vip *vip, struct grant *grant, bool v4, char *message,
 		const char *wish = grant->wishes.items[i];
 
 		if (inet_addr_parse(wish, &addr)) {
-			snprintf(message, size, "'%s' is no IP address", wish);
+			snprintf(message, size, "'%s' is not an IP address", wish);
 			return false;
 		}
 		if (inet_addr_is_v4(&addr) != v4)
 			continue;
 		if (vip->pool.count && !lb_pool_has(&vip->pool, &addr)) {
 			give_back(vip, grant, family);
-			snprintf(message, size, "%s is not in --lb-pool; no address is given",
+			snprintf(message, size, "%s is not in --lb-pool; assigning no address",
 				 wish);
 			return false;
 		}
 		if (!take(vip, grant, &addr)) {
 			give_back(vip, grant, family);
 			snprintf(message, size,
-				 "%s belongs to another Service; no address is given", wish);
+				 "%s belongs to another Service; assigning no address", wish);
 			return false;
 		}
 		return true;
@@ -232,7 +233,7 @@ static bool settle(struct vip *vip, struct grant *grant, bool v4, char *message,
 	if (grant->has[family] && lb_pool_has(&vip->pool, &grant->given[family]))
 		return true;
 	if (!lb_pool_has_family(&vip->pool, v4))
-		return true; /* said below if no family is left */
+		return true; /* reported below if no family is left */
 	give_back(vip, grant, family);
 	if (lb_pool_find_free(&vip->pool, v4, is_used, vip, &addr)) {
 		snprintf(message, size, "no %s address of --lb-pool is free", v4 ? "IPv4" : "IPv6");
@@ -312,7 +313,8 @@ static int compare_age(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
-/* Statuses say what earlier leaders have given out: it is taken over before anything is given. */
+/* Statuses hold the addresses that earlier leaders assigned: take these over before assigning any.
+ */
 static void take_over(struct vip *vip, const struct service *service)
 {
 	struct grant *grant = grant_of(vip, service);
@@ -347,7 +349,7 @@ static void end_absent(struct vip *vip)
 	}
 }
 
-/* What was given out but is in no status yet: another one leads now. */
+/* Drop addresses that are in no status yet: another replica leads now. */
 static void forget_given(struct vip *vip)
 {
 	const struct strmap_entry *entry;

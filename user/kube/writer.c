@@ -11,23 +11,23 @@
 
 #define RUNNING_MAX      16 /* requests at once: 1,000 objects take well under a second */
 #define KEY_MAX          400
-#define WRITTEN_MAX      65536 /* of objects that are gone as well; then all is forgotten */
+#define WRITTEN_MAX      65536 /* includes deleted objects; above it, all are dropped */
 #define BACKOFF_FIRST_MS 500u
 #define BACKOFF_MAX_MS   30000u
 
 struct job {
 	struct writer *writer;                /* borrowed */
-	const struct kind_resource *resource; /* borrowed for ever */
+	const struct kind_resource *resource; /* borrowed for the life of the process */
 	char *namespace, *name, *version;     /* owned */
 	char key[KEY_MAX];                    /* in writer->jobs */
 	char *content;                        /* owned; NULL before an edit */
 	char *tag;                            /* owned; of an edit */
-	writer_edit_fn *edit;                 /* NULL: content is to be written as it is */
+	writer_edit_fn *edit;                 /* NULL: write the content unchanged */
 	void *ctx;
-	bool reads; /* the request reads the object that is to be edited */
+	bool reads; /* the request reads the object to edit */
 	unsigned int failures;
 	uint64_t not_before_ms;
-	struct http_request *request; /* borrowed; NULL while it waits */
+	struct http_request *request; /* borrowed; NULL while the job waits */
 	struct job *prev, *next;
 };
 
@@ -126,7 +126,7 @@ static void describe(const struct job *job, struct api_call *call)
 	};
 }
 
-/* The patch that an edit makes out of the object; NULL: none is needed. */
+/* The patch that an edit makes from the object; NULL: none is needed. */
 static char *edit_object(struct job *job, const cJSON *object)
 {
 	const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object, "metadata");
@@ -155,7 +155,7 @@ static char *edit_object(struct job *job, const cJSON *object)
 	return text;
 }
 
-/* True if the job is over. */
+/* True if the job has finished. */
 static bool take_object(struct job *job, const struct http_reply *reply)
 {
 	cJSON *object = cJSON_ParseWithLength(reply->body, reply->body_bytes);
@@ -242,7 +242,7 @@ static void pump(void *ctx)
 		call.ctx = job;
 		if (api_send(writer->api, &call, &job->request)) {
 			job->request = NULL;
-			job_free(job); /* it comes again with the next look at the model */
+			job_free(job); /* the next review of the model repeats it */
 			continue;
 		}
 		writer->running++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * writer.h - patches of status, some at a time, tried again until they are in or make no sense
+ * writer.h - patches of status, some at a time, tried again until they succeed or are obsolete
  *
- * One job an object at most: a newer one takes the place of one that waits.
+ * At most one job per object: a newer one replaces one that waits.
  */
 #ifndef SLUICE_KUBE_WRITER_H
 #define SLUICE_KUBE_WRITER_H
@@ -21,30 +21,31 @@ void writer_free(struct writer *writer); /* takes NULL */
 /**
  * writer_put - write the status of an object
  * @status: owned by the writer from now on, also on failure
- * Nothing is sent if the same was written last, and the object has not changed since then: its
- * change comes back by the watch only a moment later.
+ * Sends nothing if the same status was written last and the object has not changed since: the watch
+ * delivers our own change a moment later.
  * @version: resourceVersion of the object that was looked at
  */
 int writer_put(struct writer *writer, const struct kind_resource *resource, const char *namespace,
 	       const char *name, const char *version, cJSON *status);
 
-/* Changes the addresses in a status that holds entries of others as well. */
+/* Changes the addresses in a status that also has entries of others. */
 typedef bool writer_edit_fn(void *ctx, const cJSON *object, cJSON *entries);
 
 /**
  * writer_edit - read the object, let @edit change the list status.loadBalancer.ingress, write it
- * @tag: what the edit is to bring about: the same for the same @version is done once
- * @edit: false if nothing is to be written; called from the loop
- * The write fails and is tried again from the reading if anybody else changes the object between.
+ * @tag: the goal of the edit: the same tag for the same @version is done once
+ * @edit: false: no write is needed; called from the loop
+ * If another client changes the object meanwhile, the write fails, and the job starts again with
+ * reading.
  */
 int writer_edit(struct writer *writer, const struct kind_resource *resource, const char *namespace,
 		const char *name, const char *version, const char *tag, writer_edit_fn *edit,
 		void *ctx);
 
-/* Forget all that waits, end what runs: we may not write any more. Takes NULL. */
+/* Drops waiting jobs and ends running ones: we may no longer write. Takes NULL. */
 void writer_clear(struct writer *writer);
 
-/* Is nothing left to do? */
+/* Is there no job left? */
 bool writer_idle(const struct writer *writer);
 
 #endif /* SLUICE_KUBE_WRITER_H */

@@ -105,8 +105,8 @@ static void kubeconfig__faults_name_the_field(void **state)
 		{ "exec",
 		  "user.exec is not supported: use a token, a token file or a client certificate",
 		  -ENOTSUP },
-		{ "nobase64", "client-key-data is no base64", -EINVAL },
-		{ "ftp", "cluster.server 'ftp://x': no http:// or https:// address", -EINVAL },
+		{ "nobase64", "client-key-data is not base64", -EINVAL },
+		{ "ftp", "cluster.server 'ftp://x': not an http:// or https:// address", -EINVAL },
 		{ "lost", "clusters has no 'nosuch'", -EINVAL },
 		{ "nameless", "context 'nameless' names no cluster", -EINVAL },
 	};
@@ -128,7 +128,7 @@ static void kubeconfig__texts_that_are_none(void **state)
 		const char *text, *error;
 	} rows[] = {
 		{ "", "it is empty" },
-		{ "- a\n", "it is no map" },
+		{ "- a\n", "it is not a map" },
 		{ "a: b\n", "current-context is not set" },
 		{ "current-context: x\n", "contexts has no 'x'" },
 		{ "a: [1\n", NULL },

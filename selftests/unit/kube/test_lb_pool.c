@@ -80,16 +80,16 @@ static void pool__what_is_refused(void **state)
 	static const struct {
 		const char *ranges, *why;
 	} rows[] = {
-		{ "10.0.0.0/33", "'10.0.0.0/33': no prefix length" },
-		{ "10.0.0.0/", "'10.0.0.0/': no prefix length" },
-		{ "10.0.0.0/+8", "'10.0.0.0/+8': no prefix length" },
-		{ "2001:db8::/129", "'2001:db8::/129': no prefix length" },
-		{ "10.0.0", "'10.0.0': no IP address" },
+		{ "10.0.0.0/33", "'10.0.0.0/33': not a prefix length" },
+		{ "10.0.0.0/", "'10.0.0.0/': not a prefix length" },
+		{ "10.0.0.0/+8", "'10.0.0.0/+8': not a prefix length" },
+		{ "2001:db8::/129", "'2001:db8::/129': not a prefix length" },
+		{ "10.0.0", "'10.0.0': not an IP address" },
 		{ "10.0.0.9-10.0.0.1", "'10.0.0.9-10.0.0.1': the end is before the beginning" },
 		{ "10.0.0.1-2001:db8::1",
-		  "'10.0.0.1-2001:db8::1': the end is no address of the same family" },
+		  "'10.0.0.1-2001:db8::1': the end is not an address of the same family" },
 		{ "0.0.0.0-0.0.0.3",
-		  "'0.0.0.0-0.0.0.3': the unspecified address cannot be given out" },
+		  "'0.0.0.0-0.0.0.3': the unspecified address cannot be assigned" },
 	};
 
 	(void)state;
