@@ -72,6 +72,23 @@ class AccessLog(unittest.TestCase):
         self.assertEqual([line.get("why") for line in lines],
                          ["no route", "host-missing", "target-escape", "length", None])
 
+    def test_a_long_line_is_cut_and_still_json(self):
+        self.serve("json")
+        for octet in (b"\xff", b"\"", b"\\", b"x"):
+            for count in (200, 1023, 1024, 3000):
+                with self.subTest(octet=octet, count=count):
+                    self.worker.lines.clear()
+                    text = octet * count
+                    target = b"/" + (b"x" if octet == b"\xff" else octet) * count
+                    self.ask(b"GET " + target + b" HTTP/1.1\r\nHost: a.test\r\nReferer: " + text
+                             + b"\r\nUser-Agent: " + text + b"\r\nX-Request-ID: " + b"\"" * 200 + E)
+                    line = json.loads(self.lines(1)[0])
+                    self.assertEqual((line["status"], line["host"]), (200, "a.test"))
+                    self.assertEqual(line["upstream"], "default/s:80")
+                    for name in ("referer", "user_agent"):
+                        self.assertGreaterEqual(len(line[name]), 200)
+                        self.assertEqual(set(line[name]), {octet.decode("latin-1")})
+
     def test_nothing_of_a_client_ends_a_field_or_a_line(self):
         for form in ("text", "json"):
             with self.subTest(form):

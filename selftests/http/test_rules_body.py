@@ -55,7 +55,8 @@ class Trailers(unittest.TestCase):
     def test_nothing_that_frames_routes_or_authenticates_passes(self):
         names = [b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Authorization",
                  b"Cookie", b"X-Forwarded-For", b"X-Real-IP", b"Forwarded", b"TE", b"Trailer",
-                 b"Expect", b"Content-Type", b"X_Sum", b"X-Request-ID"]
+                 b"Expect", b"Content-Type", b"X_Sum", b"X-Request-ID", b"Proxy", b"X-Scheme",
+                 b"X-Forwarded-Prefix", b"X-Original-URL"]
         lines = b"".join(name + b": 1\r\n" for name in names) + b"X-Sum: 1\r\n"
         for _, trailers in self.send(b"\r\nTE: trailers", lines):
             self.assertEqual(trailers, [b"X-Sum: 1"])

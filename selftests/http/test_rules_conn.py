@@ -379,6 +379,26 @@ class Forwarding(Scene):
             self.assertEqual(seen["forwarded"], ['for=127.0.0.1;host="a.test:8080";proto=http'])
             self.assertNotRegex(head, r"3\.3\.3\.3|evil|1\.1\.1\.1|_")
 
+    HEARSAY = ("X-Scheme", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Prefix", "X-Forwarded-Server",
+               "X-Original-Forwarded-For", "X-Original-URL", "X-Rewrite-URL", "X-Original-Host", "X-Url-Scheme",
+               "Front-End-Https", "X-Client-IP", "X-Cluster-Client-IP")
+
+    def test_what_only_a_proxy_may_say_passes_from_trusted_peers_alone(self):
+        others = "X-Schemes: s\r\nX-Original: s\r\nX-Forwarde: s\r\nProxy-Agent: s\r\n"
+        for flags, passes in (((), False), (("--allow-underscores",), False), (("--trust=127.0.0.0/8",), True)):
+            for name in self.HEARSAY:
+                extra = f"{name}: forged\r\n{name.upper()}: forged\r\n{name.replace('-', '_')}: forged\r\n"
+                with self.subTest(name, flags=flags):
+                    head, _ = self.seen(extra + others, *flags)
+                    self.assertEqual(head.count("forged"), 2 if passes else 0, head)
+                    self.assertEqual(head.count(": s\r\n"), 4, head)
+
+    def test_proxy_reaches_no_backend(self):
+        for flags in ((), ("--allow-underscores",), ("--trust=127.0.0.0/8",)):
+            head, _ = self.seen("Proxy: http://evil.test/\r\nPROXY: x\r\nproxies: y\r\n", *flags)
+            self.assertNotRegex(head, r"(?i)\nproxy:")
+            self.assertIn("proxies: y", head)
+
     def test_a_trusted_peer_is_believed_and_appended_to(self):
         head, seen = self.seen(self.SPOOF, "--trust=127.0.0.0/8")
         self.assertEqual(seen["x-forwarded-for"], ["1.1.1.1, 2.2.2.2, 127.0.0.1"])

@@ -142,6 +142,21 @@ class Tls(unittest.TestCase):
             self.assertEqual(status, 200)
             self.assertNotIn(b"Strict-Transport-Security", head)
 
+    def test_a_balancer_that_ended_tls_is_not_redirected(self):
+        worker = Worker(self.stage.objects(), "--trust", "127.0.0.0/8", https=True)
+        self.addCleanup(worker.close)
+        for proto, wanted in (("https", 200), ("HTTPS", 200), ("http", 308), ("https\r\nX-Forwarded-Proto: http", 308),
+                              ("https, http", 308), ("", 308)):
+            with self.subTest(proto), worker.connect() as conn:
+                extra = f"X-Forwarded-Proto: {proto}\r\n"
+                self.assertEqual(exchange(conn, get("/", host="a.test", extra=extra))[0], wanted)
+        with worker.connect() as conn:
+            head = exchange(conn, get(host="hsts.test", extra="X-Forwarded-Proto: https\r\n"))[1]
+            self.assertIn(b"\r\nStrict-Transport-Security: max-age=1000\r\n", head)
+        with self.stage.worker.connect() as conn:  # a stranger says it
+            extra = "X-Forwarded-Proto: https\r\n"
+            self.assertEqual(exchange(conn, get("/", host="a.test", extra=extra))[0], 308)
+
     def test_a_host_with_tls_is_redirected(self):
         for path, wanted in (("/x?y=%20", 308), ("/.well-known/acme-challenge/t", 200)):
             with self.subTest(path), self.stage.worker.connect() as conn:

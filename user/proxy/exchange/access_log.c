@@ -17,8 +17,11 @@
 #define LINES_BYTES    (256u * 1024)
 #define FLUSH_BYTES    (32u * 1024)
 #define FLUSH_MS       1000u
-#define LINE_MAX_BYTES 8192u /* long targets and agents are cut to fit */
-#define TEXT_MAX_BYTES 1024u /* of one field in a line */
+#define LINE_MAX_BYTES 8192u
+#define LINE_END_BYTES 3u    /* room that is always kept: "}\n" and the NUL of printf */
+#define TEXT_MAX_BYTES 1024u /* kept of one text of a request */
+#define TEXT_LINE_BYTES \
+	1200u /* of one text in a line, escapes counted: six such texts fit into a line */
 
 enum record_text {
 	TEXT_METHOD,
@@ -147,29 +150,58 @@ static void add(struct line *line, const char *format, ...)
 		line->used += (size_t)bytes < room ? (size_t)bytes : room - 1;
 }
 
-/* Text of a client: nothing of it may end the quotes, the line, or speak to a terminal. */
+/* One octet as it stands in quotes. Return: bytes of @out that are used. */
+static size_t quote(unsigned char c, bool json, char out[8])
+{
+	if (c < 0x20 || c >= 0x7f)
+		return (size_t)snprintf(out, 8, json ? "\\u%04x" : "\\x%02x", c);
+	if (c == '"' || c == '\\') {
+		out[0] = '\\';
+		out[1] = (char)c;
+		return 2;
+	}
+	out[0] = (char)c;
+	return 1;
+}
+
+/* Text of a client: nothing of it may end the quotes, the line, or speak to a terminal. What is too
+ * long is cut, but never within an escape. */
 static void add_quoted(struct line *line, struct http_slice text, bool json)
 {
-	for (uint32_t i = 0; i < text.bytes && line->used + 8 < sizeof(line->data); i++) {
-		unsigned char c = (unsigned char)text.data[i];
+	size_t room = sizeof(line->data) - LINE_END_BYTES - line->used;
+	size_t end = line->used + (room < TEXT_LINE_BYTES ? room : TEXT_LINE_BYTES);
 
-		if (c < 0x20 || c >= 0x7f)
-			add(line, json ? "\\u%04x" : "\\x%02x", c);
-		else if (c == '"' || c == '\\')
-			add(line, "\\%c", c);
-		else
-			line->data[line->used++] = (char)c;
+	for (uint32_t i = 0; i < text.bytes; i++) {
+		char quoted[8];
+		size_t bytes = quote((unsigned char)text.data[i], json, quoted);
+
+		if (line->used + bytes > end)
+			break;
+		memcpy(line->data + line->used, quoted, bytes);
+		line->used += bytes;
 	}
+}
+
+/* A member is there as a whole, or it is not: without it the line is still JSON. */
+static void keep_whole(struct line *line, size_t before)
+{
+	if (line->used > sizeof(line->data) - LINE_END_BYTES)
+		line->used = before;
 }
 
 static void add_pair(struct line *line, const char *key, struct http_slice text, bool json)
 {
+	size_t before = line->used;
+
+	if (line->used + strlen(key) + 8 > sizeof(line->data) - LINE_END_BYTES)
+		return;
 	if (json)
 		add(line, ",\"%s\":\"", key);
 	else
 		add(line, " %s=\"", key);
 	add_quoted(line, text, json);
 	add(line, "\"");
+	keep_whole(line, before);
 }
 
 static struct http_slice slice_of(const char *text)
@@ -217,7 +249,10 @@ static void add_json_begin(struct line *line, const struct exchange *x, const ch
 
 static void add_number(struct line *line, const char *key, uint64_t number, bool json)
 {
+	size_t before = line->used;
+
 	add(line, json ? ",\"%s\":%llu" : " %s=%llu", key, (unsigned long long)number);
+	keep_whole(line, before);
 }
 
 static void compose(struct line *line, const struct exchange *x, bool json, bool aborted)
@@ -246,7 +281,6 @@ static void compose(struct line *line, const struct exchange *x, bool json, bool
 	if (why)
 		add_pair(line, "why", slice_of(why), json);
 	add(line, json ? "}\n" : "\n");
-	line->data[line->used - 1] = '\n'; /* also where it was cut */
 }
 
 /* ---- to the descriptor -------------------------------------------------------------------- */

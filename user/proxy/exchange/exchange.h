@@ -114,6 +114,7 @@ struct exchange {
 	uint8_t phase;                /* enum exchange_phase */
 	uint8_t up_state, down_state; /* enum relay_state at the last run */
 	uint8_t method_id;
+	bool https; /* the client speaks TLS: to us, or to a trusted peer before us */
 	bool idempotent;
 	bool request_done;    /* all of it was sent to the backend */
 	bool request_stopped; /* the backend takes no more of it, but may still answer */

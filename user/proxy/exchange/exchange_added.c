@@ -18,7 +18,7 @@ static void add_hsts(const struct exchange *x, struct exchange_added *added)
 	static const char name[] = "Strict-Transport-Security";
 	int bytes;
 
-	if (!x->peer->tls || !x->route || !x->route->hsts_max_age_s)
+	if (!x->https || !x->route || !x->route->hsts_max_age_s)
 		return;
 	bytes = snprintf(added->hsts, sizeof(added->hsts), "max-age=%u", x->route->hsts_max_age_s);
 	add(added, (struct http_slice){ name, sizeof(name) - 1 },

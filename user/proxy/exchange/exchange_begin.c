@@ -18,13 +18,24 @@ struct http_field *exchange_request_trailers(struct exchange *x)
 		       : NULL;
 }
 
+/* The client speaks TLS: to us, or to a trusted peer that ended it. */
+static bool is_https(const struct exchange *x)
+{
+	const struct http_field *proto =
+		x->peer->trusted
+			? http_fields_find_only(&x->request.fields, HTTP_FIELD_X_FORWARDED_PROTO)
+			: NULL;
+
+	return x->peer->tls ||
+	       (proto && http_text_is(proto->value, proto->value_bytes, "https", 5));
+}
+
 static bool redirects_to_https(const struct exchange *x, struct http_slice path)
 {
 	const struct http_host *host = &x->request.host;
 
-	return !x->peer->tls &&
-	       snapshot_redirects(routing_snapshot(x->routing), x->route, host->name,
-				  http_host_route_bytes(host), path.data, path.bytes);
+	return !x->https && snapshot_redirects(routing_snapshot(x->routing), x->route, host->name,
+					       http_host_route_bytes(host), path.data, path.bytes);
 }
 
 static void redirect(struct exchange *x, struct http_slice path)
@@ -165,6 +176,7 @@ void exchange_begin(struct exchange *x)
 	x->method_id = x->request.method_id;
 	x->idempotent = http1_request_idempotent(&x->request);
 	x->upgrade = x->request.flags & HTTP1_REQUEST_F_WEBSOCKET;
+	x->https = is_https(x);
 	x->turn->stats->requests++;
 	if (services->log.form != ACCESS_LOG_OFF)
 		x->record = access_record_new(&x->request);

@@ -144,6 +144,17 @@ const struct http_field *http_fields_find(const struct http_fields *fields, enum
 	return NULL;
 }
 
+const struct http_field *http_fields_find_only(const struct http_fields *fields,
+					       enum http_field_id id)
+{
+	const struct http_field *field = http_fields_find(fields, id, 0);
+
+	if (!field || !field->value_bytes ||
+	    http_fields_find(fields, id, (uint32_t)(field - fields->items) + 1))
+		return NULL;
+	return field;
+}
+
 const struct http_field *http_fields_find_name(const struct http_fields *fields, const char *name,
 					       size_t name_bytes)
 {
@@ -211,7 +222,50 @@ static const bool banned_in_trailer[HTTP_FIELD_COUNT] = {
 
 bool http_field_allowed_in_trailer(const struct http_field *field)
 {
-	return !banned_in_trailer[field->id] && !(field->flags & HTTP_FIELD_F_UNDERSCORE);
+	return !banned_in_trailer[field->id] && !(field->flags & HTTP_FIELD_F_UNDERSCORE) &&
+	       !http_field_is_proxy(field->name, field->name_bytes) &&
+	       !http_field_is_hearsay(field->name, field->name_bytes);
+}
+
+/* @lower: in lower case, with dashes. */
+static bool reads_as(const char *name, const char *lower, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		if ((name[i] == '_' ? '-' : http_lower(name[i])) != lower[i])
+			return false;
+	return true;
+}
+
+bool http_field_is_proxy(const char *name, size_t bytes)
+{
+	return bytes == 5 && reads_as(name, "proxy", 5);
+}
+
+bool http_field_is_hearsay(const char *name, size_t bytes)
+{
+	static const struct {
+		const char *text;
+		uint8_t bytes;
+	} hearsay[] = {
+		NAME("x-scheme"),
+		NAME("x-url-scheme"),
+		NAME("front-end-https"),
+		NAME("x-client-ip"),
+		NAME("x-cluster-client-ip"),
+		NAME("x-original-forwarded-for"),
+		NAME("x-original-host"),
+		NAME("x-original-url"),
+		NAME("x-rewrite-url"),
+	};
+
+	if (bytes < 8 || (http_lower(name[0]) != 'x' && http_lower(name[0]) != 'f'))
+		return false;
+	if (bytes >= 12 && reads_as(name, "x-forwarded-", 12))
+		return true;
+	for (size_t i = 0; i < sizeof(hearsay) / sizeof(hearsay[0]); i++)
+		if (bytes == hearsay[i].bytes && reads_as(name, hearsay[i].text, bytes))
+			return true;
+	return false;
 }
 
 bool http_text_is(const char *text, size_t bytes, const char *lower, size_t lower_bytes)

@@ -100,9 +100,24 @@ enum http_field_id http_field_id(const char *name, size_t bytes);
 const struct http_field *http_fields_find(const struct http_fields *fields, enum http_field_id id,
 					  uint32_t from);
 
+/* The field with this id if there is exactly one, and it is not empty; else NULL. */
+const struct http_field *http_fields_find_only(const struct http_fields *fields,
+					       enum http_field_id id);
+
 /* First field with this name in any case; NULL if there is none. For names without an id. */
 const struct http_field *http_fields_find_name(const struct http_fields *fields, const char *name,
 					       size_t name_bytes);
+
+/**
+ * http_field_is_hearsay - true for a field that only a trusted peer may send to a backend
+ * Such fields tell about the client's side of a proxy, or name another path than the request line:
+ * X-Forwarded-*, X-Scheme, X-Original-URL and their like. Proxy is not among them: it never passes.
+ * @name: in any case; '_' counts as '-'
+ */
+bool http_field_is_hearsay(const char *name, size_t bytes);
+
+/* True for "Proxy", which a CGI program would read as HTTP_PROXY (CVE-2016-5385 and others). */
+bool http_field_is_proxy(const char *name, size_t bytes);
 
 /* True if a field may stand in a trailer section: no framing, routing, auth or control field. */
 bool http_field_allowed_in_trailer(const struct http_field *field);

@@ -44,6 +44,12 @@ static bool passes(const struct http_field *field, const struct http1_copy_rules
 	if ((field->flags & HTTP_FIELD_F_UNDERSCORE) &&
 	    (!rules->underscores || rules->left[id_with_dashes(field)]))
 		return false;
+	if (field->id == HTTP_FIELD_OTHER && rules->of_request &&
+	    http_field_is_proxy(field->name, field->name_bytes))
+		return false;
+	if (field->id == HTTP_FIELD_OTHER && rules->of_stranger &&
+	    http_field_is_hearsay(field->name, field->name_bytes))
+		return false;
 	return !rules->extra_count || !is_replaced(field, rules);
 }
 

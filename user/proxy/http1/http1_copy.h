@@ -14,6 +14,8 @@ struct http1_copy_rules {
 	const bool *left;  /* borrowed: by enum http_field_id, what is not copied */
 	bool underscores;  /* names with '_' pass */
 	bool keep_trailer; /* the Trailer field passes */
+	bool of_request;   /* Proxy does not pass */
+	bool of_stranger;  /* nor what only a trusted peer may say */
 	const struct http1_extra_field *extra; /* borrowed: these names are replaced */
 	uint32_t extra_count;
 };

@@ -89,16 +89,7 @@ static bool trusted(const struct writer *w)
 /* The one field of that name, if a trusted peer sent exactly one that is not empty. */
 static const struct http_field *believed(const struct writer *w, enum http_field_id id)
 {
-	const struct http_fields *fields = &w->request->fields;
-	const struct http_field *field;
-
-	if (!trusted(w))
-		return NULL;
-	field = http_fields_find(fields, id, 0);
-	if (!field || !field->value_bytes ||
-	    http_fields_find(fields, id, (uint32_t)(field - fields->items) + 1))
-		return NULL;
-	return field;
+	return trusted(w) ? http_fields_find_only(&w->request->fields, id) : NULL;
 }
 
 /* All values of one name, each with ", " behind it: a list that more is appended to. */
@@ -302,6 +293,8 @@ int http1_forward_request(const struct http1_request *request, struct http1_forw
 		.keep_trailer = request->framing == HTTP1_FRAMING_CHUNKED &&
 				(request->flags & HTTP1_REQUEST_F_TE_TRAILERS) &&
 				!(request->flags & HTTP1_REQUEST_F_NO_TRAILERS),
+		.of_request = true,
+		.of_stranger = !(how->flags & HTTP1_FORWARD_F_TRUSTED_PEER),
 		.extra = how->extra,
 		.extra_count = how->extra_count,
 	};
