@@ -33,7 +33,7 @@ O := $(B)/obj$(if $(SAN),-san)
 layers := base model handoff kube files table dataplane proxy admin daemon cli
 # A layer is a folder of user/; its sources lie in it and in folders below.
 srcs_of = $(sort $(shell find user/$1 -name '*.c'))
-mains	:= user/daemon/main.c user/proxy/main.c user/cli/main.c
+mains	:= user/daemon/main.c user/proxy/main.c user/cli/main.c user/init/main.c
 objs_of = $(patsubst user/%.c,$O/%.o,$(filter-out $(mains),$(call srcs_of,$1)))
 archive = $O/lib$1.a
 
@@ -67,14 +67,18 @@ LIBS_sluicectl	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson
 
 programs := $(if $(SAN),$(B)/san,$(B))
 
-all: $(programs)/sluiced $(programs)/sluice-proxy $(programs)/sluicectl ## build the three programs
+program_names := sluiced sluice-proxy sluicectl sluice-init
+
+all: $(addprefix $(programs)/,$(program_names)) ## build the programs
 
 $(programs)/sluiced: $O/daemon/main.o $(foreach l,daemon admin dataplane table files kube handoff model base,$(call archive,$l))
 $(programs)/sluice-proxy: $O/proxy/main.o $(foreach l,proxy handoff base,$(call archive,$l))
 $(programs)/sluicectl: $O/cli/main.o $(foreach l,cli admin dataplane table handoff model base,$(call archive,$l))
 
+$(programs)/sluice-init: $O/init/main.o $(call archive,base)
+
 # A static pattern: an open one would also be tried for what -include names below $(programs).
-$(addprefix $(programs)/,sluiced sluice-proxy sluicectl): $(programs)/%:
+$(addprefix $(programs)/,$(program_names)): $(programs)/%:
 	$(say) LINK $@
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$*)
@@ -143,8 +147,8 @@ demo: deps ## show the main job on this machine, in network namespaces
 
 install: all ## install programs and man pages below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/sluice
-	install -m 755 $(B)/sluiced $(B)/sluice-proxy $(B)/sluicectl $(DESTDIR)$(PREFIX)/sbin/
-	install -m 644 docs/man/sluiced.8 docs/man/sluice-proxy.8 docs/man/sluicectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 755 $(addprefix $(B)/,$(program_names)) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 $(program_names:%=docs/man/%.8) $(DESTDIR)$(PREFIX)/share/man/man8/
 	install -m 644 README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/sluice/
 
 clean: ## remove everything built

@@ -3,7 +3,7 @@
 # Every man page renders, and mandoc's lint finds nothing to warn of.
 set -u
 bad=0
-for page in sluiced sluice-proxy sluicectl; do
+for page in sluiced sluice-proxy sluicectl sluice-init; do
 	file=docs/man/$page.8
 	if [ ! -f "$file" ]; then
 		echo "$file: missing"
@@ -16,5 +16,5 @@ for page in sluiced sluice-proxy sluicectl; do
 		bad=1
 	}
 done
-echo "3 pages"
+echo "4 pages"
 exit $bad
