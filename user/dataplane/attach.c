@@ -11,7 +11,10 @@
 #include "base/log.h"
 #include "dataplane/error.h"
 #include "dataplane/object.h"
+#include "dataplane/programs.h"
 #include "dataplane/state.h"
+
+#define TC_L4 "tc_l4"
 
 /* A tunnel of IP in IP, GRE, WireGuard or tun has none: its packets begin with the IP header. */
 static bool has_ethernet(const char *name)
@@ -40,6 +43,27 @@ static int by_xdp(const struct attach_context *context, struct interface *interf
 	return err ? err : attach_tc_ingress(context, interface, context->tc_ingress_prog, error);
 }
 
+/* The one that is pinned, if it is of this build and uses our maps; else a new one. */
+static int tc_l4_open(struct dataplane *dp, char *error)
+{
+	int err;
+
+	dp->tc_l4_prog = programs_open(dp->bpffs, TC_L4);
+	if (dp->tc_l4_prog >= 0 && program_uses_map(dp->tc_l4_prog, dp->maps[MAP_FRONTENDS4]))
+		return 0;
+	if (dp->tc_l4_prog >= 0)
+		close(dp->tc_l4_prog);
+	dp->tc_l4_prog = -1;
+	err = object_load_tc(dp->maps, &dp->tc_l4_prog, error);
+	if (err)
+		return err;
+	err = programs_pin(dp->bpffs, TC_L4, dp->tc_l4_prog);
+	if (err)
+		log_warn("dataplane: pin the program %s: %s; the next start loads it again", TC_L4,
+			 strerror(-err));
+	return 0;
+}
+
 /* Our own XDP program, of a sluiced that was asked otherwise, goes when tc_l4 serves. */
 static int by_tc(struct dataplane *dp, struct interface *interface, char *error)
 {
@@ -47,7 +71,7 @@ static int by_tc(struct dataplane *dp, struct interface *interface, char *error)
 	int err = 0;
 
 	if (dp->tc_l4_prog < 0)
-		err = object_load_tc(dp->maps, &dp->tc_l4_prog, error);
+		err = tc_l4_open(dp, error);
 	if (!err)
 		err = attach_tc_ingress(&context, interface, dp->tc_l4_prog, error);
 	if (err)

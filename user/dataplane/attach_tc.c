@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "dataplane/error.h"
+#include "dataplane/programs.h"
 
 /* Values of enum bpf_attach_type that the headers of libbpf 1.1 do not have (Linux 6.6). */
 #define ATTACH_TYPE_TCX_INGRESS 46
@@ -145,8 +146,13 @@ static int detach_clsact(const struct attach_context *context, const struct tc_p
 	if (bpf_tc_query(&hook, &found))
 		return 0;
 	fd = bpf_prog_get_fd_by_id(found.prog_id);
-	if (fd < 0)
-		return -errno;
+	err = fd < 0 ? -errno : 0;
+	if (err == -EPERM) { /* no CAP_SYS_ADMIN */
+		fd = programs_find(context->bpffs, found.prog_id);
+		err = fd < 0 ? fd : 0;
+	}
+	if (err)
+		return err == -ENOENT ? 0 : err; /* gone, or none of ours */
 	err = program_uses_map(fd, context->maps[MAP_NAT4]) ? bpf_tc_detach(&hook, &options) : 0;
 	close(fd);
 	return err;

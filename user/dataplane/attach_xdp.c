@@ -14,6 +14,7 @@
 #include "dataplane/dispatcher.h"
 #include "dataplane/error.h"
 #include "dataplane/object.h"
+#include "dataplane/programs.h"
 
 #define PROGRAM_MAPS_MAX 64
 
@@ -39,8 +40,10 @@ bool program_uses_map(int prog_fd, int map_fd)
 
 /* What is on an interface now. */
 struct xdp_present {
-	struct xdp_multiprog *multiprog; /* owned; NULL: nothing */
+	struct xdp_multiprog *multiprog; /* owned; NULL: nothing, or unknown */
 	struct xdp_program *ours;        /* borrowed from it; NULL: not there */
+	int pinned;                      /* owned; ours, known by its pin; -1: not so */
+	uint32_t unknown_id;             /* of a program of which we cannot say more; 0: none */
 	bool dispatcher;
 	uint32_t mode_flag; /* XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE */
 };
@@ -48,6 +51,8 @@ struct xdp_present {
 static void present_close(struct xdp_present *present)
 {
 	xdp_multiprog__close(present->multiprog);
+	if (present->pinned >= 0)
+		close(present->pinned);
 }
 
 static bool is_ours(const struct attach_context *context, const struct xdp_program *program)
@@ -55,15 +60,39 @@ static bool is_ours(const struct attach_context *context, const struct xdp_progr
 	return program && program_uses_map(xdp_program__fd(program), context->maps[MAP_FRONTENDS4]);
 }
 
+/* Our own descriptor of what is there by itself; -1: nothing of ours is. */
+static int present_single(const struct xdp_present *present)
+{
+	if (present->pinned >= 0)
+		return present->pinned;
+	return present->ours && !present->dispatcher ? xdp_program__fd(present->ours) : -1;
+}
+
+/* Without CAP_SYS_ADMIN libxdp sees nothing: what the kernel says of ids, and our pins, are left. */
+static void present_read_id(const struct attach_context *context, uint32_t ifindex,
+			    struct xdp_present *present)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+
+	if (bpf_xdp_query((int)ifindex, 0, &query) || !query.prog_id)
+		return;
+	present->mode_flag =
+		query.attach_mode == XDP_ATTACHED_SKB ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE;
+	present->pinned = programs_find(context->bpffs, query.prog_id);
+	if (present->pinned < 0)
+		present->unknown_id = query.prog_id;
+}
+
 static void present_read(const struct attach_context *context, uint32_t ifindex,
 			 struct xdp_present *present)
 {
 	struct xdp_program *program = NULL;
 
-	memset(present, 0, sizeof(*present));
+	*present = (struct xdp_present){ .pinned = -1 };
 	present->multiprog = xdp_multiprog__get_from_ifindex((int)ifindex);
 	if (libxdp_get_error(present->multiprog)) {
 		present->multiprog = NULL;
+		present_read_id(context, ifindex, present);
 		return;
 	}
 	present->mode_flag = xdp_multiprog__attach_mode(present->multiprog) == XDP_MODE_SKB
@@ -89,7 +118,13 @@ int attach_xdp_check(const struct attach_context *context, const struct interfac
 	int err = 0;
 
 	present_read(context, interface->ifindex, &present);
-	if (present.multiprog && !present.dispatcher && !present.ours)
+	if (present.unknown_id)
+		err = error_set(
+			error, -EBUSY,
+			"interface %s: another XDP program (id %u) is attached, and without "
+			"CAP_SYS_ADMIN it cannot be found out whose it is",
+			interface->name, present.unknown_id);
+	else if (present.multiprog && !present.dispatcher && !present.ours)
 		err = error_set(
 			error, -EBUSY,
 			"interface %s: another XDP program (%s) is attached and lets no second one "
@@ -104,7 +139,7 @@ int attach_xdp_check(const struct attach_context *context, const struct interfac
 static int replace_single(const struct attach_context *context, uint32_t ifindex,
 			  const struct xdp_present *present)
 {
-	LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = xdp_program__fd(present->ours));
+	LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = present_single(present));
 
 	return bpf_xdp_attach((int)ifindex, context->xdp_prog,
 			      XDP_FLAGS_REPLACE | present->mode_flag, &options);
@@ -158,6 +193,16 @@ static bool extensions_are_refused(const struct attach_context *context)
 	return false;
 }
 
+/* A dispatcher has to be read again to be changed, which goes by ids. */
+static bool can_read_by_id(void)
+{
+	int fd = bpf_prog_get_fd_by_id(0); /* no program has it */
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || errno != EPERM;
+}
+
 /*
  * Through the dispatcher that we bring, else that of libxdp (one of another version refuses ours),
  * else alone: an interface without others beside us is better than none.
@@ -169,7 +214,7 @@ static int attach_in_mode(const struct attach_context *context, const struct int
 	struct dispatcher_offer offer;
 	int err = -EPERM;
 
-	if (extensions_are_refused(context))
+	if (!can_read_by_id() || extensions_are_refused(context))
 		goto alone;
 	dispatcher_offer(&offer);
 	err = attach_by_libxdp(context, interface->ifindex, generic);
@@ -214,13 +259,29 @@ static int attach_new(const struct attach_context *context, struct interface *in
 	return err;
 }
 
+/* The dispatcher has a copy of its own of our program: the same instructions have the same tag. */
+static bool is_same(const struct attach_context *context, const struct xdp_present *present)
+{
+	struct bpf_prog_info there = {}, wanted = {};
+	__u32 there_bytes = sizeof(there), wanted_bytes = sizeof(wanted);
+
+	if (!present->ours || !present->dispatcher ||
+	    (context->force_generic && present->mode_flag != XDP_FLAGS_SKB_MODE))
+		return false;
+	return !bpf_obj_get_info_by_fd(xdp_program__fd(present->ours), &there, &there_bytes) &&
+	       !bpf_obj_get_info_by_fd(context->xdp_prog, &wanted, &wanted_bytes) &&
+	       memcmp(there.tag, wanted.tag, sizeof(there.tag)) == 0;
+}
+
 int attach_xdp(const struct attach_context *context, struct interface *interface, char *error)
 {
 	struct xdp_present present;
 	int err;
 
 	present_read(context, interface->ifindex, &present);
-	if (present.ours && !present.dispatcher) {
+	if (is_same(context, &present)) {
+		err = 0;
+	} else if (present_single(&present) >= 0) {
 		err = replace_single(context, interface->ifindex, &present);
 	} else {
 		err = attach_new(context, interface);
@@ -248,9 +309,8 @@ int detach_xdp(const struct attach_context *context, uint32_t ifindex)
 	present_read(context, ifindex, &present);
 	if (present.ours && present.dispatcher) {
 		err = detach_by_libxdp(&present, ifindex);
-	} else if (present.ours) {
-		LIBBPF_OPTS(bpf_xdp_attach_opts, options,
-			    .old_prog_fd = xdp_program__fd(present.ours));
+	} else if (present_single(&present) >= 0) {
+		LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = present_single(&present));
 
 		err = bpf_xdp_detach((int)ifindex, present.mode_flag | XDP_FLAGS_REPLACE, &options);
 	}

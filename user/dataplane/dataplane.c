@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "dataplane/adopt.h"
 #include "dataplane/error.h"
 #include "dataplane/object.h"
+#include "dataplane/programs.h"
 #include "dataplane/state.h"
 
 /* ---- pin folder ------------------------------------------------------------------------------ */
@@ -199,25 +201,97 @@ static int arrays_open(struct dataplane *dp, char *error)
 	return err;
 }
 
+static void fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Where the descriptor of each program of the object is kept. */
+static const struct program_place {
+	const char *name;
+	size_t offset; /* into struct dataplane */
+	bool optional; /* a kernel may refuse it without harm */
+} program_places[] = {
+	{ "xdp_ingress", offsetof(struct dataplane, xdp_prog), false },
+	{ "tc_egress", offsetof(struct dataplane, tc_prog), false },
+	{ "sk_lookup_steer", offsetof(struct dataplane, sk_lookup_prog), false },
+	{ "tc_ingress", offsetof(struct dataplane, tc_ingress_prog), false },
+	{ "tc_ingress_ip", offsetof(struct dataplane, tc_ingress_ip_prog), false },
+	{ SPLICE_PROGRAM, offsetof(struct dataplane, sk_skb_prog), true },
+};
+
+#define PROGRAMS_COUNT (sizeof(program_places) / sizeof(program_places[0]))
+
+static int *place_of(struct dataplane *dp, size_t i)
+{
+	return (int *)((char *)dp + program_places[i].offset);
+}
+
+/*
+ * Programs of this build that a former sluiced has pinned, over the maps that are pinned: nothing is
+ * to be loaded. Return: true; false with nothing open, also if some of it is missing or differs.
+ */
+static bool programs_adopt(struct dataplane *dp)
+{
+	char ignored[DATAPLANE_ERROR_MAX];
+	bool whole = true;
+
+	for (unsigned int id = 0; id < MAPS_COUNT && whole; id++)
+		whole = !maps_open_pinned(dp->bpffs, id, &dp->maps[id], ignored, sizeof(ignored));
+	for (size_t i = 0; i < PROGRAMS_COUNT && whole; i++) {
+		int *fd = place_of(dp, i);
+
+		*fd = programs_open(dp->bpffs, program_places[i].name);
+		whole = *fd >= 0 || program_places[i].optional;
+	}
+	whole = whole && program_uses_map(dp->xdp_prog, dp->maps[MAP_FRONTENDS4]);
+	if (whole)
+		return true;
+	for (unsigned int id = 0; id < MAPS_COUNT; id++)
+		fd_close(&dp->maps[id]);
+	for (size_t i = 0; i < PROGRAMS_COUNT; i++)
+		fd_close(place_of(dp, i));
+	return false;
+}
+
+/* The one without which the others count as missing comes last. */
+static void programs_keep(struct dataplane *dp)
+{
+	int err = 0;
+
+	for (size_t i = PROGRAMS_COUNT; i-- > 0 && !err;)
+		if (*place_of(dp, i) >= 0)
+			err = programs_pin(dp->bpffs, program_places[i].name, *place_of(dp, i));
+	if (err)
+		log_warn("dataplane: pin the programs: %s; the next start loads them again",
+			 strerror(-err));
+}
+
 static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
 {
 	struct bpf_object *object;
 	int err;
 
+	if (programs_adopt(dp)) {
+		dp->adopted = true;
+		maps_warn_of_size(dp->maps, flows_max);
+		log_info("dataplane: programs of this build are loaded already: adopted");
+		return 0;
+	}
 	err = object_load(dp->bpffs, flows_max, dp->maps, &object, &dp->adopted, error);
 	if (err)
 		return err;
-	dp->xdp_prog = object_program(object, "xdp_ingress");
-	dp->tc_prog = object_program(object, "tc_egress");
-	dp->sk_lookup_prog = object_program(object, "sk_lookup_steer");
-	dp->tc_ingress_prog = object_program(object, "tc_ingress");
-	dp->tc_ingress_ip_prog = object_program(object, "tc_ingress_ip");
-	dp->sk_skb_prog = object_program(object, SPLICE_PROGRAM);
+	for (size_t i = 0; i < PROGRAMS_COUNT; i++)
+		*place_of(dp, i) = object_program(object, program_places[i].name);
 	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
 	bpf_object__close(object);
-	if (dp->xdp_prog < 0 || dp->tc_prog < 0 || dp->sk_lookup_prog < 0 ||
-	    dp->tc_ingress_prog < 0 || dp->tc_ingress_ip_prog < 0)
-		return error_set(error, -EPROTO, "the BPF object lacks a program");
+	for (size_t i = 0; i < PROGRAMS_COUNT; i++)
+		if (*place_of(dp, i) < 0 && !program_places[i].optional)
+			return error_set(error, -EPROTO, "the BPF object lacks the program %s",
+					 program_places[i].name);
+	programs_keep(dp);
 	return 0;
 }
 
@@ -276,6 +350,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 	}
 	if (err)
 		goto out;
+	programs_sweep(dp->bpffs);
 	/* Loading read the kernel's type information: megabytes, free again, that malloc keeps. */
 	malloc_trim(0);
 	*out = dp;
@@ -289,12 +364,6 @@ out:
 	}
 	dataplane_close(dp);
 	return err;
-}
-
-static void fd_close(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 void dataplane_close(struct dataplane *dp)
@@ -312,14 +381,14 @@ void dataplane_close(struct dataplane *dp)
 	extents_free(&dp->member_extents);
 	pending_free(&dp->pending);
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
-		fd_close(dp->maps[id]);
-	fd_close(dp->xdp_prog);
-	fd_close(dp->tc_prog);
-	fd_close(dp->sk_lookup_prog);
-	fd_close(dp->sk_skb_prog);
-	fd_close(dp->tc_ingress_prog);
-	fd_close(dp->tc_ingress_ip_prog);
-	fd_close(dp->tc_l4_prog);
+		fd_close(&dp->maps[id]);
+	fd_close(&dp->xdp_prog);
+	fd_close(&dp->tc_prog);
+	fd_close(&dp->sk_lookup_prog);
+	fd_close(&dp->sk_skb_prog);
+	fd_close(&dp->tc_ingress_prog);
+	fd_close(&dp->tc_ingress_ip_prog);
+	fd_close(&dp->tc_l4_prog);
 	drains_free(&dp->drains);
 	ranges_free(&dp->ranges);
 	denylist_free(&dp->denylist);

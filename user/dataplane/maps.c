@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 
 #include "sluice_drops.h"
+#include "base/log.h"
 #include "sluice_schema.h"
 
 const struct map_layout map_layouts[MAPS_COUNT] = {
@@ -165,4 +166,20 @@ int maps_open_pinned(const char *bpffs, enum map_id id, int *fd_out, char *error
 	}
 	*fd_out = fd;
 	return 0;
+}
+
+void maps_warn_of_size(const int maps[MAPS_COUNT], uint32_t flows_max)
+{
+	for (unsigned int id = 0; id < MAPS_COUNT; id++) {
+		struct bpf_map_info info = {};
+		__u32 info_bytes = sizeof(info);
+
+		if (!map_layouts[id].sized_by_option || !flows_max ||
+		    bpf_obj_get_info_by_fd(maps[id], &info, &info_bytes) ||
+		    info.max_entries == flows_max)
+			continue;
+		log_warn("dataplane: map %s keeps its %u entries: the size of a map that is in use "
+			 "cannot change",
+			 map_layouts[id].name, info.max_entries);
+	}
 }

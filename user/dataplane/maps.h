@@ -84,4 +84,7 @@ int maps_check(int fd, enum map_id id, char *error, size_t error_bytes);
 int maps_open_pinned(const char *bpffs, enum map_id id, int *fd_out, char *error,
 		     size_t error_bytes);
 
+/* Says where adopted maps are not of the size of --flows-max. 0: any size will do. */
+void maps_warn_of_size(const int maps[MAPS_COUNT], uint32_t flows_max);
+
 #endif /* SLUICE_DATAPLANE_MAPS_H */

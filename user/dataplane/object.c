@@ -116,10 +116,6 @@ static int maps_prepare(const char *bpffs, uint32_t flows_max, struct bpf_object
 		err = map_adopt(bpffs, id, map, &adopted[id], error);
 		if (err)
 			return err;
-		if (layout->sized_by_option && flows_max && bpf_map__max_entries(map) != flows_max)
-			log_warn("dataplane: map %s keeps its %u entries: the size of a map that "
-				 "is in use cannot change",
-				 layout->name, bpf_map__max_entries(map));
 	}
 	return 0;
 }
@@ -201,6 +197,7 @@ int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
 	err = maps_pin(bpffs, object, map_adopted, maps, error);
 	if (err)
 		goto out;
+	maps_warn_of_size(maps, flows_max);
 	*out = object;
 	object = NULL;
 out:
@@ -270,6 +267,31 @@ int object_load_tc(const int maps[MAPS_COUNT], int *prog_fd, char *error)
 out:
 	bpf_object__close(object);
 	return err;
+}
+
+/* FNV-1a, 64 bits */
+static uint64_t hash_octets(uint64_t hash, const void *data, size_t bytes)
+{
+	const unsigned char *octets = data;
+
+	for (size_t i = 0; i < bytes; i++)
+		hash = (hash ^ octets[i]) * 0x100000001b3ull;
+	return hash;
+}
+
+uint64_t object_hash(void)
+{
+	static uint64_t hash;
+	size_t bytes;
+	const void *elf;
+
+	if (hash)
+		return hash;
+	elf = sluice_bpf__elf_bytes(&bytes);
+	hash = hash_octets(0xcbf29ce484222325ull, elf, bytes);
+	elf = sluice_tc_bpf__elf_bytes(&bytes);
+	hash = hash_octets(hash, elf, bytes);
+	return hash;
 }
 
 int object_program(const struct bpf_object *object, const char *name)

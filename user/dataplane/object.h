@@ -27,6 +27,9 @@ void object_log_setup(void);
 int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
 		struct bpf_object **out, bool *adopted, char *error);
 
+/* Of the BPF objects inside this sluiced: the same hash, the same programs. */
+uint64_t object_hash(void);
+
 /**
  * object_open_xdp - a second, not yet loaded instance with nothing but xdp_ingress, for libxdp
  * @maps: of the first, used by it too

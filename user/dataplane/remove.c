@@ -14,6 +14,7 @@
 #include "dataplane/dataplane.h"
 #include "dataplane/error.h"
 #include "dataplane/object.h"
+#include "dataplane/programs.h"
 #include "dataplane/routes.h"
 
 /* Programs on any interface of this network namespace that use the pinned maps. */
@@ -77,6 +78,10 @@ static int pins_remove(const char *bpffs, char *error)
 	int err;
 
 	err = pin_path(path, bpffs, "links");
+	if (!err)
+		err = folder_remove(path, error);
+	if (!err)
+		err = pin_path(path, bpffs, PROGRAMS_FOLDER);
 	if (!err)
 		err = folder_remove(path, error);
 	if (!err)
