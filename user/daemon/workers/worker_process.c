@@ -262,8 +262,10 @@ void worker_process_drain(struct worker_process *worker, uint32_t timeout_ms)
 
 void worker_process_kill(struct worker_process *worker)
 {
-	if (worker->pidfd >= 0)
-		pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+	if (worker->pidfd >= 0 && pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0) &&
+	    errno != ESRCH)
+		log_error("supervisor: worker %u (pid %d) cannot be killed: %s (CAP_KILL?)",
+			  worker->slot, worker->pid, strerror(errno));
 }
 
 static int allocate(const struct worker_host *host, uint32_t slot, struct worker_process **out)
