@@ -36,9 +36,11 @@ class Requests:
     """Threads that send one request after the other, each on a connection of its own, until
     stop(). Failures are kept with their time."""
 
-    def __init__(self, cluster, host, threads=2, path="/", address=NODE_IP, wanted=(200,)):
+    def __init__(self, cluster, host, threads=2, path="/", address=NODE_IP, wanted=(200,),
+                 pause=0):
         self.cluster, self.host, self.path, self.address = cluster, host, path, address
         self.wanted = wanted
+        self.pause = pause  # between two requests of a thread, in seconds
         self.done = 0
         self.failures = []
         self.pods = {}
@@ -68,6 +70,8 @@ class Requests:
                     now = time.monotonic()
                     self.failures.append(f"at {now - self.started:.3f} s, after "
                                          f"{now - begun:.3f} s: {failure}")
+            if self.pause:
+                self.ending.wait(self.pause)
 
     def stop(self):
         """Returns (requests, failures)."""

@@ -36,6 +36,7 @@ struct apply {
 	struct table_delta *first;
 	bool reconciled;         /* the above is done */
 	bool waiting;            /* for that: an update */
+	bool leaving;            /* never ready again */
 	uint64_t retry_delay_ms; /* 0: the maps hold all */
 	char last_error[DATAPLANE_ERROR_MAX];
 
@@ -95,8 +96,9 @@ static void check_ready(struct apply *apply)
 {
 	struct supervisor_counts workers;
 
-	if (apply->state->ready || !apply->snapshot_first || apply->retry_delay_ms ||
-	    !apply->reconciled || !supervisor_ready(apply->options.supervisor))
+	if (apply->leaving || apply->state->ready || !apply->snapshot_first ||
+	    apply->retry_delay_ms || !apply->reconciled ||
+	    !supervisor_ready(apply->options.supervisor))
 		return;
 	supervisor_count(apply->options.supervisor, &workers);
 	if (workers.generation_least < apply->snapshot_first)
@@ -385,6 +387,12 @@ void apply_workers_changed(struct apply *apply)
 		release_held(apply);
 	describe(apply);
 	check_ready(apply);
+}
+
+void apply_leave(struct apply *apply)
+{
+	apply->leaving = true;
+	apply->state->ready = 0;
 }
 
 int apply_new(const struct apply_options *options, struct apply **out)

@@ -46,4 +46,7 @@ void apply_changed(struct apply *apply);
 /* The workers have confirmed something: what waited for it goes on. */
 void apply_workers_changed(struct apply *apply);
 
+/* Not ready from now on, whatever comes; all else goes on. */
+void apply_leave(struct apply *apply);
+
 #endif /* SLUICE_DAEMON_APPLY_H */

@@ -47,7 +47,10 @@ struct daemon {
 	struct announcer *announcer; /* NULL without --announce l2 */
 
 	bool was_in_force; /* maps were pinned before we came */
-	bool ending;       /* SIGINT: drain, then remove all */
+	bool ending;       /* SIGINT: serve for a while, drain, then remove all */
+	bool draining;     /* of that the second */
+	bool handed_over;  /* to another sluiced, which owns all that is in force */
+	struct loop_timer *drain_timer;
 	uint64_t ending_since_ms;
 };
 

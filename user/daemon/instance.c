@@ -22,14 +22,25 @@
 #define TAKEOVER_WORD    't'
 #define TAKEOVER_WAIT_MS 10000
 #define LOCK_RETRY_MS    5
+/* sluice-init looks at the lock now and then, which takes it for a moment. */
+#define LOCK_PATIENCE_MS 100
+#define ASKERS_MAX       8
+
+/* A process that has connected: it asks for the lock, or only for our pid. */
+struct asker {
+	struct instance *instance; /* borrowed */
+	int fd;    /* owned; -1: free. Closed by our end: tells that the lock is free */
+	pid_t pid; /* 0: not visible from here */
+	struct loop_watch *watch;
+};
 
 struct instance {
-	char *pin_folder;  /* owned */
-	int lock;          /* owned; the folder, locked */
-	int listener;      /* owned */
-	int asker;         /* owned; closed by our end: tells that the lock is free */
+	char *pin_folder; /* owned */
+	int lock;         /* owned; the folder, locked */
+	int listener;     /* owned */
+	struct asker askers[ASKERS_MAX];
 	struct loop *loop; /* borrowed */
-	struct loop_watch *listener_watch, *asker_watch;
+	struct loop_watch *listener_watch;
 	void (*asked)(void *ctx);
 	void *ctx;
 };
@@ -72,6 +83,22 @@ static bool try_lock(int folder)
 	return flock(folder, LOCK_EX | LOCK_NB) == 0;
 }
 
+static bool try_lock_patiently(int folder)
+{
+	for (int waited_ms = 0; !try_lock(folder); waited_ms += LOCK_RETRY_MS) {
+		if (waited_ms >= LOCK_PATIENCE_MS)
+			return false;
+		poll(NULL, 0, LOCK_RETRY_MS);
+	}
+	return true;
+}
+
+/* One descriptor beside the word. */
+union word_ancillary {
+	struct cmsghdr align;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
 /* Connects to the holder. Return: a descriptor that ends with it; -errno. */
 static int dial(const char *pin_folder, pid_t *pid)
 {
@@ -87,19 +114,52 @@ static int dial(const char *pin_folder, pid_t *pid)
 	return fd;
 }
 
+/*
+ * The word, and as proof a descriptor of the locked folder: in a network namespace that others share
+ * any root may connect, but only a process that has this BPF file system can open the folder.
+ */
+static int send_word(int fd, const char *pin_folder)
+{
+	char word = TAKEOVER_WORD;
+	struct iovec iov = { .iov_base = &word, .iov_len = sizeof(word) };
+	union word_ancillary ancillary = {};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ancillary.room,
+		.msg_controllen = sizeof(ancillary.room),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+	char path[INSTANCE_ERROR_MAX];
+	int folder, err = 0;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/..", pin_folder) >= sizeof(path))
+		return -ENAMETOOLONG;
+	/* Not the one that is to be locked: a lock goes with each copy of its descriptor. */
+	folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return -errno;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &folder, sizeof(int));
+	if (sendmsg(fd, &header, MSG_NOSIGNAL) < 0)
+		err = -errno;
+	close(folder);
+	return err;
+}
+
 /* Asks the holder to leave. Return: a descriptor that ends with it; -errno. */
 static int ask(const char *pin_folder)
 {
-	const char word = TAKEOVER_WORD;
 	pid_t pid;
-	int fd;
+	int fd, err;
 
 	fd = dial(pin_folder, &pid);
 	if (fd < 0)
 		return fd;
-	if (send(fd, &word, sizeof(word), MSG_NOSIGNAL) < 0) {
-		int err = -errno;
-
+	err = send_word(fd, pin_folder);
+	if (err) {
 		close(fd);
 		return err;
 	}
@@ -164,7 +224,9 @@ int instance_lock(const char *bpffs, const char *pin_folder, bool takeover, stru
 	snprintf(error, INSTANCE_ERROR_MAX, "out of memory");
 	if (!instance)
 		return err;
-	instance->lock = instance->listener = instance->asker = -1;
+	instance->lock = instance->listener = -1;
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		instance->askers[i] = (struct asker){ .instance = instance, .fd = -1 };
 	instance->pin_folder = strdup(pin_folder);
 	if (!instance->pin_folder)
 		goto out;
@@ -172,7 +234,7 @@ int instance_lock(const char *bpffs, const char *pin_folder, bool takeover, stru
 	if (err < 0)
 		goto out;
 	err = 0;
-	if (!try_lock(instance->lock)) {
+	if (!try_lock_patiently(instance->lock)) {
 		if (takeover) {
 			err = take_over(pin_folder, instance->lock, error);
 		} else {
@@ -189,53 +251,93 @@ out:
 	return err;
 }
 
-static void hang_up(struct instance *instance)
+static void hang_up(struct asker *asker)
 {
-	loop_watch_remove(instance->asker_watch);
-	instance->asker_watch = NULL;
-	if (instance->asker >= 0)
-		close(instance->asker);
-	instance->asker = -1;
+	loop_watch_remove(asker->watch);
+	asker->watch = NULL;
+	if (asker->fd >= 0)
+		close(asker->fd);
+	asker->fd = -1;
 }
 
-/* The word, or the end of one who only wanted to know who we are. */
+/* Is the descriptor that came with the word one of the folder that we have locked? */
+static bool is_proof(const struct instance *instance, const struct msghdr *header)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(header);
+	struct stat ours, theirs;
+	bool same;
+	int fd;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return false;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	same = !fstat(fd, &theirs) && !fstat(instance->lock, &ours) &&
+	       theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+	close(fd);
+	return same;
+}
+
+/* The word, or the end of one that only wanted to know our pid. */
 static void asker_ready(void *ctx, int fd, uint32_t events)
 {
-	struct instance *instance = ctx;
+	struct asker *asker = ctx;
+	struct instance *instance = asker->instance;
 	char word = 0;
+	struct iovec iov = { .iov_base = &word, .iov_len = sizeof(word) };
+	union word_ancillary ancillary = {};
+	struct msghdr header = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = ancillary.room,
+		.msg_controllen = sizeof(ancillary.room),
+	};
 
 	(void)events;
-	if (recv(fd, &word, sizeof(word), MSG_DONTWAIT) == 1 && word == TAKEOVER_WORD) {
-		loop_watch_remove(instance->asker_watch);
-		instance->asker_watch = NULL;
+	if (recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != 1 || word != TAKEOVER_WORD) {
+		hang_up(asker);
+	} else if (!is_proof(instance, &header)) {
+		log_warn("instance: process %d asks to take over but does not have our BPF file "
+			 "system; refused",
+			 asker->pid);
+		hang_up(asker);
+	} else {
+		loop_watch_remove(asker->watch); /* its descriptor ends with this process */
+		asker->watch = NULL;
 		log_info("instance: another sluiced takes over; leaving with all in force");
 		instance->asked(instance->ctx);
-	} else {
-		hang_up(instance);
 	}
+}
+
+static struct asker *free_asker(struct instance *instance)
+{
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		if (instance->askers[i].fd < 0)
+			return &instance->askers[i];
+	return NULL;
 }
 
 static void listener_ready(void *ctx, int fd, uint32_t events)
 {
 	struct instance *instance = ctx;
+	struct asker *asker = free_asker(instance);
 	struct ucred peer = {};
 	socklen_t length = sizeof(peer);
-	int asker;
+	int asker_fd;
 
 	(void)events;
-	asker = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (asker < 0)
+	asker_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (asker_fd < 0)
 		return;
-	if (getsockopt(asker, SOL_SOCKET, SO_PEERCRED, &peer, &length) ||
+	if (!asker || getsockopt(asker_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) ||
 	    (peer.uid != 0 && peer.uid != geteuid())) {
-		close(asker);
+		close(asker_fd);
 		return;
 	}
-	hang_up(instance); /* one at a time: the newest */
-	instance->asker = asker;
-	if (loop_watch_add(instance->loop, asker, EPOLLIN, asker_ready, instance,
-			   &instance->asker_watch))
-		hang_up(instance);
+	asker->fd = asker_fd;
+	asker->pid = peer.pid;
+	if (loop_watch_add(instance->loop, asker_fd, EPOLLIN, asker_ready, asker, &asker->watch))
+		hang_up(asker);
 }
 
 int instance_listen(struct instance *instance, struct loop *loop, void (*asked)(void *ctx),
@@ -265,7 +367,8 @@ void instance_free(struct instance *instance)
 		close(instance->listener);
 	if (instance->lock >= 0)
 		close(instance->lock);
-	hang_up(instance);
+	for (size_t i = 0; i < ASKERS_MAX; i++)
+		hang_up(&instance->askers[i]);
 	free(instance->pin_folder);
 	free(instance);
 }

@@ -17,7 +17,13 @@ int life_start(struct daemon *d);
 /* Ends all parts but loop and instance; what is pinned and the workers stay in force. */
 void life_close(struct daemon *d);
 
-/* Drains the workers, then stops the loop; asked again: at once. */
+/**
+ * life_end - not ready any more, serve on for --shutdown-delay, drain the workers, stop the loop
+ * Asked again: at once. A sluiced that takes over in that time gets everything as it is.
+ */
 void life_end(struct daemon *d);
+
+/* True if the process was asked to end and nobody has taken over. */
+bool life_removes_all(const struct daemon *d);
 
 #endif /* SLUICE_DAEMON_LIFE_H */

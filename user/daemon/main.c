@@ -33,6 +33,7 @@
 #include "daemon/cleanup.h"
 #include "daemon/life.h"
 #include "daemon/options/options_parse.h"
+#include "daemon/probe.h"
 #include "build_id.h"
 
 enum exit_status {
@@ -106,6 +107,8 @@ static int prepare(struct daemon *d)
 			return err;
 		}
 	}
+	if (d->options.action == ACTION_PROBE)
+		return 0;
 	err = instance_lock(d->options.bpffs, d->pin_folder, d->options.takeover, &d->instance,
 			    error);
 	if (err)
@@ -129,6 +132,8 @@ static int run(struct daemon *d)
 	err = prepare(d);
 	if (err)
 		return err;
+	if (d->options.action == ACTION_PROBE)
+		return probe(d->options.probe, d->pin_folder);
 	if (d->options.action == ACTION_CLEANUP)
 		return cleanup(d->options.bpffs, d->pin_folder);
 	err = life_start(d);
@@ -136,7 +141,7 @@ static int run(struct daemon *d)
 	remove_all = err && d->dataplane && !d->was_in_force;
 	if (!err)
 		err = loop_run(d->loop);
-	remove_all = remove_all || d->ending;
+	remove_all = remove_all || life_removes_all(d);
 	life_close(d);
 	if (remove_all && cleanup(d->options.bpffs, d->pin_folder) && !err)
 		err = -EIO;
@@ -179,7 +184,8 @@ int main(int argc, char **argv, char **environment)
 		model_init(&d.model);
 		err = run(&d);
 		status = err ? EXIT_FAILED : EXIT_ENDED;
-		log_info("ended%s", err ? " after a failure" : "");
+		if (d.options.action != ACTION_PROBE)
+			log_info("ended%s", err ? " after a failure" : "");
 		instance_free(d.instance);
 		loop_free(d.loop);
 	}

@@ -122,6 +122,8 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	NUMBER("drain-timeout", "TIME", duration, drain_timeout_ms, 0, DAY_MS,
 	       "how long a replaced or ended helper, and L4 flows of a terminating pod, may "
 	       "finish [30s]"),
+	NUMBER("shutdown-delay", "TIME", duration, shutdown_delay_ms, 0, DAY_MS,
+	       "not ready, but serving, for this long before draining [0s]"),
 	TIMEOUT("client-head-timeout", HOUR_MS, "for a whole request head, then 408 [30s]"),
 	TIMEOUT("client-idle-timeout", DAY_MS, "between the requests of a client [75s]"),
 	TIMEOUT("body-timeout", DAY_MS,
@@ -178,6 +180,8 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	SETTING("log-format", "text|json", log_format, log_format, "form of log lines [text]"),
 	SETTING("log-level", "LEVEL", log_level, log_level,
 		"least of debug, info, warn, error that is written [info]"),
+	LIST("probe", "live|ready", probe,
+	     "ask the sluiced of this container, and exit with 0 if it is so"),
 	ACTION("cleanup", ACTION_CLEANUP, "end the helper, remove programs, maps, routes; exit"),
 	ACTION("version", ACTION_VERSION, "print the version; exit"),
 	ACTION("help", ACTION_HELP, "print this; exit"),

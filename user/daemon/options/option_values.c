@@ -359,3 +359,15 @@ int option_value_log_level(struct option_value *v)
 		return refuse(v, "is none of debug, info, warn and error");
 	return 0;
 }
+
+int option_value_probe(struct option_value *v)
+{
+	if (strcmp(v->text, "ready") == 0)
+		v->options->probe = PROBE_READY;
+	else if (strcmp(v->text, "live") == 0)
+		v->options->probe = PROBE_LIVE;
+	else
+		return refuse(v, "is neither live nor ready");
+	v->options->action = ACTION_PROBE;
+	return 0;
+}

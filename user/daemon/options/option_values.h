@@ -42,6 +42,7 @@ option_value_fn option_value_xdp_mode;         /* enum dataplane_xdp */
 option_value_fn option_value_splice;           /* enum options_splice */
 option_value_fn option_value_log_format;       /* enum log_format */
 option_value_fn option_value_log_level;        /* enum log_level */
+option_value_fn option_value_probe;            /* .action and .probe */
 option_value_fn option_value_announce;         /* bool announce_l2 */
 
 #endif /* SLUICE_DAEMON_OPTION_VALUES_H */

@@ -17,14 +17,18 @@
 enum options_action {
 	ACTION_RUN,
 	ACTION_CLEANUP,
+	ACTION_PROBE,
 	ACTION_VERSION,
 	ACTION_HELP,
 };
+
+enum options_probe { PROBE_LIVE, PROBE_READY };
 
 enum options_splice { SPLICE_IF_PROVEN, SPLICE_ALWAYS, SPLICE_NEVER };
 
 struct options {
 	enum options_action action;
+	enum options_probe probe; /* of ACTION_PROBE */
 
 	/* Where the objects come from: at most one is set; none: the cluster we run in. */
 	const char *manifests; /* borrowed from argv or environ, as all strings here */
@@ -57,6 +61,7 @@ struct options {
 	const char *proxy_binary; /* NULL: beside sluiced */
 	enum options_splice splice;
 	uint32_t drain_timeout_ms;
+	uint32_t shutdown_delay_ms; /* from not ready to draining */
 	/* "--name=value" for the helper, in the order of the option table. */
 	char **proxy_args; /* owned array of owned strings */
 	size_t proxy_args_count;

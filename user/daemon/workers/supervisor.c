@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -92,8 +93,9 @@ static void drain_uncounted(struct supervisor *s)
 		if (worker->counted || worker->state == WORKER_DRAINING ||
 		    worker->state == WORKER_ENDED)
 			continue;
-		log_info("supervisor: worker %u (pid %d) drains: another build or other settings",
-			 worker->slot, worker->pid);
+		log_info(
+			"supervisor: worker %u (pid %d) drains: another build, other settings or another container",
+			worker->slot, worker->pid);
 		worker_process_drain(worker, s->options.drain_timeout_ms);
 	}
 }
@@ -158,14 +160,26 @@ static void worker_changed(void *ctx, struct worker_process *worker)
 
 /* ---- start ------------------------------------------------------------------------------------------ */
 
+/*
+ * Of the container that we run in, by its pid namespace; 0 if it cannot be read. Workers of another
+ * container end with it, so they are replaced, however much they are like ours.
+ */
+static unsigned long long container_id(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) ? 0 : (unsigned long long)st.st_ino;
+}
+
 /* FNV-1a, 64 bits, of everything by which a worker of ours can differ from another. */
 static uint64_t settings_hash(const struct supervisor_options *options)
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
-	char user[48];
+	char user[80];
 	int length;
 
-	length = snprintf(user, sizeof(user), "%u:%u", options->uid, options->gid);
+	length = snprintf(user, sizeof(user), "%u:%u:%llu", options->uid, options->gid,
+			  container_id());
 	for (int i = 0; i < length; i++)
 		hash = (hash ^ (unsigned char)user[i]) * 0x100000001b3ull;
 	for (size_t i = 0; i < options->args_count; i++)
