@@ -10,8 +10,8 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	libpcre2-dev libseccomp-dev
 COPY . /src
 WORKDIR /src
-RUN make -j"$(nproc)" build/sluiced build/sluice-proxy build/sluicectl \
-	&& strip build/sluiced build/sluice-proxy build/sluicectl
+RUN make -j"$(nproc)" build/sluiced build/sluice-proxy build/sluicectl build/sluice-init \
+	&& strip build/sluiced build/sluice-proxy build/sluicectl build/sluice-init
 
 FROM debian:12-slim
 ARG REVISION=unknown
@@ -25,10 +25,11 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 	libssl3 libnghttp2-14 libpcre2-8-0 libseccomp2 \
 	&& rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
 	&& useradd --system --uid 65532 --no-create-home --shell /usr/sbin/nologin sluice-proxy
-COPY --from=build /src/build/sluiced /src/build/sluice-proxy /src/build/sluicectl /usr/local/sbin/
+COPY --from=build /src/build/sluiced /src/build/sluice-proxy /src/build/sluicectl \
+	/src/build/sluice-init /usr/local/sbin/
 COPY --from=build /src/LICENSES /usr/share/doc/sluice/LICENSES
 # sluiced starts as root with the capabilities it is given; the helper becomes user sluice-proxy.
-# SIGINT lets conns end in peace and removes programs and maps: when the container ends, the helper
-# ends with it, so what SIGTERM would leave in force could not serve HTTP.
+# sluice-init keeps the helper alive when sluiced crashes or has handed over to another pod. SIGINT
+# (and SIGTERM, which it takes for the same) lets conns end in peace and removes programs and maps.
 STOPSIGNAL SIGINT
-ENTRYPOINT ["/usr/local/sbin/sluiced"]
+ENTRYPOINT ["/usr/local/sbin/sluice-init", "/usr/local/sbin/sluiced"]

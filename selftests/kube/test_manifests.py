@@ -77,10 +77,16 @@ class Installed(unittest.TestCase):
         self.assertEqual(pod["tolerations"], [{"operator": "Exists"}])
         self.assertEqual(pod["priorityClassName"], "sluice")
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            self.assertEqual(container[probe]["httpGet"]["port"], "metrics")
-        drain_s = next(int(word.split("=")[1].rstrip("s")) for word in container["args"]
-                       if word.startswith("--drain-timeout="))
-        self.assertGreater(pod["terminationGracePeriodSeconds"], drain_s + 10)
+            words = container[probe]["exec"]["command"]
+            self.assertEqual(words[0], "/usr/local/sbin/sluiced")
+            self.check_flags(words[1:])
+        self.assertNotIn("ports", container, "a declared port would keep the next pod away")
+        self.assertEqual(spec["updateStrategy"]["rollingUpdate"],
+                         {"maxSurge": 1, "maxUnavailable": 0})
+        self.assertIn("--takeover", container["args"])
+        stop_s = sum(int(word.split("=")[1].rstrip("s")) for word in container["args"]
+                     if word.startswith(("--drain-timeout=", "--shutdown-delay=")))
+        self.assertGreater(pod["terminationGracePeriodSeconds"], stop_s + 10)
         self.assertEqual(spec["selector"]["matchLabels"],
                          self.read("services", namespace="sluice-system")["spec"]["selector"])
 
