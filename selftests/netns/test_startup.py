@@ -6,8 +6,8 @@ import signal
 import socket
 import unittest
 
-from cluster import Cluster, app, ingress, path, rule
-from netns import BUILD, run
+from cluster import NODE_IP, Cluster, app, ingress, path, rule
+from netns import BUILD, run, wait_until
 
 HOST = "web.test"
 
@@ -100,6 +100,38 @@ class Startup(unittest.TestCase):
             sock.bind(("127.0.0.1", 9901))
             sock.listen()
             self.fail_to_start(*self.flags(), words=["127.0.0.1:9901", "(?i)in use"])
+
+    def test_a_server_on_a_taken_port_is_named(self):
+        """Sluice takes its connections: that is said, with the process, the address, the remedy."""
+        cluster = self.cluster
+        server = cluster.node.start("server", ["python3", "-m", "http.server", "80"])
+        self.addCleanup(server.stop)
+        other = cluster.node.start("other", ["python3", "-m", "http.server", "443", "--bind",
+                                             "127.0.0.1"])
+        self.addCleanup(other.stop)
+        wait_until(lambda: "Serving" in server.log() or server.popen.poll(), "a server")
+        cluster.start()
+        self.addCleanup(lambda: cluster.sluiced.stop(signal.SIGINT))
+        wait_until(lambda: "listener" in cluster.sluiced.log(), "a line about it")
+        problem, = cluster.ctl_json("problems")["problems"]
+        self.assertEqual((problem["kind"], problem["name"], problem["reason"]),
+                         ("Listener", "0.0.0.0:80", "PortTaken"))
+        for word in (f"pid {server.pid}", "python3", NODE_IP, "--address"):
+            self.assertIn(word, problem["message"])
+        server.stop()
+        wait_until(lambda: not cluster.ctl_json("problems")["problems"], "it has gone", 15)
+        self.assertIn("listener 0.0.0.0:80: has gone", cluster.sluiced.log())
+
+    def test_a_server_on_another_address_is_no_problem(self):
+        cluster = self.cluster
+        for address in ("127.0.0.1", "10.244.1.1"):
+            server = cluster.node.start("server", ["python3", "-m", "http.server", "80", "--bind",
+                                                   address])
+            self.addCleanup(server.stop)
+        cluster.start("--address", NODE_IP)
+        self.addCleanup(lambda: cluster.sluiced.stop(signal.SIGINT))
+        self.assertEqual(cluster.ctl_json("problems")["problems"], [])
+        self.assertNotIn("listener ", cluster.sluiced.log())
 
     def test_helper_is_missing(self):
         self.fail_to_start(*self.flags(**{"proxy-binary": "/no/such/helper"}),

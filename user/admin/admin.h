@@ -22,8 +22,17 @@
 
 struct admin;
 
-/* Takes one problem of the source. @line: 0 if not known; strings borrowed for the time of the call */
-typedef void admin_problem_fn(void *ctx, const char *file, unsigned int line, const char *message);
+/* What is wrong with something that is no object: a file, a server of somebody else. */
+struct admin_problem {
+	const char *kind;   /* "File", "Listener" */
+	const char *name;   /* path, address and port */
+	unsigned int line;  /* of a file; 0: not known */
+	const char *reason; /* one word */
+	const char *message;
+};
+
+/* Takes one of them, borrowed for the time of the call. */
+typedef void admin_problem_fn(void *ctx, const struct admin_problem *problem);
 
 struct admin_options {
 	const char *listen;          /* "127.0.0.1:9901", "[::1]:9901", "off" */

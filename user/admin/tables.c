@@ -61,22 +61,22 @@ static void put_problem(struct json_text *out, const struct problem *problem)
 	json_text_end(out, '}');
 }
 
-/* The same fields as for an object: the name is the file, the field is the line. */
-static void put_source_problem(void *ctx, const char *file, unsigned int line, const char *message)
+/* The same fields as for an object: the field is the line. */
+static void put_source_problem(void *ctx, const struct admin_problem *problem)
 {
 	struct json_text *out = ctx;
 	char field[32] = "";
 
-	if (line)
-		snprintf(field, sizeof(field), "line %u", line);
+	if (problem->line)
+		snprintf(field, sizeof(field), "line %u", problem->line);
 	json_text_begin(out, NULL, '{');
-	json_text_string(out, "kind", "File");
+	json_text_string(out, "kind", problem->kind);
 	json_text_string(out, "namespace", "");
-	json_text_string(out, "name", file);
+	json_text_string(out, "name", problem->name);
 	json_text_string(out, "severity", "warning");
-	json_text_string(out, "reason", "InvalidManifest");
+	json_text_string(out, "reason", problem->reason);
 	json_text_string(out, "field", field);
-	json_text_string(out, "message", message);
+	json_text_string(out, "message", problem->message);
 	json_text_end(out, '}');
 }
 
@@ -98,11 +98,9 @@ int page_problems(const struct admin_options *admin, struct json_text *out)
 	return 0;
 }
 
-static void count_problem(void *ctx, const char *file, unsigned int line, const char *message)
+static void count_problem(void *ctx, const struct admin_problem *problem)
 {
-	(void)file;
-	(void)line;
-	(void)message;
+	(void)problem;
 	(*(uint32_t *)ctx)++;
 }
 

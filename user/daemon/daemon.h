@@ -45,6 +45,7 @@ struct daemon {
 	struct external_names *external_names; /* NULL: names are not looked up */
 	struct source *source;
 	struct announcer *announcer; /* NULL without --announce l2 */
+	struct occupants *occupants;
 
 	bool was_in_force; /* maps were pinned before we came */
 	bool ending;       /* SIGINT: serve for a while, drain, then remove all */

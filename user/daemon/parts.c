@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/node/announcer.h"
+#include "daemon/node/occupants.h"
 #include "daemon/part_forward.h"
 #include "daemon/workers/keys.h"
 #include "daemon/workers/machine.h"
@@ -160,11 +161,32 @@ static void stop_table(struct daemon *d)
 	table_free(d->table);
 }
 
-static void source_says_problems(void *source_ctx, admin_problem_fn *fn, void *ctx)
+/* Where a problem of a listener goes. */
+struct problem_sink {
+	admin_problem_fn *fn;
+	void *ctx;
+};
+
+static void pass_listener(void *ctx, const char *listener, const char *message)
+{
+	const struct problem_sink *sink = ctx;
+	struct admin_problem problem = {
+		.kind = "Listener",
+		.name = listener,
+		.reason = "PortTaken",
+		.message = message,
+	};
+
+	sink->fn(sink->ctx, &problem);
+}
+
+static void tell_other_problems(void *source_ctx, admin_problem_fn *fn, void *ctx)
 {
 	const struct daemon *d = source_ctx;
+	struct problem_sink sink = { fn, ctx };
 
 	source_each_problem(d->source, fn, ctx);
+	occupants_each(d->occupants, pass_listener, &sink);
 }
 
 static const struct drop_log *ask_drop_log(const void *ctx)
@@ -206,7 +228,7 @@ static int start_admin(struct daemon *d)
 		.loop = d->loop,
 		.view = d->view,
 		.table = &d->table,
-		.source_problems = source_says_problems,
+		.source_problems = tell_other_problems,
 		.source_ctx = d,
 		.drop_log = ask_drop_log,
 		.deny = take_deny,
@@ -326,6 +348,30 @@ static void stop_announcer(struct daemon *d)
 	announcer_free(d->announcer);
 }
 
+static size_t occupants_ask_addresses(void *ctx, const struct inet_addr **addresses)
+{
+	bool exact;
+
+	return source_asks_addresses(ctx, addresses, &exact);
+}
+
+static int start_occupants(struct daemon *d)
+{
+	struct occupants_options options = {
+		.loop = d->loop,
+		.ports = { d->options.http_port, d->options.https_port },
+		.served = occupants_ask_addresses,
+		.ctx = d,
+	};
+
+	return occupants_start(&options, &d->occupants);
+}
+
+static void stop_occupants(struct daemon *d)
+{
+	occupants_stop(d->occupants);
+}
+
 /* ---- all of them --------------------------------------------------------------------------------------- */
 
 /* A part may use those above it. Each stop takes a part that did not start. */
@@ -344,6 +390,7 @@ static const struct part {
 	{ start_external_names, stop_external_names },
 	{ start_source, stop_source },
 	{ start_announcer, stop_announcer },
+	{ start_occupants, stop_occupants },
 };
 
 #define PARTS_COUNT (sizeof(parts) / sizeof(parts[0]))

@@ -237,8 +237,17 @@ void source_each_problem(struct source *source, admin_problem_fn *fn, void *ctx)
 	if (!source || !source->files)
 		return;
 	problems = files_problems(source->files, &count);
-	for (size_t i = 0; i < count; i++)
-		fn(ctx, problems[i].file, problems[i].line, problems[i].message);
+	for (size_t i = 0; i < count; i++) {
+		struct admin_problem problem = {
+			.kind = "File",
+			.name = problems[i].file,
+			.line = problems[i].line,
+			.reason = "InvalidManifest",
+			.message = problems[i].message,
+		};
+
+		fn(ctx, &problem);
+	}
 }
 
 void source_compiled(struct source *source)

@@ -134,8 +134,16 @@ struct world {
 
 static void one_problem(void *source_ctx, admin_problem_fn *fn, void *ctx)
 {
+	static const struct admin_problem problem = {
+		.kind = "File",
+		.name = "/m/a \"b\".yaml",
+		.line = 7,
+		.reason = "InvalidManifest",
+		.message = "no\nYAML",
+	};
+
 	(void)source_ctx;
-	fn(ctx, "/m/a \"b\".yaml", 7, "no\nYAML");
+	fn(ctx, &problem);
 }
 
 static int setup(void **cmocka_state)
