@@ -165,7 +165,7 @@ void addresses_remove(struct addresses *addresses, struct mapped_array *filter,
 	bit_remove(addresses, mapped_array_at(filter, bit / 64), bit);
 	err = address->routed ? route_remove(addr) : 0;
 	if (err)
-		log_warn("dataplane: remove local route to %s: %s; it stays until the next start",
+		log_warn("dataplane: remove local route to %s: %s; keeping it until the next start",
 			 text, strerror(-err));
 	free(strmap_remove(&addresses->by_text, text));
 }

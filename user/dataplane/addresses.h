@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * addresses.h - the addresses that frontends have: filter bits and local routes follow them
+ * addresses.h - addresses of frontends, with their filter bits and local routes
  */
 #ifndef SLUICE_DATAPLANE_ADDRESSES_H
 #define SLUICE_DATAPLANE_ADDRESSES_H
@@ -20,25 +20,25 @@ struct addresses {
 
 struct address {
 	uint32_t frontends; /* that have this address */
-	bool routed;        /* the local route is ours */
+	bool routed;        /* we added the local route */
 	bool on_node;       /* an interface has it */
 };
 
 int addresses_init(struct addresses *addresses);
 void addresses_free(struct addresses *addresses);
 
-/* The addresses of interfaces are read anew when they are next needed. */
+/* Reads the addresses of interfaces again at the next use. */
 void addresses_forget_node(struct addresses *addresses);
 
 /**
- * addresses_add - one more frontend has @addr: before it is written to the maps
+ * addresses_add - count one more frontend with @addr, before it is written to the maps
  * @filter: address_filter, mapped
  * Return: 0; -errno, nothing changed.
  */
 int addresses_add(struct addresses *addresses, struct mapped_array *filter,
 		  const struct inet_addr *addr);
 
-/* One frontend less: after it has left the maps. */
+/* Counts one frontend less, after it has left the maps. */
 void addresses_remove(struct addresses *addresses, struct mapped_array *filter,
 		      const struct inet_addr *addr);
 

@@ -28,7 +28,7 @@ static int note_upstream(void *ctx, const struct upstream_view *view)
 	int err = extents_reserve(&dp->member_extents, (uint32_t)(word >> 32), (uint32_t)word);
 
 	if (err == -EEXIST) {
-		log_warn("dataplane: upstream %s names members of another; they are written anew",
+		log_warn("dataplane: upstream %s names members of another; writing them again",
 			 view->name);
 		err = 0;
 	}
@@ -227,7 +227,7 @@ static int leftover_remove(struct dataplane *dp, const struct change *change)
 	}
 }
 
-/* Ranges of frontends that do not have any, or are not there. */
+/* Ranges of frontends that should have none, or do not exist. */
 static int ranges_reconcile(struct dataplane *dp, const struct table_delta *first)
 {
 	uint8_t *named = calloc(SLUICE_FRONTENDS_MAX, 1);
@@ -263,7 +263,7 @@ int dataplane_reconcile(struct dataplane *dp, const struct table_delta *first,
 	if (!err)
 		err = addresses_reconcile(&dp->addresses, &dp->filter);
 	if (err)
-		error_set(error, err, "remove what former runs left in the maps: %s",
+		error_set(error, err, "remove entries of earlier runs from the maps: %s",
 			  strerror(-err));
 	free(l.changes);
 	free(l.upstreams);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * adopt.h - what maps of a former sluiced already hold
+ * adopt.h - contents of the maps of a previous sluiced
  */
 #ifndef SLUICE_DATAPLANE_ADOPT_H
 #define SLUICE_DATAPLANE_ADOPT_H
 
 struct dataplane;
 
-/* Notes which members, addresses and filter bits adopted maps use. Return: 0; -errno. */
+/* Records the members, addresses and filter bits that adopted maps use. Return: 0; -errno. */
 int adopt_notes(struct dataplane *dp);
 
 #endif /* SLUICE_DATAPLANE_ADOPT_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which addresses the programs answer ARP and neighbour solicitations for (--announce l2). */
+/* The addresses for which the programs answer ARP and neighbour solicitations (--announce l2). */
 #include <errno.h>
 #include <net/if.h>
 #include <net/if_arp.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* dataplane_apply(): a delta to the maps, in its order, with what failed kept for the next call. */
+/* dataplane_apply(): writes a delta to the maps, in its order, and keeps failed writes for the next
+ * call. */
 #include <errno.h>
 #include <string.h>
 

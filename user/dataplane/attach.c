@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* interface_attach(): which of the programs serves an interface. */
+/* interface_attach(): chooses the program that serves an interface. */
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #define TC_L4 "tc_l4"
 
-/* A tunnel of IP in IP, GRE, WireGuard or tun has none: its packets begin with the IP header. */
+/* A device of IP in IP, GRE, WireGuard or tun has none: its packets begin with the IP header. */
 static bool has_ethernet(const char *name)
 {
 	struct ifreq request = { 0 };
@@ -39,7 +39,7 @@ static int by_xdp(const struct attach_context *context, struct interface *interf
 
 	if (!err)
 		err = attach_xdp(context, interface, error);
-	/* Last: until now tc_l4 may have been there, and served. */
+	/* Last: until now tc_l4 may have served the interface. */
 	return err ? err : attach_tc_ingress(context, interface, context->tc_ingress_prog, error);
 }
 
@@ -64,7 +64,7 @@ static int tc_l4_open(struct dataplane *dp, char *error)
 	return 0;
 }
 
-/* Our own XDP program, of a sluiced that was asked otherwise, goes when tc_l4 serves. */
+/* The XDP program of a previous sluiced with another --xdp-mode goes when tc_l4 serves. */
 static int by_tc(struct dataplane *dp, struct interface *interface, char *error)
 {
 	struct attach_context context = attach_context_of(dp);
@@ -101,7 +101,7 @@ int interface_attach(struct dataplane *dp, struct interface *interface, char *er
 			 "passed unread",
 			 interface->name);
 	if (dp->xdp == DATAPLANE_XDP_TC) {
-		log_info("dataplane: interface %s: served in TC, as --xdp-mode says",
+		log_info("dataplane: interface %s: served in TC, as --xdp-mode asks",
 			 interface->name);
 		return by_tc(dp, interface, error);
 	}

@@ -2,8 +2,8 @@
 /*
  * attach.h - programs on interfaces and on the network namespace
  *
- * What is attached is replaced in place, never detached first: no packet passes unseen. TCX and
- * sk_lookup links are pinned below the pin folder; XDP and clsact filters stay with the interface.
+ * Programs are replaced in place, never detached first: no packet passes unseen. TCX and sk_lookup
+ * links are pinned below the pin folder; XDP and clsact filters stay with the interface.
  */
 #ifndef SLUICE_DATAPLANE_ATTACH_H
 #define SLUICE_DATAPLANE_ATTACH_H
@@ -20,8 +20,8 @@ struct interface {
 	enum sluice_attach_mode xdp_mode, tc_mode;
 	bool dispatcher;
 	bool xdp_sends;         /* listed in tx_ports */
-	uint32_t sends_ifindex; /* under which that is so */
-	bool replies_only; /* --return-interface: no XDP, only replies of remote pods come in */
+	uint32_t sends_ifindex; /* the interface number of that entry */
+	bool replies_only;      /* --return-interface: no XDP, only for replies of remote pods */
 };
 
 /* What attaching needs to know. All borrowed. */
@@ -35,7 +35,7 @@ struct attach_context {
 
 /**
  * attach_xdp_check - could xdp_ingress be attached here?
- * Return: 0; -EBUSY a foreign program that lets no other in; -errno. @error says it.
+ * Return: 0; -EBUSY a foreign program lets no other in; -errno. @error has the reason.
  */
 int attach_xdp_check(const struct attach_context *context, const struct interface *interface,
 		     char *error);
@@ -50,13 +50,13 @@ int attach_tc_ingress(const struct attach_context *context, struct interface *in
 int attach_sk_lookup(const struct attach_context *context, char *error);
 
 /*
- * Take our program off an interface, nobody else's. Only .maps and .bpffs are used. Return: 0, also
- * if it was not there; -errno.
+ * Detaches only our own program from an interface. Uses only .maps and .bpffs. Return: 0, also if
+ * it was not there; -errno.
  */
 int detach_xdp(const struct attach_context *context, uint32_t ifindex);
 int detach_tc(const struct attach_context *context, uint32_t ifindex);
 
-/* True if the program, open as @prog, uses the frontends4 map @map_fd: then it is ours. */
+/* True if the open program @prog uses the frontends4 map @map_fd: then it is our own. */
 bool program_uses_map(int prog_fd, int map_fd);
 
 #endif /* SLUICE_DATAPLANE_ATTACH_H */

@@ -43,7 +43,7 @@ static int link_path(char path[PIN_PATH_MAX], const char *bpffs, const char *pre
 	return pin_path(path, bpffs, name);
 }
 
-/* True if the link is still on @target: an interface or namespace that has gone leaves a husk. */
+/* True if the link is still on @target: a removed interface or namespace leaves a dead link. */
 static bool link_is_on(int link_fd, uint32_t target)
 {
 	struct bpf_link_info info = {};
@@ -57,7 +57,7 @@ static bool link_is_on(int link_fd, uint32_t target)
 
 /**
  * link_replace - give a pinned link our new program
- * Return: 0; -ENOENT there is none that lives, and the pin is free; -errno.
+ * Return: 0; -ENOENT there is no live link, and the pin is free; -errno.
  */
 static int link_replace(const char *path, int prog_fd, uint32_t target)
 {

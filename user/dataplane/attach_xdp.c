@@ -38,7 +38,7 @@ bool program_uses_map(int prog_fd, int map_fd)
 	return false;
 }
 
-/* What is on an interface now. */
+/* The programs on an interface now. */
 struct xdp_present {
 	struct xdp_multiprog *multiprog; /* owned; NULL: nothing, or unknown */
 	struct xdp_program *ours;        /* borrowed from it; NULL: not there */
@@ -135,7 +135,7 @@ int attach_xdp_check(const struct attach_context *context, const struct interfac
 	return err;
 }
 
-/* In one step: the interface is never without a program. */
+/* In one step, so the interface is never without a program. */
 static int replace_single(const struct attach_context *context, uint32_t ifindex,
 			  const struct xdp_present *present)
 {
@@ -145,7 +145,8 @@ static int replace_single(const struct attach_context *context, uint32_t ifindex
 			      XDP_FLAGS_REPLACE | present->mode_flag, &options);
 }
 
-/* By libxdp: beside others through its dispatcher, or alone where the kernel has no freplace. */
+/* With libxdp: through its dispatcher beside others, or without it if the kernel has no freplace.
+ */
 static int attach_by_libxdp(const struct attach_context *context, uint32_t ifindex,
 			    bool force_generic)
 {
@@ -171,10 +172,9 @@ out:
 }
 
 /*
- * Does the host let nobody extend programs? Then no dispatcher can run, and to find that out from
- * libxdp costs a second load of our program, most of a second of the verifier's. What is loaded
- * here is no extension of anything: a kernel that allows them finds fault with it, not with its
- * kind.
+ * Does the host forbid extension programs? Then no dispatcher can run. To learn this from libxdp
+ * costs a second load of our program, most of a second in the verifier. The program loaded here
+ * extends nothing: a kernel that allows extensions refuses the program, not its type.
  */
 static bool extensions_are_refused(const struct attach_context *context)
 {
@@ -204,8 +204,8 @@ static bool can_read_by_id(void)
 }
 
 /*
- * Through the dispatcher that we bring, else that of libxdp (one of another version refuses ours),
- * else alone: an interface without others beside us is better than none.
+ * Through our dispatcher, else that of libxdp (another version refuses ours), else without a
+ * dispatcher: an interface without other programs is better than none.
  */
 static int attach_in_mode(const struct attach_context *context, const struct interface *interface,
 			  bool generic)
@@ -230,7 +230,8 @@ alone:
 			      XDP_FLAGS_UPDATE_IF_NOEXIST | mode, NULL);
 }
 
-/* The others get a dispatcher without us, which has to take what the last one took. */
+/* The other programs get a dispatcher without ours, which must accept all programs of the last one.
+ */
 static int detach_by_libxdp(const struct xdp_present *present, uint32_t ifindex)
 {
 	struct dispatcher_offer offer;
@@ -285,7 +286,7 @@ int attach_xdp(const struct attach_context *context, struct interface *interface
 		err = replace_single(context, interface->ifindex, &present);
 	} else {
 		err = attach_new(context, interface);
-		/* The new one runs: the old one beside it may go. */
+		/* The new one runs, so the old one may go. */
 		if (!err && present.ours)
 			err = detach_by_libxdp(&present, interface->ifindex);
 	}

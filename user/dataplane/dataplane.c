@@ -55,7 +55,7 @@ static int folders_make(const char *bpffs, char *error)
 	err = pin_path(path, bpffs, "links");
 	if (err)
 		return error_set(error, err, "--bpffs %s: path too long", bpffs);
-	/* Each parent in turn: every '/' behind the mount point ends one. */
+	/* Each parent in turn: every '/' after the mount point ends one. */
 	for (char *slash = strchr(path + strlen(bpffs) + 1, '/'); slash && !err;
 	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
@@ -89,10 +89,11 @@ static void interface_add(struct dataplane *dp, const char *name, bool replies_o
 	interface->replies_only = replies_only;
 	snprintf(interface->name, sizeof(interface->name), "%s", name);
 	if (!interface->ifindex)
-		log_warn("dataplane: interface %s is not there; it is served when it comes", name);
+		log_warn("dataplane: interface %s does not exist; it is served when it appears",
+			 name);
 }
 
-/* Some may come later; if none is there, a name is wrong. */
+/* Some may appear later; if none exists, a name is wrong. */
 static int interfaces_find(struct dataplane *dp, const struct dataplane_options *options,
 			   char *error)
 {
@@ -119,7 +120,7 @@ static int interfaces_find(struct dataplane *dp, const struct dataplane_options 
 	return 0;
 }
 
-/* Interfaces that a former sluiced served and this one does not. */
+/* Interfaces that only a previous sluiced served. */
 static void interfaces_leave(struct dataplane *dp, const struct attach_context *context)
 {
 	const struct daemon_state *state = mapped_array_at(&dp->daemon_state, 0);
@@ -139,7 +140,7 @@ static void interfaces_leave(struct dataplane *dp, const struct attach_context *
 		if (!err)
 			err = detach_tc(context, old->ifindex);
 		if (err)
-			log_warn("dataplane: interface %.16s: detach: %s; it is served on",
+			log_warn("dataplane: interface %.16s: detach: %s; it is still served",
 				 old->name, strerror(-err));
 	}
 }
@@ -285,7 +286,7 @@ static int programs_load(struct dataplane *dp, uint32_t flows_max, char *error)
 		return err;
 	for (size_t i = 0; i < PROGRAMS_COUNT; i++)
 		*place_of(dp, i) = object_program(object, program_places[i].name);
-	/* Maps and programs live on by our descriptors; the rest is memory not needed. */
+	/* Our descriptors keep maps and programs; the rest of the memory is not needed. */
 	bpf_object__close(object);
 	for (size_t i = 0; i < PROGRAMS_COUNT; i++)
 		if (*place_of(dp, i) < 0 && !program_places[i].optional)
@@ -324,7 +325,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 		return error_set(error, -ENOMEM, "no memory");
 	dp->xdp = options->xdp;
 	object_log_setup();
-	/* Where libxdp keeps its own pins; it reads the variable at its first use. */
+	/* The folder for libxdp's own pins; it reads the variable at its first use. */
 	setenv("LIBXDP_BPFFS", options->bpffs, 1);
 	err = bpffs_check(dp->bpffs, error);
 	if (!err)
@@ -351,7 +352,8 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 	if (err)
 		goto out;
 	programs_sweep(dp->bpffs);
-	/* Loading read the kernel's type information: megabytes, free again, that malloc keeps. */
+	/* Loading read megabytes of the kernel's type information; malloc keeps the freed memory.
+	 */
 	malloc_trim(0);
 	*out = dp;
 	dp = NULL;

@@ -29,7 +29,7 @@ struct dataplane_options {
 	const char *bpffs;             /* mount point, "/sys/fs/bpf" */
 	const char *const *interfaces; /* names to attach to */
 	size_t interfaces_count;
-	const char *const *return_interfaces; /* where only replies of remote pods come in */
+	const char *const *return_interfaces; /* devices only for replies of remote pods */
 	size_t return_interfaces_count;
 	uint32_t flows_max; /* 0: SLUICE_FLOWS_MAX */
 	enum dataplane_xdp xdp;
@@ -37,17 +37,17 @@ struct dataplane_options {
 
 /**
  * dataplane_open - load the programs, adopt or create the pinned maps, attach
- * @error: out, on failure: what, where, why, and the remedy where there is one
+ * @error: out, on failure: what, where, why, and the remedy if there is one
  * Programs of a former sluiced are replaced in place (link update), never detached first. Maps
  * pinned by another layout are refused, not deleted. Return: 0; -EPERM no privilege; -EACCES the
- * verifier refused a program, which @error names; -ENOENT bpffs
+ * verifier refused the program that @error names; -ENOENT bpffs
  * not mounted there; -ENODEV no such interface; -EOPNOTSUPP the kernel lacks a feature; other
  * -errno.
  */
 int dataplane_open(const struct dataplane_options *options, struct dataplane **out,
 		   char error[DATAPLANE_ERROR_MAX]);
 
-/* Lets go of descriptors; everything pinned stays in force. Takes NULL. */
+/* Closes descriptors; pinned maps, links and programs stay. Takes NULL. */
 void dataplane_close(struct dataplane *dp);
 
 /**
@@ -56,26 +56,26 @@ void dataplane_close(struct dataplane *dp);
  */
 int dataplane_remove(const char *bpffs, char error[DATAPLANE_ERROR_MAX]);
 
-/* What the adopted maps say (empty if they are new). @out: freed by table_ids_free(). */
+/* The ids in adopted maps (empty if the maps are new). @out: freed by table_ids_free(). */
 int dataplane_read_ids(struct dataplane *dp, struct table_ids *out);
 
 /**
  * dataplane_apply - write a delta to the maps, in the order that table.h states
- * On failure everything not applied stays noted and is tried again by the next call.
- * Return: 0; -ENOSPC a map is full, said with its name in @error; -errno.
+ * On failure, the next call tries again everything that was not applied.
+ * Return: 0; -ENOSPC a map is full, @error names it; -errno.
  */
 int dataplane_apply(struct dataplane *dp, const struct table_delta *delta,
 		    char error[DATAPLANE_ERROR_MAX]);
 
 /**
  * dataplane_reconcile - after the first table_update() of a process: remove entries of adopted maps
- * that the table does not name (frontends of objects that went while nobody watched)
+ * that the table does not name (frontends of objects that were deleted while no sluiced ran)
  */
 int dataplane_reconcile(struct dataplane *dp, const struct table_delta *first,
 			char error[DATAPLANE_ERROR_MAX]);
 
-/* Listeners of one set of workers become those that get new connections. fds: workers * 2, IPv4 and
- * IPv6 in turn, -1 for none. Slots are chosen by the dataplane. Return: 0; -errno. */
+/* Makes the listeners of one set of workers get all new connections. fds: workers * 2, IPv4 and
+ * IPv6 in turn, -1 for none. The dataplane chooses slots. Return: 0; -errno. */
 int dataplane_set_listeners(struct dataplane *dp, const int *fds, uint32_t workers);
 
 /* Map descriptors that a worker inherits. Borrowed. */
@@ -85,10 +85,9 @@ struct dataplane_worker_maps {
 };
 void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_maps *out);
 
-/* What the programs have to know of this node. */
+/* The data of this node for the programs. */
 struct dataplane_node {
-	struct inet_addr addr4,
-		addr6; /* our own; zero: none, nothing is sent to remote pods by it */
+	struct inet_addr addr4, addr6; /* our own; zero: none, nothing is sent to remote pods */
 	uint16_t source_port_min, source_port_max; /* host order, inclusive: for source NAT */
 	uint16_t gue_port;                         /* host order */
 	bool pass_unknown_ports;
@@ -96,14 +95,14 @@ struct dataplane_node {
 };
 void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node);
 
-/* Networks (ascending) that the manifests deny; those of commands stay. Return: 0; -ENOSPC; -errno,
- * with @error filled. */
+/* Sets the networks (ascending) that manifests deny; those of commands stay. Return: 0; -ENOSPC;
+ * -errno, with @error filled. */
 int dataplane_denylist_set(struct dataplane *dp, const struct inet_network *networks, size_t count,
 			   char error[DATAPLANE_ERROR_MAX]);
 
 /**
- * dataplane_deny - a command adds or takes back a denied network
- * Return: 0; -EEXIST it has been added; -ENOENT it is not denied; -EPERM a manifest denies it;
+ * dataplane_deny - a command adds or removes a denied network
+ * Return: 0; -EEXIST it is already denied; -ENOENT it is not denied; -EPERM a manifest denies it;
  * -ENOSPC; -errno.
  */
 int dataplane_deny(struct dataplane *dp, const struct inet_network *network, bool deny);
@@ -114,19 +113,19 @@ int dataplane_deny(struct dataplane *dp, const struct inet_network *network, boo
  */
 uint64_t dataplane_expire_drains(struct dataplane *dp, uint64_t timeout_ms);
 
-/* Finds out by which interfaces XDP can send now. Return: 0; -errno. */
+/* Determines the interfaces by which XDP can send now. Return: 0; -errno. */
 int dataplane_update_ports(struct dataplane *dp);
 
 /**
  * dataplane_events_open - begin to read records of dropped packets
- * @fd: out; readable when there are some. Borrowed
+ * @fd: out; readable when there are records. Borrowed
  */
 typedef void dataplane_event_fn(void *ctx, const struct drop_event *event);
 int dataplane_events_open(struct dataplane *dp, dataplane_event_fn *fn, void *ctx, int *fd);
-/* Hands all records that are there to @fn. */
+/* Passes all available records to @fn. */
 void dataplane_events_read(struct dataplane *dp);
 
-/* What the programs know of this node, mapped. Borrowed. */
+/* The data of this node, mapped. Borrowed. */
 /*
  * Addresses in a flat network, see user/daemon/node/announcer.h; node_config.announce turns it on.
  * The map outlives the process, like all maps.
@@ -140,12 +139,12 @@ struct ethernet {
 	uint32_t ifindex;
 	uint8_t mac[6];
 };
-/* The interfaces that are there and speak Ethernet. Return: how many. */
+/* The existing interfaces with Ethernet. Return: their number. */
 size_t dataplane_ethernets(const struct dataplane *dp, struct ethernet out[SLUICE_INTERFACES_MAX]);
 
 /**
  * dataplane_announce - answer for @addr on these interfaces, or be silent about it
- * @until_ns: CLOCK_MONOTONIC, when answering ends unless it is said again; 0: silence;
+ * @until_ns: CLOCK_MONOTONIC, end of answering unless renewed; 0: silence;
  *            UINT64_MAX: never
  * Return: 0; -E2BIG the map is full; -errno.
  */
@@ -153,8 +152,8 @@ int dataplane_announce(struct dataplane *dp, const struct inet_addr *addr, uint6
 		       const struct ethernet *ethernets, size_t count);
 
 /*
- * Forgets what @keep refuses: the stack answers for it as it likes. NULL: all.
- * Return: 0; -errno.
+ * Removes addresses that @keep refuses: the stack then answers for them. NULL: all. Return: 0;
+ * -errno.
  */
 int dataplane_announce_prune(struct dataplane *dp,
 			     bool (*keep)(void *ctx, const struct inet_addr *addr,
@@ -165,9 +164,9 @@ int dataplane_announce_prune(struct dataplane *dp,
 struct node_config *dataplane_node_config(struct dataplane *dp);
 
 /**
- * dataplane_splice_start - attach the program of splice, and prove that this kernel keeps what it
- * builds on (splice_check.h); takes some milliseconds
- * Return: 0; -EOPNOTSUPP the kernel does not; -errno; with @error filled.
+ * dataplane_splice_start - attach the program of splice, and test that this kernel has the
+ * properties it needs (splice_check.h); takes some milliseconds
+ * Return: 0; -EOPNOTSUPP it has not; -errno; with @error filled.
  */
 int dataplane_splice_start(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX]);
 
@@ -178,13 +177,13 @@ int dataplane_splice_ring(struct dataplane *dp, uint32_t worker);
 struct daemon_state *dataplane_daemon_state(struct dataplane *dp);
 
 /**
- * dataplane_reattach - interfaces that came back under another number get the programs again
- * Those that are away count as attached nowhere until then. Return: 0; -errno of the first that
- * failed with @error filled, the others are served.
+ * dataplane_reattach - attach the programs again to interfaces that returned under another number
+ * Missing interfaces count as not attached until then.
+ * Return: 0; -errno of the first failure with @error filled, the others are served.
  */
 int dataplane_reattach(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX]);
 
-/* Fills .interfaces of daemon_state from what is attached now. */
+/* Fills .interfaces of daemon_state from the current state. */
 void dataplane_describe_interfaces(const struct dataplane *dp, struct daemon_state *state);
 
 /*
@@ -192,7 +191,7 @@ void dataplane_describe_interfaces(const struct dataplane *dp, struct daemon_sta
  */
 struct dataplane_view;
 
-/* Return: 0; -ENOENT no pins there (never started, or removed); -EPERM; -EPROTO another schema. */
+/* Return: 0; -ENOENT no pins (never started, or removed); -EPERM; -EPROTO another schema. */
 int dataplane_view_open(const char *bpffs, struct dataplane_view **out,
 			char error[DATAPLANE_ERROR_MAX]);
 /* A view over an open dataplane, for admin/. */
@@ -252,7 +251,7 @@ int dataplane_view_denylist(const struct dataplane_view *view,
 int dataplane_view_flows(const struct dataplane_view *view,
 			 int (*fn)(void *ctx, const struct flow_view *), void *ctx);
 
-/* Metric name and meaning of a stat or drop number; NULL if it has none. */
+/* Metric name and meaning of a stat or drop number; NULL: none. */
 const char *dataplane_stat_name(unsigned int stat);
 const char *dataplane_stat_text(unsigned int stat);
 const char *dataplane_drop_name(unsigned int drop);

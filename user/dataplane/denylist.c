@@ -29,7 +29,7 @@ static int deny_key(const int *maps, const struct inet_network *network, union d
 	return maps[MAP_DENYLIST6];
 }
 
-/* To the map; an entry without an origin is taken out. */
+/* Writes it to the map; removes an entry without an origin. */
 static int write_one(const int *maps, const struct denied *denied)
 {
 	union deny_key key;
@@ -48,7 +48,7 @@ void denylist_free(struct denylist *list)
 	memset(list, 0, sizeof(*list));
 }
 
-/* Index of the first one that is not before @network. */
+/* Index of the first entry that is not before @network. */
 static size_t place_of(const struct denylist *list, const struct inet_network *network)
 {
 	size_t low = 0, high = list->count;
@@ -156,7 +156,7 @@ int denylist_remove(struct denylist *list, const int *maps, enum sluice_deny_ori
 	return 0;
 }
 
-/* Writes one of the united list if that is news. Return: true if it stays in the list. */
+/* Writes one entry of the merged list if it changed. Return: true if it stays in the list. */
 static bool settle(const int *maps, struct denied *denied, __u32 before, int *err)
 {
 	int failed = 0;
@@ -165,7 +165,7 @@ static bool settle(const int *maps, struct denied *denied, __u32 before, int *er
 		failed = write_one(maps, denied);
 	if (failed) {
 		*err = *err ? *err : failed;
-		denied->value.origin = before; /* asked for again by the next call */
+		denied->value.origin = before; /* the next call tries again */
 	}
 	return denied->value.origin != 0;
 }

@@ -47,7 +47,7 @@ static void remove_all(const struct dispatcher_offer *offer)
 	rmdir(offer->folder);
 }
 
-/* The first of them is missing or read-only in some containers, the last is there in all. */
+/* Some containers lack the first, or have it read-only; all have the last. */
 static int folder_make(struct dispatcher_offer *offer)
 {
 	static const char *const parents[] = { "/run", "/tmp", "/dev/shm" };

@@ -2,8 +2,8 @@
 /*
  * dispatcher.h - the XDP dispatcher that sluiced brings (bpf/xdp_dispatcher.bpf.c says why)
  *
- * libxdp reads a dispatcher from a file of a folder that the environment names. It is there for as
- * long as one attach or detach takes, so that nothing stays behind whatever happens to sluiced.
+ * libxdp reads a dispatcher from a file in a folder that the environment names. The file exists
+ * only during one attach or detach, so that nothing remains if sluiced is killed.
  */
 #ifndef SLUICE_DATAPLANE_DISPATCHER_H
 #define SLUICE_DATAPLANE_DISPATCHER_H
@@ -16,7 +16,7 @@ struct dispatcher_offer {
 };
 
 /**
- * dispatcher_offer - have libxdp use ours from here on
+ * dispatcher_offer - make libxdp use our dispatcher from now on
  * @offer: out; .made is false where LIBXDP_OBJECT_PATH is set by whoever started us, or no file can
  *         be written: then libxdp uses the one it finds, with a line in the log in the latter case
  */

@@ -55,7 +55,7 @@ void extents_free(struct extents *extents)
 	memset(extents, 0, sizeof(*extents));
 }
 
-/* Index of the first free extent that ends behind @offset. */
+/* Index of the first free extent that ends after @offset. */
 static size_t free_find(const struct extents *extents, uint32_t offset)
 {
 	size_t low = 0, high = extents->free_count;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * extents.h - which ranges of an array are free, first fit, with a quarantine
+ * extents.h - the free ranges of an array, first fit, with a quarantine
  *
- * A range that is given back may still be read by someone who got its place a moment ago; it is
- * handed out again only after a while.
+ * A reader may still use a range that was just freed, so the range is reused only after a
+ * quarantine.
  */
 #ifndef SLUICE_DATAPLANE_EXTENTS_H
 #define SLUICE_DATAPLANE_EXTENTS_H
@@ -29,7 +29,7 @@ struct extents {
 	size_t quarantine_count, quarantine_capacity;
 };
 
-/* All of [0, count) is free. Return: 0; -ENOMEM. */
+/* Begins with all of [0, count) free. Return: 0; -ENOMEM. */
 int extents_init(struct extents *extents, uint32_t count);
 void extents_free(struct extents *extents);
 
@@ -43,7 +43,7 @@ int extents_reserve(struct extents *extents, uint32_t offset, uint32_t count);
 int extents_take(struct extents *extents, uint32_t count, uint64_t now_ms, uint32_t *offset);
 
 /*
- * Gives a range back, to be used again after the quarantine.
+ * Frees a range, to be reused after the quarantine.
  * Return: 0; -ENOMEM (it stays taken).
  */
 int extents_give(struct extents *extents, uint32_t offset, uint32_t count, uint64_t now_ms);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* dataplane_set_listeners(): which sockets get new HTTP connections. */
+/* dataplane_set_listeners(): chooses the sockets that get new HTTP connections. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "base/mapped_array.h"
 #include "dataplane/state.h"
 
-/* Slots [0, half) and [half, 2 * half): the set in force has one half, the next set the other. */
+/* Slots [0, half) and [half, 2 * half): the current set has one half, the next set the other. */
 #define HALF_SLOTS (SLUICE_LISTENERS_MAX / 2)
 
 int dataplane_set_listeners(struct dataplane *dp, const int *fds, uint32_t workers)
@@ -32,7 +32,7 @@ int dataplane_set_listeners(struct dataplane *dp, const int *fds, uint32_t worke
 		uint64_t value = (uint64_t)fd;
 
 		if (fd < 0)
-			bpf_map_delete_elem(map, &slot); /* an empty slot is as good */
+			bpf_map_delete_elem(map, &slot); /* an empty slot has the same effect */
 		else if (bpf_map_update_elem(map, &slot, &value, BPF_ANY))
 			err = -errno;
 		if (err)

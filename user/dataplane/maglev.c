@@ -2,16 +2,16 @@
 /*
  * maglev.c - the table of Maglev (Eisenbud et al., NSDI'16), filled in two ways
  *
- * The paper's own way is that members take slots in turns, each in its own order of preference
- * (fill_by_turns()). Shares are equal to one slot, but whoever goes shifts the turns of all others:
- * at 100 slots a member, the loss of one of 100 moves 2.5 times its share.
+ * In the paper, members take slots in turns, each in its own order of preference (fill_by_turns()).
+ * Shares are equal to one slot, but a removed member shifts the turns of all others: at 100 slots a
+ * member, the loss of one of 100 moves 2.5 times its share.
  *
  * Up to MATCHED_MEMBERS_MAX members the slots choose instead: each wants the member with the
  * highest hash of (slot, member) (rendezvous hashing; Thaler, Ravishankar, IEEE/ACM ToN 6(1)), a
  * member takes no more than 1.05 times its share, keeps those of its highest hashes and sends the
  * rest to their next choice (deferred acceptance; Gale, Shapley, 1962; the bound as in Mirrokni et
- * al., SODA'18). Such a matching is the same in whatever order it is worked out, and a member that
- * goes moves little more than what it held: 1.3 times at 100 slots a member.
+ * al., SODA'18). The order of computation does not change such a matching, and a removed member
+ * moves little more than its own slots: 1.3 times at 100 slots a member.
  */
 #include "dataplane/maglev.h"
 
@@ -22,10 +22,10 @@
 
 #include "sluice_schema.h"
 
-/* Above it, time (members * slots) would be felt by other changes. */
+/* Above it, the time (members * slots) would delay other changes. */
 #define MATCHED_MEMBERS_MAX 655u
 
-/* Most that a member takes, in percent of its share. */
+/* Limit of a member, in percent of its share. */
 #define LOAD_MAX_PERCENT 105u
 
 /* Independent hashes come from one function with different seeds (any odd numbers do). */
@@ -197,7 +197,7 @@ static uint64_t negative_log(const struct matching *m, uint32_t score)
 {
 	uint64_t x = (uint64_t)score + 1;
 	unsigned int top = 63u - (unsigned int)__builtin_clzll(x);
-	uint64_t mantissa = x << (40 - top) & ((UINT64_C(1) << 40) - 1); /* 40 bits behind the 1 */
+	uint64_t mantissa = x << (40 - top) & ((UINT64_C(1) << 40) - 1); /* 40 bits after the 1 */
 	uint64_t i = mantissa >> 32, rest = mantissa & UINT32_MAX;
 	uint64_t log = m->logs[i] + ((m->logs[i + 1] - m->logs[i]) * rest >> 32);
 
@@ -205,9 +205,9 @@ static uint64_t negative_log(const struct matching *m, uint32_t score)
 }
 
 /*
- * What a slot minds about a member, its cost, falls with the hash of both. Where weights differ it
- * is -log(hash) / weight, exponentially distributed: each member is then the least with a
- * probability of its weight (weighted rendezvous hashing).
+ * The cost of a member for a slot falls with the hash of both. If weights differ, it is -log(hash)
+ * / weight, exponentially distributed: each member then has the least cost with a probability of
+ * its weight (weighted rendezvous hashing).
  */
 static uint32_t score_of(uint32_t seed, uint32_t slot_hash)
 {
@@ -238,9 +238,9 @@ static size_t choose_by_weight(const struct matching *m, uint32_t slot_hash, uin
 }
 
 /*
- * The member of the greatest score for a slot that is not above @top; of two alike the first one.
- * Eight at a time: nearly all of the time goes here. @best: out, 0: there is none, and no member is
- * named.
+ * The member of the greatest score for a slot that is not above @top; of two equal ones the first.
+ * Eight at a time, because nearly all the time is spent here. @best: out, 0: there is none, and no
+ * member is named.
  */
 static inline __attribute__((always_inline)) size_t
 greatest_by(const struct matching *m, uint32_t slot_hash, uint32_t top, uint32_t *best)
@@ -301,7 +301,7 @@ static size_t greatest_of(const struct matching *m, uint32_t slot_hash, uint32_t
 	return greatest_by(m, slot_hash, top, best);
 }
 
-/* The same where all weights are alike: its cost is then 2^32 - score. */
+/* The same for equal weights: the cost is then 2^32 - score. */
 static size_t choose(const struct matching *m, uint32_t slot_hash, uint64_t above, uint64_t *least)
 {
 	uint32_t best;
@@ -311,14 +311,14 @@ static size_t choose(const struct matching *m, uint32_t slot_hash, uint64_t abov
 	if (above > UINT32_MAX)
 		return m->count;
 	chosen = greatest_of(m, slot_hash, (uint32_t)(UINT32_MAX - above), &best);
-	/* A score of 0 counts as one that has refused: one in 2^32 is. */
+	/* A score of 0 counts as a refusal: it occurs once in 2^32. */
 	if (!best)
 		return m->count;
 	*least = (uint64_t)UINT32_MAX - best + 1;
 	return chosen;
 }
 
-/* Goes to the member that it minds least among those that have not refused it. */
+/* Goes to the member of least cost among those that have not refused the slot. */
 static void propose(struct matching *m, uint32_t slot)
 {
 	uint32_t slot_hash = (uint32_t)mix((uint64_t)slot + 1);
@@ -326,7 +326,8 @@ static void propose(struct matching *m, uint32_t slot)
 	size_t chosen = m->weighted ? choose_by_weight(m, slot_hash, above, &least)
 				    : choose(m, slot_hash, above, &least);
 
-	/* Two of the same cost count as one; in the end somebody has room: limits exceed slots. */
+	/* Two of the same cost count as one; in the end some member has room: limits exceed slots.
+	 */
 	for (size_t i = 0; chosen == m->count; i++)
 		if (m->held[i] < m->limits[i])
 			chosen = i;
@@ -336,7 +337,7 @@ static void propose(struct matching *m, uint32_t slot)
 	m->held[chosen]++;
 }
 
-/* Slots that mind their member most come first; of two alike the higher one. */
+/* Slots with the greatest cost come first; of two equal ones the higher. */
 static int held_compare(const void *a, const void *b)
 {
 	const struct held_slot *x = a, *y = b;
@@ -346,7 +347,7 @@ static int held_compare(const void *a, const void *b)
 	return x->slot < y->slot ? 1 : -1;
 }
 
-/* Sends away as many slots as the member has too many. */
+/* Sends away the surplus slots of the member. */
 static void refuse(struct matching *m, size_t member)
 {
 	uint32_t count = 0, slot, too_many = m->held[member] - m->limits[member];

@@ -10,8 +10,8 @@
 
 #include "base/inet.h"
 
-/* What a slot holds, and what decides its place: address and port, never the id, because ids differ
- * between nodes and the table must not. */
+/* A slot holds the id, but address and port decide its place: ids differ between nodes, and the
+ * table must not. */
 struct maglev_member {
 	uint32_t id;
 	uint16_t port;   /* host order */
@@ -20,7 +20,7 @@ struct maglev_member {
 };
 
 /**
- * maglev_slots - size of the table for so many members
+ * maglev_slots - size of the table for a number of members
  * Prime, between SLUICE_RING_SLOTS_MIN and SLUICE_RING_SLOTS_MAX, at least 100 a member up to 655
  * members. Few steps on purpose: each step moves most flows that the flow table does not know.
  */
@@ -32,9 +32,9 @@ uint32_t maglev_slots(size_t members_count);
  * @slots_count: prime, from maglev_slots()
  * @members: ascending by (addr, port), no two alike: same set in, same table out on every node
  *
- * With 100 slots or more a member no share is more than 5 % above the one that its weight asks for,
- * and of 100 members one that goes moves less than 1.5 times its share. Nothing here depends on
- * floating point: other machines come to the same table.
+ * With 100 slots or more a member no share is more than 5 % above the one of its weight, and
+ * removing one of 100 members moves less than 1.5 times its share. Nothing here depends on floating
+ * point, so all machines compute the same table.
  * Return: 0; -EINVAL if @count is 0 or above @slots_count; -ENOMEM.
  */
 int maglev_fill(uint32_t *slots, uint32_t slots_count, const struct maglev_member *members,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * maps.h - the map table of sluice_schema.h for user space: what each pinned map must look like
+ * maps.h - the map table of sluice_schema.h for user space: the layout of each pinned map
  */
 #ifndef SLUICE_DATAPLANE_MAPS_H
 #define SLUICE_DATAPLANE_MAPS_H
@@ -79,7 +79,7 @@ int maps_check(int fd, enum map_id id, char *error, size_t error_bytes);
 /**
  * maps_open_pinned - open one pinned map and check its layout
  * @fd_out: owned by the caller
- * Return: 0; -ENOENT not pinned; -EPROTO another layout; -EPERM; -errno. @error says it.
+ * Return: 0; -ENOENT not pinned; -EPROTO another layout; -EPERM; -errno. @error has the reason.
  */
 int maps_open_pinned(const char *bpffs, enum map_id id, int *fd_out, char *error,
 		     size_t error_bytes);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the programs know of this node: its addresses, who is denied, where XDP can send. */
+/* Data of this node for the programs: addresses, denied networks, interfaces by which XDP can send.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -71,7 +72,7 @@ int dataplane_denylist_set(struct dataplane *dp, const struct inet_network *netw
 
 	flags_store(dp);
 	if (err)
-		error_set(error, err, "denylist: %s; what is written so far is in force",
+		error_set(error, err, "denylist: %s; the entries written so far are in use",
 			  err == -ENOSPC ? "the map is full" : strerror(-err));
 	return err;
 }
@@ -86,7 +87,7 @@ int dataplane_deny(struct dataplane *dp, const struct inet_network *network, boo
 		err = denylist_remove(&dp->denylist, dp->maps, DENY_COMMAND, network);
 	flags_store(dp);
 	if (err == -ENOENT && denylist_origin(&dp->denylist, network))
-		err = -EPERM; /* a manifest says it: it is to be taken out there */
+		err = -EPERM; /* a manifest denies it: remove it there */
 	return err;
 }
 

@@ -20,7 +20,7 @@
 #include "sluice.skel.h"
 #include "sluice_tc.skel.h"
 
-/* Whole: what the verifier says is one message, of any length. */
+/* Not truncated: the verifier's text is one message of any length. */
 static int libbpf_print(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char *text;
@@ -75,7 +75,7 @@ static int object_open(struct bpf_object **out)
 	return elf_open(elf, elf_bytes, out);
 }
 
-/* Gives a map of the object the pinned one, if there is one. */
+/* Makes a map of the object use the pinned one, if there is one. */
 static int map_adopt(const char *bpffs, enum map_id id, struct bpf_map *map, bool *adopted,
 		     char *error)
 {
@@ -146,7 +146,7 @@ static int maps_pin(const char *bpffs, struct bpf_object *object, const bool ado
 	return 0;
 }
 
-/* @splice: with the program that a kernel may refuse without harm. */
+/* @splice: include the optional program that a kernel may refuse. */
 static int object_try(const char *bpffs, uint32_t flows_max, bool splice, bool adopted[MAPS_COUNT],
 		      struct bpf_object **out, char *error)
 {
@@ -189,7 +189,7 @@ int object_load(const char *bpffs, uint32_t flows_max, int maps[MAPS_COUNT],
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		*adopted = *adopted || map_adopted[id];
 	if (err && err != -EPERM && err != -EPROTO) {
-		log_debug("dataplane: %s; again without %s", error, SPLICE_PROGRAM);
+		log_debug("dataplane: %s; trying again without %s", error, SPLICE_PROGRAM);
 		err = object_try(bpffs, flows_max, false, map_adopted, &object, error);
 	}
 	if (err)
@@ -205,7 +205,7 @@ out:
 	return err;
 }
 
-/* The maps of an object become those that are there. */
+/* Makes the maps of an object the existing ones. */
 static int maps_reuse(struct bpf_object *object, const int maps[MAPS_COUNT])
 {
 	int err = 0;

@@ -12,13 +12,13 @@
 
 struct bpf_object;
 
-#define SPLICE_PROGRAM "sk_skb_verdict" /* the one that we can do without */
+#define SPLICE_PROGRAM "sk_skb_verdict" /* the optional program */
 
-/* What libbpf and libxdp say goes to the debug log, and the last lines into error texts. */
+/* Messages of libbpf and libxdp go to the debug log, the last lines into error texts. */
 void object_log_setup(void);
 
 /**
- * object_load - load programs and maps, adopt what is pinned, pin what is new
+ * object_load - load programs and maps, adopt pinned ones, pin new ones
  * @maps: out, one descriptor a map, owned by the caller
  * @out: the loaded object, ended by bpf_object__close(); its maps stay open in @maps
  * @adopted: out, true if pinned maps were found

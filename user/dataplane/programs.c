@@ -125,7 +125,7 @@ static int remove_other(void *ctx, const char *path, const char *name)
 	const char *hash = ctx;
 
 	if (strncmp(name, hash, HASH_DIGITS) != 0 && unlink(path) && errno != ENOENT)
-		log_warn("dataplane: unpin %s: %s; it stays until the next start", path,
+		log_warn("dataplane: unpin %s: %s; keeping it until the next start", path,
 			 strerror(errno));
 	return 0;
 }

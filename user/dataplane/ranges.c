@@ -96,7 +96,7 @@ int ranges_add(struct ranges *ranges, const int *maps, uint32_t id,
 	if (err)
 		return err;
 	free(set->items);
-	*set = all; /* before they are written: what fails half way is found again */
+	*set = all; /* before they are written, so that a half-finished write is found again */
 	for (size_t i = 0; i < count; i++) {
 		const __u32 present = 1;
 		union range_key key;

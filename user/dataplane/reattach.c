@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* dataplane_reattach(): interfaces that went away and came back. */
+/* dataplane_reattach(): interfaces that disappeared and returned. */
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>

@@ -7,17 +7,17 @@
 
 #include "dataplane/error.h"
 
-/* How libbpf begins and ends the message that holds what the verifier said. */
+/* Begin and end of libbpf's message with the verifier's text. */
 #define LOG_BEGIN "-- BEGIN PROG LOAD LOG --\n"
 #define LOG_END   "-- END PROG LOAD LOG --"
 
 #define LOG_LINES 4 /* of the verifier, from its end, that are kept */
 
-/* What was said since the last reset; sluiced has one thread. */
+/* Messages since the last reset; sluiced has one thread. */
 static struct {
 	char warning[256];
 	char program[64];
-	char lines[512]; /* of the verifier; empty: it did not come to refuse anything */
+	char lines[512]; /* of the verifier; empty: it refused nothing */
 } noted;
 
 void refusal_reset(void)

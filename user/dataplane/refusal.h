@@ -10,14 +10,14 @@
 
 #include <bpf/libbpf.h>
 
-/* Forgets what was noted: before each load. */
+/* Clears the records, before each load. */
 void refusal_reset(void);
 
 /* Notes the last warning of libbpf, and the last lines of the verifier. @text: of one message */
 void refusal_note(enum libbpf_print_level level, const char *text);
 
 /**
- * refusal_describe - say why the load that failed with @err failed
+ * refusal_describe - explain the load failure @err
  * @error: out, DATAPLANE_ERROR_MAX
  * Return: -EACCES the verifier refused a program; -EPERM no privilege; -EOPNOTSUPP the kernel lacks
  * a feature; else @err.

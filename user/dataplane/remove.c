@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* dataplane_remove(): as if sluiced had never been here. */
+/* dataplane_remove(): removes every trace of sluiced. */
 #include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
@@ -112,7 +112,7 @@ int dataplane_remove(const char *bpffs, char error[DATAPLANE_ERROR_MAX])
 	setenv("LIBXDP_BPFFS", bpffs, 1);
 	for (unsigned int id = 0; id < MAPS_COUNT; id++)
 		maps[id] = -1;
-	/* Whatever their layout: these two are how our programs are known. */
+	/* Whatever their layout: these two identify our programs. */
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		err = pin_path(path, bpffs, map_layouts[needed[i]].name);
 		if (err)

@@ -11,9 +11,9 @@
 #include "base/mapped_array.h"
 
 /**
- * ring_swap - make a new ring of the members and put it in place of the old one
- * @backends: where the members' addresses are read
- * Return: 0; -EINVAL more members than slots, or one that is not there; -errno. The old ring stays.
+ * ring_swap - make a new ring of the members and replace the old one
+ * @backends: source of the members' addresses
+ * Return: 0; -EINVAL more members than slots, or a missing one; -errno. The old ring stays.
  */
 int ring_swap(int rings_fd, struct mapped_array *backends, uint32_t upstream_id,
 	      const uint32_t *members, size_t count);

@@ -2,8 +2,8 @@
 /*
  * routes.h - local routes that make the stack deliver addresses which are on no interface
  *
- * The same as `ip route add local ADDRESS dev lo proto 83`: the protocol number tells our routes
- * from all others.
+ * The same as `ip route add local ADDRESS dev lo proto 83`: the protocol number identifies our
+ * routes.
  */
 #ifndef SLUICE_DATAPLANE_ROUTES_H
 #define SLUICE_DATAPLANE_ROUTES_H
@@ -12,9 +12,9 @@
 
 #define ROUTE_PROTOCOL 83 /* 'S'; unassigned in rtnetlink.h and in iproute2's rt_protos */
 
-/* Return: 0, also if it was there; -errno. */
+/* Return: 0, also if it existed; -errno. */
 int route_add(const struct inet_addr *addr);
-/* Return: 0, also if there was none of ours; -errno. */
+/* Return: 0, also if there was none; -errno. */
 int route_remove(const struct inet_addr *addr);
 
 /**

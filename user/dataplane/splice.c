@@ -23,7 +23,7 @@ int dataplane_splice_start(struct dataplane *dp, char error[DATAPLANE_ERROR_MAX]
 	if (dp->sk_skb_prog < 0)
 		return error_set(error, -EOPNOTSUPP,
 				 "this kernel refuses the program sk_skb_verdict");
-	/* Sockets that are in the map keep the program they came in with. */
+	/* Sockets in the map keep the program with which they were added. */
 	if (bpf_prog_attach(dp->sk_skb_prog, dp->maps[MAP_SOCKS], BPF_SK_SKB_STREAM_VERDICT, 0)) {
 		err = -errno;
 		return error_set(error, err, "attach the program to socks: %s", strerror(-err));

@@ -19,14 +19,14 @@
 #include "dataplane/error.h"
 #include "sluice_schema.h"
 
-#define WAIT_MS      1000 /* for what takes microseconds on a machine that is idle */
+#define WAIT_MS      1000 /* limit for steps that take microseconds on an idle machine */
 #define LOOKS        200  /* each of 5 ms */
 #define WINDOW_BYTES 65536u
 #define PIECE_BYTES  1000u
 #define PIECES       64u
 #define ARM          1u
 #define SEQUENCE     251u /* prime: no piece looks like another */
-/* More than any two socket buffers hold by default, and what a receiver may take of it. */
+/* More than two default socket buffers hold, and the part that a receiver may take. */
 #define WINDOW_PIECES 16384u
 #define RECEIVE_BYTES (8u << 20)
 
@@ -98,7 +98,7 @@ static int slot_take(struct check *check)
 			.peer_cookie = check->exit_cookie,
 			.window_bytes = WINDOW_BYTES,
 			.owner_pid = (uint32_t)getpid(),
-			.worker = SLUICE_WORKERS_MAX, /* no ring: nobody is told */
+			.worker = SLUICE_WORKERS_MAX, /* no ring: no events */
 		};
 		check->slot = slot;
 		return 0;
@@ -170,7 +170,7 @@ static int put(struct check *check)
 	return 0;
 }
 
-/* Waits until all that was handed to exit has left the backlog. */
+/* Waits until all bytes passed to exit have left the backlog. */
 static int await_drained(struct check *check, uint64_t bytes)
 {
 	for (int i = 0; i < LOOKS; i++) {
@@ -185,19 +185,20 @@ static int await_drained(struct check *check, uint64_t bytes)
 			return 0;
 		usleep(5000);
 	}
-	return fail(check, "it cannot be told when redirected bytes have left the backlog");
+	return fail(check, "the kernel does not show when redirected bytes have left the backlog");
 }
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
-/* As the relay: reads a piece that went up, waits for the backlog, writes it, lets the rest go. */
+/* Like the relay: reads a piece that went up, waits for the backlog, writes it, releases the rest.
+ */
 static int relay_piece(struct check *check)
 {
 	uint8_t data[PIECE_BYTES];
 	int err;
 
 	if (recv(check->entry, data, PIECE_BYTES, MSG_WAITALL) != PIECE_BYTES)
-		return fail(check, "bytes that went up stay behind");
+		return fail(check, "bytes that went up are not delivered");
 	err = await_drained(check, check->sent - PIECE_BYTES);
 	if (err)
 		return err;
@@ -207,7 +208,7 @@ static int relay_piece(struct check *check)
 	return 0;
 }
 
-/* What was queued before comes when the socket is read, and by the program. */
+/* Bytes that were queued before arrive when the socket is read, through the program. */
 static int check_queued(struct check *check)
 {
 	int err = put(check);
@@ -221,7 +222,7 @@ static int check_queued(struct check *check)
 		err = relay_piece(check);
 	return err ? err
 		   : await(check, &check->slot->seen, check->sent,
-			   "bytes that were queued before do not come by the program");
+			   "bytes that were queued before do not pass the program");
 }
 
 /* Moved and written in turns; then all of it is read. */
@@ -243,7 +244,7 @@ static int check_order(struct check *check)
 	return err ? err : expect(check, check->sent);
 }
 
-/* A receiver that does not read: no more than the window is ahead of what it acknowledged. */
+/* A receiver that does not read: at most the window is ahead of its acknowledgements. */
 static int check_window(struct check *check)
 {
 	uint64_t moved = check->slot->moved;
@@ -271,7 +272,7 @@ static int check_bytes(struct check *check)
 	return err ? err : check_window(check);
 }
 
-/* FIN comes behind the last byte, to the process that then passes it on. */
+/* FIN arrives after the last byte, at the process, which passes it on. */
 static int check_end(struct check *check)
 {
 	char byte;

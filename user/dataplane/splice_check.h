@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * splice_check.h - does this kernel keep what splice builds on?
+ * splice_check.h - does this kernel have the properties that splice needs?
  *
- * On loopback, with sockets of our own: bytes that were queued before a socket was enrolled come by
- * the program; what it moves and what is written keep their order; the window bounds what is moved
- * to a receiver that does not read; the sum of what was acknowledged and what is queued says when
- * all has left the kernel's backlog; the end of the stream comes behind all bytes, both ways.
+ * On loopback, with sockets of our own: bytes that were queued before a socket was enrolled pass
+ * the program; moved and written bytes keep their order; the window bounds bytes moved to a
+ * receiver that does not read; acknowledged plus queued bytes show when the kernel's backlog is
+ * empty; the end of the stream arrives after all bytes, in both directions.
  */
 #ifndef SLUICE_DATAPLANE_SPLICE_CHECK_H
 #define SLUICE_DATAPLANE_SPLICE_CHECK_H
@@ -15,7 +15,7 @@ struct splice_check_maps {
 };
 
 /**
- * splice_check - try it; takes some milliseconds
+ * splice_check - test it; takes some milliseconds
  * @error: out, DATAPLANE_ERROR_MAX: which property does not hold
  * Return: 0; -EOPNOTSUPP; -errno of a step.
  */

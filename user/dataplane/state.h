@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state.h - what an open dataplane holds; private to dataplane/
+ * state.h - the state of an open dataplane; private to dataplane/
  */
 #ifndef SLUICE_DATAPLANE_STATE_H
 #define SLUICE_DATAPLANE_STATE_H
@@ -20,7 +20,7 @@ struct events;
 
 struct dataplane {
 	char *bpffs;                             /* owned */
-	bool adopted;                            /* maps of a former sluiced were found */
+	bool adopted;                            /* maps of a previous sluiced were found */
 	enum dataplane_xdp xdp;                  /* as asked at opening */
 	int maps[MAPS_COUNT];                    /* owned */
 	int xdp_prog, tc_prog, sk_lookup_prog;   /* owned */
@@ -33,24 +33,24 @@ struct dataplane {
 	struct mapped_array upstreams, backends, members, filter, steering, daemon_state;
 	struct mapped_array node_config;
 	struct addresses addresses;
-	struct inet_addr own4, own6;   /* of the node, noted in .addresses; zero: none */
-	struct extents member_extents; /* which part of members is in use */
+	struct inet_addr own4, own6;   /* of the node, counted in .addresses; zero: none */
+	struct extents member_extents; /* the used part of members */
 	struct pending pending;        /* writes that failed, to be tried again */
 	struct drains drains;
 	struct ranges ranges;     /* what source_ranges* hold */
 	struct denylist denylist; /* what denylist* hold */
-	__u32 node_flags;         /* of node_config, those of the denylist left out */
+	__u32 node_flags;         /* of node_config, without those of the denylist */
 	uint32_t *stale_rings; /* owned: upstreams whose backends' weights changed, rings to make */
 	size_t stale_rings_count;
-	struct events *events; /* owned; NULL until somebody reads them */
+	struct events *events; /* owned; NULL until they are read */
 };
 
-/* What attach.h needs to know; borrows from @dp. */
+/* The input of attach.h; borrows from @dp. */
 struct attach_context attach_context_of(const struct dataplane *dp);
 
 /**
- * interface_attach - what serves requests of an interface: XDP, or TC in its place
- * tc_egress is to be there before, on all interfaces. Return: 0; -errno with @error.
+ * interface_attach - attach XDP to an interface, or TC instead
+ * tc_egress must already be on all interfaces. Return: 0; -errno with @error.
  */
 int interface_attach(struct dataplane *dp, struct interface *interface, char *error);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The reading side: needs nothing but the pins. */
+/* The reading side: needs only the pins. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

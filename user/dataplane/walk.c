@@ -16,7 +16,7 @@ typedef int entry_fn(void *ctx, const void *key, const void *value);
 
 /**
  * walk_map - all entries of a map, a batch of them a system call
- * An entry that comes or goes meanwhile may be missed, the walk always ends.
+ * It may miss an entry that is added or removed meanwhile; the walk always ends.
  */
 static int walk_map(int fd, enum map_id id, entry_fn *fn, void *ctx)
 {

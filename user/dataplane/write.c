@@ -24,7 +24,7 @@ static bool ring_is_stale(const struct dataplane *dp, uint32_t upstream_id)
 	return false;
 }
 
-/* Without memory for the note the ring keeps the weights it has until its members change. */
+/* Without memory for this record, the ring keeps its weights until its members change. */
 static void ring_mark_stale(struct dataplane *dp, uint32_t upstream_id)
 {
 	uint32_t *grown;
@@ -57,7 +57,7 @@ int backend_write(struct dataplane *dp, const struct table_backend *backend)
 	if (!entry || backend->id == 0)
 		return -ENOSPC;
 	if (entry->generation != backend->generation) {
-		/* Another meaning: nobody may use the entry while it is changing. */
+		/* Another meaning: the entry must not be used while it is changing. */
 		store(entry->state, BACKEND_FREE);
 		store(entry->generation, backend->generation);
 	} else if (entry->weight != backend->weight) {
@@ -105,7 +105,7 @@ static bool members_equal(struct dataplane *dp, uint64_t word,
 	return true;
 }
 
-/* Writes the list at a free place. Return: 0 and the word that names it. */
+/* Writes the list to a free place. Return: 0 and the word that names it. */
 static int members_write(struct dataplane *dp, const struct table_upstream *upstream,
 			 uint64_t *word)
 {
@@ -185,7 +185,7 @@ int upstream_write(struct dataplane *dp, const struct table_upstream *upstream)
 		if (err)
 			return err;
 		store(entry->members, word);
-		/* Without memory for the note the old place is lost until the next start. */
+		/* Without memory for this record, the old place is lost until the next start. */
 		extents_give(&dp->member_extents, (uint32_t)(old >> 32), (uint32_t)old,
 			     loop_now_ms());
 	}
@@ -240,7 +240,7 @@ static int frontend_key(struct dataplane *dp, const struct table_frontend *front
 	return dp->maps[MAP_FRONTENDS6];
 }
 
-/* Flows have to look their frontend up again. */
+/* Flows must look up their frontend again. */
 static void frontends_epoch_raise(struct dataplane *dp)
 {
 	struct node_config *config = mapped_array_at(&dp->node_config, 0);

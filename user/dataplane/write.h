@@ -2,8 +2,8 @@
 /*
  * write.h - one change of the table to the maps
  *
- * Each Return: 0; -ENOSPC the map is full or has no such index; -errno. Nothing is half written for
- * a reader: the word that makes an entry valid is stored last.
+ * Each Return: 0; -ENOSPC the map is full or has no such index; -errno. A reader never sees a
+ * half-written entry: the word that makes it valid is stored last.
  */
 #ifndef SLUICE_DATAPLANE_WRITE_H
 #define SLUICE_DATAPLANE_WRITE_H

@@ -93,7 +93,7 @@ static int ask(int fd, struct message *message)
 	return 0;
 }
 
-/* Return: 0 and the bits; -ENOENT a kernel that does not say; -errno. */
+/* Return: 0 and the bits; -ENOENT the kernel does not report them; -errno. */
 static int ask_features(uint32_t ifindex, uint64_t *out)
 {
 	const struct timeval timeout = { .tv_sec = ANSWER_TIMEOUT_S };
@@ -126,7 +126,7 @@ static bool is_veth(const char *name)
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	struct ifreq request = { .ifr_data = (char *)&info };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool veth = true; /* not known: the way that always works */
+	bool veth = true; /* not known: use the way that always works */
 
 	if (fd < 0)
 		return true;

@@ -10,8 +10,9 @@
 
 /**
  * xmit_is_possible - would a frame that a native XDP program sends by @ifindex leave?
- * The kernel says it (Linux 6.3, netlink family "netdev"). Of older ones: every driver with native
- * XDP but veth, which delivers only where its peer has a program, and cannot be asked.
+ * The kernel reports it (Linux 6.3, netlink family "netdev"). On older kernels: true for every
+ * driver with native XDP except veth, which delivers only if its peer has a program, and cannot
+ * report that.
  * Return: 1 or 0; -errno.
  */
 int xmit_is_possible(uint32_t ifindex, const char *name);
