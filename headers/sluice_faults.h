@@ -60,7 +60,7 @@
 	X(46, CONNECT_PROTOCOL, "connect-protocol", "extended CONNECT to other than websocket")   \
 	X(47, HTTP2_HEAD, "http2-head", "a head that HTTP/2 calls malformed")                     \
 	X(48, HTTP2_FRAME, "http2-frame", "a frame that HTTP/2 does not allow there")             \
-	X(49, HTTP2_FLOOD, "http2-flood", "more resets or idle frames than the limit")
+	X(49, HTTP2_FLOOD, "http2-flood", "resets, idle frames or heads over the limit")
 
 enum sluice_fault {
 #define X(number, name, metric, text) FAULT_##name = number,

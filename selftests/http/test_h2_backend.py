@@ -90,7 +90,7 @@ class Backends(unittest.TestCase):
         self.assertEqual((client.status(1), bytes(client.data[1])), (200, b"ok"))
         fields, body = self.seen[0][0][0], self.seen[0][1]
         self.assertEqual(fields[:4], [(":method", "POST"), (":scheme", "http"),
-                                      (":authority", "a.test"), (":path", "/a/b?c")])
+                                      (":authority", "a.test"), (":path", "/a//b?c")])
         names = [name for name, _ in fields]
         self.assertIn(("te", "trailers"), fields)
         self.assertIn(("x-a", "b"), fields)

@@ -15,7 +15,10 @@
 #include "proxy/http2/http2_stream.h"
 #include "proxy/tls/tls.h"
 
-#define SWEEP_MS 1000u
+#define SWEEP_MS       1000u
+#define LIST_TIMES_MAX 4u /* a head so many times over its limit ends the connection */
+#define HEADS_BYTES_MAX \
+	(2u * HTTP1_RESPONSE_HEAD_BYTES_MAX) /* of one response that wait to be read */
 
 /* A connection. */
 struct http2_backend {
@@ -45,7 +48,10 @@ static void on_wake(struct task *task);
 static void settled(struct http2_session *session, int err);
 static void set_callbacks(nghttp2_session_callbacks *callbacks);
 
+static void over_budget(struct http2_session *session);
+
 static const struct http2_session_ops session_ops = {
+	.over_budget = over_budget,
 	.set = set_callbacks,
 	.writable = http2_streams_unblock,
 	.settled = settled,
@@ -54,6 +60,14 @@ static const struct http2_session_ops session_ops = {
 static struct http2_call *call_of(const struct http2_stream *s)
 {
 	return s->owner;
+}
+
+static void over_budget(struct http2_session *session)
+{
+	const struct http2_backend *b = (const struct http2_backend *)session;
+
+	fault_log_response(b->all->faults, "HTTP/2",
+			   &(struct http1_fault){ .reason = HTTP1_FAULT_HTTP2_FLOOD });
 }
 
 /* ---- heads come in -------------------------------------------------------------------------------- */
@@ -73,12 +87,14 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
 		     nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
 	struct http2_backend *b = user;
+	int err = http2_session_field(&b->session, name, value);
 
 	(void)ng;
 	(void)frame;
 	(void)flags;
-	http2_head_add(&b->head, name, value);
-	return 0;
+	if (!err)
+		http2_head_add(&b->head, name, value);
+	return err;
 }
 
 /* What HTTP/1.1 backends may not send, those of HTTP/2 may not either. */
@@ -89,14 +105,12 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, ng
 
 	(void)ng;
 	(void)frame;
-	(void)name;
-	(void)value;
 	(void)flags;
 	b->head.malformed = true;
-	return 0;
+	return http2_session_field(&b->session, name, value);
 }
 
-/* Puts a head behind one that was not read yet. Return: 0; -ENOMEM. */
+/* Puts a head behind one that was not read yet. Return: 0; -ENOMEM; -EMSGSIZE. */
 static int append_text(struct http2_stream *s, struct buffer *text)
 {
 	struct buffer *both;
@@ -104,6 +118,11 @@ static int append_text(struct http2_stream *s, struct buffer *text)
 	if (!s->text) {
 		s->text = text;
 		return 0;
+	}
+	/* Interim heads that nobody has read yet: a few of them are usual. */
+	if (buffer_bytes(s->text) + buffer_bytes(text) > HEADS_BYTES_MAX) {
+		buffer_put(&s->turn->buffers, text);
+		return -EMSGSIZE;
 	}
 	both = buffer_new((uint32_t)(buffer_bytes(s->text) + buffer_bytes(text)));
 	if (both) {
@@ -477,6 +496,7 @@ static int connect_to(struct http2_backends *all, const struct backend_view *bac
 	b->transport->owner = b;
 	http2_session_prepare(&b->session, all->turn, all->memory, &b->transport->stream, false,
 			      &session_ops);
+	b->session.budget.list_bytes_max = LIST_TIMES_MAX * HTTP1_RESPONSE_HEAD_BYTES_MAX;
 	b->idle_since_ms = all->turn->now_ms;
 	link_backend(b);
 	if (!all->sweep.deadline_ms)

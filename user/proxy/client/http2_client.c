@@ -13,16 +13,19 @@
 #define PRIORITY_BYTES 5u
 #define FAREWELL_MS    2000u /* for the last GOAWAY to leave */
 #define NOTICE_MS      1000u /* from the first GOAWAY to the last: longer than most round trips */
+#define LIST_TIMES_MAX 8u    /* a head so many times over its limit ends the connection */
 
 static void settled(struct http2_session *session, int err);
 static void set_callbacks(nghttp2_session_callbacks *callbacks);
 
 static bool on_frame_head(struct http2_session *session, const struct http2_frame_head *head);
 static void on_reset(struct http2_session *session, uint32_t code);
+static void over_budget(struct http2_session *session);
 
 static const struct http2_session_ops ops = {
 	.frame = on_frame_head,
 	.reset = on_reset,
+	.over_budget = over_budget,
 	.set = set_callbacks,
 	.writable = http2_streams_unblock,
 	.settled = settled,
@@ -84,6 +87,11 @@ static void too_much(struct http2_client *client, const char *what)
 		&(struct http1_fault){ HTTP1_FAULT_HTTP2_FLOOD, { what, (uint32_t)strlen(what) } });
 	client->session.turn->stats->bad_requests++;
 	http2_session_terminate(&client->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static void over_budget(struct http2_session *session)
+{
+	too_much(client_of(session), "octets of heads");
 }
 
 static void count_reset(struct http2_client *client)
@@ -370,6 +378,8 @@ int http2_client_begin(struct conn *conn)
 		return -ENOMEM;
 	http2_session_prepare(&client->session, turn, clients->http2_memory, &conn->stream, true,
 			      &ops);
+	client->session.budget.list_bytes_max =
+		LIST_TIMES_MAX * turn->settings->limits.head_bytes_max;
 	err = http2_session_open(&client->session, said, sizeof(said) / sizeof(said[0]));
 	if (err) {
 		slab_put(&clients->http2_clients, client);

@@ -13,8 +13,6 @@
 #include "proxy/http2/http2_stream.h"
 #include "proxy/tls/tls.h"
 
-#define LIST_TIMES_MAX 8u /* a head so many times over its limit is an attack */
-
 static void on_wake(struct task *task);
 
 static struct http2_client *client_of(const struct http2_stream *s)
@@ -48,16 +46,13 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
 		     nghttp2_rcbuf *value, uint8_t flags, void *user)
 {
 	struct http2_client *client = user;
-	const struct settings *settings = client->session.turn->settings;
+	int err = http2_session_field(&client->session, name, value);
 
 	(void)ng;
 	(void)flags;
-	if (frame->hd.type != NGHTTP2_HEADERS)
-		return 0;
-	http2_head_add(&client->head, name, value);
-	if (client->head.list_bytes > LIST_TIMES_MAX * settings->limits.head_bytes_max)
-		http2_session_terminate(&client->session, NGHTTP2_ENHANCE_YOUR_CALM);
-	return 0;
+	if (!err && frame->hd.type == NGHTTP2_HEADERS)
+		http2_head_add(&client->head, name, value);
+	return err;
 }
 
 /* A regular field that nghttp2 would leave out; RFC 9113 8.2.1 makes the whole message malformed. */
@@ -68,11 +63,9 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, ng
 
 	(void)ng;
 	(void)frame;
-	(void)name;
-	(void)value;
 	(void)flags;
 	client->head.malformed = true;
-	return 0;
+	return http2_session_field(&client->session, name, value);
 }
 
 void http2_request_set_callbacks(nghttp2_session_callbacks *callbacks)

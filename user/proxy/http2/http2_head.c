@@ -6,8 +6,7 @@
 #include "proxy/http/http_chars.h"
 #include "proxy/http/http_host.h"
 
-#define FIELD_OVERHEAD 32u /* of a field in a header list: RFC 9113 6.5.2 */
-#define STATUS_BYTES   3u
+#define STATUS_BYTES 3u
 
 void http2_head_begin(struct http2_head *head, struct buffer_pool *pool, bool trailers)
 {
@@ -274,7 +273,6 @@ void http2_head_add(struct http2_head *head, nghttp2_rcbuf *name_ref, nghttp2_rc
 	struct http_slice name = slice_of(name_ref);
 	nghttp2_rcbuf **place;
 
-	head->list_bytes += name.bytes + slice_of(value).bytes + FIELD_OVERHEAD;
 	if (!name.bytes || name.data[0] != ':') {
 		add_regular(head, name, value);
 		return;

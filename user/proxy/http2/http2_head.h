@@ -27,7 +27,6 @@ struct http2_head {
 	struct buffer *cookies;   /* owned: crumbs, joined */
 	struct buffer_pool *pool; /* borrowed */
 	uint32_t bytes_max;       /* the text may grow to it; at most the pool's size: does not */
-	uint32_t list_bytes;      /* as RFC 9113 6.5.2 counts */
 	uint8_t fault;            /* enum http1_fault_reason: the answer is an error of ours */
 	bool malformed;           /* RFC 9113 8.1.1: the stream is reset */
 	bool started;             /* the start line was written */

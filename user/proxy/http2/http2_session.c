@@ -151,6 +151,15 @@ static void forget_dependency(struct http2_session *s, const struct http2_frame_
 		       DEPENDENCY_BYTES);
 }
 
+static bool is_in_budget(struct http2_session *s, const struct http2_frame_head *head)
+{
+	bool first = head->type == NGHTTP2_HEADERS;
+
+	if (!first && head->type != NGHTTP2_CONTINUATION)
+		return true;
+	return http2_budget_frame(&s->budget, first, head->length_bytes);
+}
+
 /* Collects a head and what is looked at behind it. Return: true: it is whole, and told of. */
 static bool begin_frame(struct http2_session *s, const uint8_t **data, size_t *bytes)
 {
@@ -171,7 +180,7 @@ static bool begin_frame(struct http2_session *s, const uint8_t **data, size_t *b
 		if (s->head_bytes < FRAME_HEAD + s->look_bytes)
 			continue;
 		s->pass_bytes = head.length_bytes - s->look_bytes;
-		s->drops = s->ops->frame && !s->ops->frame(s, &head);
+		s->drops = !is_in_budget(s, &head) || (s->ops->frame && !s->ops->frame(s, &head));
 		forget_dependency(s, &head);
 		return true;
 	}
@@ -189,6 +198,8 @@ static ssize_t take_piece(struct http2_session *s, const uint8_t *data, size_t b
 	if (!s->pass_bytes) {
 		if (!begin_frame(s, &at, &bytes))
 			return at - data;
+		if (s->budget.exceeded)
+			return NGHTTP2_ERR_FLOODED;
 		head_bytes = s->head_bytes;
 		if (s->look_bytes || (size_t)(at - data) < head_bytes) {
 			from = s->frame_head;
@@ -203,6 +214,14 @@ static ssize_t take_piece(struct http2_session *s, const uint8_t *data, size_t b
 		return taken;
 	err = nghttp2_session_mem_recv(s->ng, from, head_bytes + part);
 	return err < 0 ? err : taken;
+}
+
+int http2_session_field(struct http2_session *s, nghttp2_rcbuf *name, nghttp2_rcbuf *value)
+{
+	return http2_budget_field(&s->budget, s->turn->now_ms, nghttp2_rcbuf_get_buf(name).len,
+				  nghttp2_rcbuf_get_buf(value).len)
+		       ? 0
+		       : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 int http2_session_take(struct http2_session *s, const void *data, size_t bytes)
@@ -220,8 +239,12 @@ int http2_session_take(struct http2_session *s, const void *data, size_t bytes)
 		bytes -= (size_t)taken;
 	}
 	s->inside = false;
-	if (taken < 0)
+	if (taken < 0 && s->budget.exceeded) {
+		http2_session_terminate(s, NGHTTP2_ENHANCE_YOUR_CALM);
+		s->ops->over_budget(s);
+	} else if (taken < 0) {
 		http2_session_terminate(s, code_of((int)taken));
+	}
 	if (nghttp2_session_want_write(s->ng) || !nghttp2_session_want_read(s->ng))
 		http2_session_flush(s);
 	return taken < 0 ? -EPROTO : 0;
@@ -232,10 +255,11 @@ int http2_session_read(struct http2_session *s)
 	size_t turn_bytes = 0;
 
 	s->unread = false;
+	s->budget.turn_bytes = 0;
 	while (nghttp2_session_want_read(s->ng)) {
 		ssize_t got;
 
-		if (turn_bytes >= INPUT_TURN_MAX) {
+		if (turn_bytes >= INPUT_TURN_MAX || http2_budget_spent(&s->budget)) {
 			s->unread = true;
 			http2_session_flush(s);
 			return 0;

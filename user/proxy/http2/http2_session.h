@@ -13,6 +13,7 @@
  *   http2_stream.c   bodies both ways, what both ends have in common
  *   http2_head.c     fields to text, text to fields
  *   http2_guard.c    floods
+ *   http2_budget.c   what is decoded
  *   http2_client.c   connections of clients; http2_request.c their streams
  *   http2_backend.c  connections to backends
  */
@@ -21,6 +22,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "proxy/http2/http2_budget.h"
 #include "proxy/loop/buffer.h"
 #include "proxy/loop/stream.h"
 #include "proxy/loop/turn.h"
@@ -52,6 +54,8 @@ struct http2_session_ops {
 	bool (*frame)(struct http2_session *session, const struct http2_frame_head *head);
 	/* A stream was reset by us, or by nghttp2. May be NULL. */
 	void (*reset)(struct http2_session *session, uint32_t code);
+	/* The peer is cut off for its heads: see http2_budget.h. */
+	void (*over_budget)(struct http2_session *session);
 	/* Sets the callbacks of this end and of its streams. */
 	void (*set)(nghttp2_session_callbacks *callbacks);
 	/* The socket takes bytes again. */
@@ -78,6 +82,7 @@ struct http2_session {
 	const uint8_t *piece;         /* borrowed from nghttp2: what .out had no room for */
 	size_t piece_bytes;
 	struct task task; /* writes, at the end of the turn */
+	struct http2_budget budget;
 	uint64_t received_bytes, sent_bytes;
 	uint32_t pass_bytes; /* in: of the preface or a frame that began, still to come */
 	uint8_t head_bytes;  /* in: of .frame_head */
@@ -115,6 +120,9 @@ void http2_session_end(struct http2_session *session);
  * Return: 0; -ESHUTDOWN the peer has ended its side; -errno the connection is lost.
  */
 int http2_session_read(struct http2_session *session);
+
+/* One more field of a head was decoded. Return: 0, or what a callback of nghttp2 returns to stop. */
+int http2_session_field(struct http2_session *session, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 
 /* Takes bytes that were read already. Return: 0; -EPROTO: a GOAWAY is on its way. */
 int http2_session_take(struct http2_session *session, const void *data, size_t bytes);
