@@ -103,7 +103,7 @@ static struct exchange *ask(bool head)
 				HTTP1_FRAMING_NONE) == 0);
 	x->request_writer.keep_head = true;
 	x->request.flags = HTTP1_REQUEST_F_TE_TRAILERS;
-	x->running = true; /* it is driven from here */
+	x->turns.running = true; /* it is driven from here */
 	return x;
 }
 

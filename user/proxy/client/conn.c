@@ -157,7 +157,7 @@ static void probe(struct exchange *x)
 {
 	struct conn *conn = conn_of(x);
 
-	if (conn->stream.peer_ended && !x->tunnel_route)
+	if (conn->stream.peer_ended && !x->tunnel.route)
 		http1_writer_lead(&conn->writer, &conn->stream);
 }
 

@@ -91,56 +91,86 @@ struct exchange {
 	uint64_t started_us;                  /* when the request head was whole */
 
 	/* the exchange's own */
-	struct routing *routing;        /* one reference */
-	const struct route *route;      /* borrowed from routing, or .tunnel_route */
-	struct route *tunnel_route;     /* owned; of TLS that is passed through, else NULL */
-	struct upstream_conn *upstream; /* owned while in use */
-	struct tls_profile *tls;        /* one reference: how the backends are spoken to */
-	struct picker_tried tried;
-	uint64_t balance_key;      /* what the route hashes of the request; 0: nothing is there */
-	uint64_t affinity_tag;     /* what the client's cookie says; 0: nothing of ours */
-	uint64_t affinity_new_tag; /* what it is to say from now on; 0: it stays */
+	struct routing *routing;            /* one reference */
+	const struct route *route;          /* borrowed from routing, or .tunnel.route */
+	struct upstream_conn *upstream;     /* owned while in use */
+	struct tls_profile *tls;            /* one reference: how the backends are spoken to */
 	struct http1_writer request_writer; /* to an HTTP/1 backend; holds the head for any */
 	struct sink *request_sink;          /* borrowed from what .upstream is */
-	struct buffer *response_buffer;     /* owned; holds a struct response_head while parsed */
 	struct relay up, down;              /* request body; response body */
-	struct timer timer;
-	struct task yield;
-	struct access_record *record; /* owned; NULL: no log */
-	uint64_t progress;            /* bytes at the last look, for idle timeouts */
-	uint64_t upstream_us;         /* when the response head came */
-	int upstream_error;           /* -errno of the last failed attempt */
-	uint16_t status;              /* of the final head; 0 before */
-	uint8_t phase;                /* enum exchange_phase */
-	uint8_t up_state, down_state; /* enum relay_state at the last run */
+	struct timer timer;                 /* of the phase */
+	struct task yield;                  /* goes on in another turn */
+	struct access_record *record;       /* owned; NULL: no log */
+	uint64_t upstream_us;               /* when the response head came */
+	uint16_t status;                    /* of the final head; 0 before */
+	uint8_t phase;                      /* enum exchange_phase: exchange_set_phase() */
 	uint8_t method_id;
 	bool https; /* the client speaks TLS: to us, or to a trusted peer before us */
-	bool idempotent;
-	bool request_done;    /* all of it was sent to the backend */
-	bool request_stopped; /* the backend takes no more of it, but may still answer */
-	bool response_begun;  /* a byte of the response was seen */
-	bool response_reusable;
-	bool fresh_only;    /* a kept connection failed: take a new one */
-	bool upgrade;       /* a websocket was asked for */
-	bool continued;     /* 100 (Continue) was sent to the client */
-	bool continue_made; /* ... by us: the backend's own, if it comes, is not passed on */
-	bool attached;      /* another connection was taken in this turn */
 	bool held; /* HTTP/2: a length of 0 was said, and the end of the stream is to come */
-	bool running;
 
-	/* exchange_splice.h */
-	struct exchange *splice_newer, *splice_older; /* in splice.oldest to .newest */
-	uint64_t ended_us;  /* when the response was done, if the kernel moved it; else 0 */
-	uint64_t armed_ms;  /* when the response was left to the kernel */
-	bool splicing;      /* the kernel may move the response now */
-	bool splice_looked; /* after the request was sent: it is not there at once */
-	bool splice_queued; /* in the list */
-	bool upload;        /* its body is for the kernel: the backend's connection is no source */
-	bool uploading;     /* the kernel may move the body now */
-	bool upload_lagged; /* a window was full: the relay goes on until the client is quiet */
-	bool upload_begun;  /* the kernel moved a part */
-	bool tunnel;        /* it was granted: a reset is carried over */
-	bool tunnel_splice; /* its sockets are enrolled, or are to be */
+	/* The request, to the backend. */
+	struct {
+		uint8_t state;      /* enum relay_state at the last run */
+		bool done;          /* all of it was sent */
+		bool stopped;       /* the backend takes no more of it, but may still answer */
+		bool continued;     /* 100 (Continue) was sent to the client */
+		bool continue_made; /* ... by us: the backend's own is not passed on */
+	} sending;
+
+	/* The response, from the backend. */
+	struct {
+		struct buffer *head; /* owned; holds a struct exchange_head while it is parsed */
+		uint8_t state;       /* enum relay_state at the last run */
+		bool begun;          /* a byte of it was seen */
+		bool reusable;       /* the connection, once it has ended */
+	} receiving;
+
+	/* What another attempt needs to know. */
+	struct {
+		struct picker_tried tried;
+		int error;       /* -errno of the last failed attempt */
+		bool idempotent; /* the request may be carried out twice */
+		bool fresh_only; /* a kept connection failed: take a new one */
+	} retry;
+
+	/* What chooses the backend. */
+	struct {
+		uint64_t key;     /* what the route hashes of the request; 0: nothing is there */
+		uint64_t tag;     /* what the client's cookie says; 0: nothing of ours */
+		uint64_t new_tag; /* what it is to say from now on; 0: it stays */
+	} balance;
+
+	/* exchange_run() itself. */
+	struct {
+		uint64_t progress; /* bytes at the last look, for idle timeouts */
+		bool attached;     /* another connection was taken in this turn */
+		bool running;
+	} turns;
+
+	struct {
+		struct route *route; /* owned; of TLS that is passed through, else NULL */
+		bool asked;          /* a websocket */
+		bool granted;        /* a reset is carried over */
+		bool spliced;        /* its sockets are enrolled, or are to be */
+	} tunnel;
+
+	/* A response that the kernel moves; exchange_splice.h. */
+	struct {
+		struct exchange *newer, *older; /* in splice_responses.oldest to .newest */
+		uint64_t ended_us; /* when it was done; 0: the kernel did not do it all */
+		uint64_t armed_ms; /* when it was left to the kernel */
+		bool armed;        /* the kernel may move it now */
+		bool looked;       /* after the request was sent: it is not there at once */
+		bool queued;       /* in the list */
+	} splice;
+
+	/* A request's body that the kernel moves. */
+	struct {
+		bool wanted; /* it is for the kernel: the backend's connection is no source */
+		bool armed;  /* the kernel may move it now */
+		bool lagged; /* a window was full: the relay goes on until the client is quiet */
+		bool begun;  /* the kernel moved a part */
+	} upload;
 
 	/* settings.fields_max for the request; once it is forwarded, trailers of both ways */
 	struct http_field fields[];
@@ -205,7 +235,7 @@ struct buffer *exchange_build_reply(struct exchange *exchange, const struct http
 /* When it ended, in turn.now_us's terms: earlier than now if the kernel moved the response. */
 static inline uint64_t exchange_end_us(const struct exchange *exchange)
 {
-	return exchange->ended_us ? exchange->ended_us : exchange->turn->now_us;
+	return exchange->splice.ended_us ? exchange->splice.ended_us : exchange->turn->now_us;
 }
 
 /* The client holds its body back for a 100 that it did not get yet. */

@@ -33,14 +33,14 @@ static void add_affinity(const struct exchange *x, struct exchange_added *added)
 	char max_age[32] = "";
 	int bytes;
 
-	if (!x->affinity_new_tag)
+	if (!x->balance.new_tag)
 		return;
 	if (x->route->cookie_max_age_s)
 		snprintf(max_age, sizeof(max_age), "; Max-Age=%u", x->route->cookie_max_age_s);
 	bytes = snprintf(added->cookie, sizeof(added->cookie),
 			 "%s=%016" PRIx64 "; Path=/; HttpOnly%s%s%s",
 			 snapshot_text(routing_snapshot(x->routing), x->route->balance_key),
-			 x->affinity_new_tag, max_age, same_site[x->route->cookie_same_site & 3],
+			 x->balance.new_tag, max_age, same_site[x->route->cookie_same_site & 3],
 			 x->route->flags & ROUTE_F_COOKIE_SECURE ? "; Secure" : "");
 	if (bytes > 0 && (size_t)bytes < sizeof(added->cookie))
 		add(added, HTTP_SLICE("Set-Cookie"),

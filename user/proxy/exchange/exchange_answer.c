@@ -73,7 +73,7 @@ void exchange_send_continue(struct exchange *x)
 		.flags = HTTP1_RESPONSE_F_INTERIM,
 	};
 
-	x->continued = x->continue_made = true;
+	x->sending.continued = x->sending.continue_made = true;
 	x->turn->stats->responses_1xx++;
 	if (x->client->respond(x, &response)) {
 		x->phase = EXCHANGE_ABORTED;

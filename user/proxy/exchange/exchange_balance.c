@@ -62,18 +62,18 @@ void exchange_read_balance(struct exchange *x)
 	switch (x->route->balance) {
 	case BALANCE_HASH_SOURCE:
 		source = exchange_source(x);
-		x->balance_key = key_of(source.bytes, sizeof(source.bytes));
+		x->balance.key = key_of(source.bytes, sizeof(source.bytes));
 		break;
 	case BALANCE_HASH_HEADER:
-		x->balance_key = key_of_header(x);
+		x->balance.key = key_of_header(x);
 		break;
 	case BALANCE_HASH_COOKIE:
 		if (find_cookie(x, &value) && value.bytes)
-			x->balance_key = key_of(value.data, value.bytes);
+			x->balance.key = key_of(value.data, value.bytes);
 		break;
 	case BALANCE_COOKIE_AFFINITY:
 		if (find_cookie(x, &value))
-			x->affinity_tag = read_tag(value);
+			x->balance.tag = read_tag(value);
 		break;
 	default:
 		break;
@@ -85,9 +85,9 @@ int exchange_pick(struct exchange *x, struct backend_view *backend)
 	struct picker *picker = x->services->picker;
 	const struct picker_ask ask = {
 		.route = x->route,
-		.key = x->balance_key,
-		.tag = x->affinity_tag,
-		.tried = &x->tried,
+		.key = x->balance.key,
+		.tag = x->balance.tag,
+		.tried = &x->retry.tried,
 		.now_ms = x->turn->now_ms,
 	};
 	uint64_t tag;
@@ -96,7 +96,7 @@ int exchange_pick(struct exchange *x, struct backend_view *backend)
 	if (err || x->route->balance != BALANCE_COOKIE_AFFINITY)
 		return err;
 	tag = picker_tag(picker, x->route, backend);
-	x->affinity_new_tag = tag != x->affinity_tag ? tag : 0;
+	x->balance.new_tag = tag != x->balance.tag ? tag : 0;
 	return 0;
 }
 

@@ -116,8 +116,9 @@ static void forward_path(struct exchange *x, struct http_slice path)
 	}
 	/* Until the response begins, it may be sent again. */
 	x->request_writer.keep_head = true;
-	x->request_writer.keep_body = x->idempotent && x->request.content_length_bytes <=
-							       buffer_room(x->request_writer.head);
+	x->request_writer.keep_body =
+		x->retry.idempotent &&
+		x->request.content_length_bytes <= buffer_room(x->request_writer.head);
 	x->phase = EXCHANGE_CONNECT;
 }
 
@@ -174,8 +175,8 @@ void exchange_begin(struct exchange *x)
 
 	x->started_us = x->turn->now_us;
 	x->method_id = x->request.method_id;
-	x->idempotent = http1_request_idempotent(&x->request);
-	x->upgrade = x->request.flags & HTTP1_REQUEST_F_WEBSOCKET;
+	x->retry.idempotent = http1_request_idempotent(&x->request);
+	x->tunnel.asked = x->request.flags & HTTP1_REQUEST_F_WEBSOCKET;
 	x->https = is_https(x);
 	x->turn->stats->requests++;
 	if (services->log.form != ACCESS_LOG_OFF)

@@ -15,13 +15,13 @@ void exchange_discard(struct exchange *x)
 	splice_response_forget(x);
 	exchange_let_go(x, false);
 	http1_writer_release(&x->request_writer);
-	buffer_put(&services->response_heads, x->response_buffer);
+	buffer_put(&services->response_heads, x->receiving.head);
 	task_cancel(&x->yield);
 	turn_timer_drop(x->turn, &x->timer);
 	access_record_free(x->record);
 	tls_profile_put(x->tls);
 	routing_put(x->routing);
-	free(x->tunnel_route);
+	free(x->tunnel.route);
 	slab_put(&services->exchanges, x);
 }
 
@@ -49,7 +49,7 @@ static bool is_cut(const struct exchange *x)
 
 	if (!u || u->source != &u->reader.source) /* a stream of HTTP/2 is reset by itself */
 		return false;
-	return x->tunnel || (x->request.framing != HTTP1_FRAMING_NONE && !x->request_done);
+	return x->tunnel.granted || (x->request.framing != HTTP1_FRAMING_NONE && !x->sending.done);
 }
 
 /* The exchange is over; frees it. */
@@ -58,7 +58,7 @@ static void end(struct exchange *x, bool aborted)
 	if (aborted && !x->status)
 		x->status = STATUS_CLIENT_GONE;
 	splice_tunnel_count(x);
-	if (!x->tunnel_route) /* it is no request */
+	if (!x->tunnel.route) /* it is no request */
 		count(x);
 	if (aborted && is_cut(x))
 		stream_reset_on_close(&x->upstream->stream);

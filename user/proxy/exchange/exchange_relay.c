@@ -26,20 +26,20 @@ static void request_failed(struct exchange *x, int err)
 
 void exchange_relay_up(struct exchange *x)
 {
-	if (x->request_done || x->request_stopped || (x->uploading && splice_upload_runs(x)))
+	if (x->sending.done || x->sending.stopped || (x->upload.armed && splice_upload_runs(x)))
 		return;
-	x->up_state = relay_run(&x->up, x->client_source, x->request_sink);
+	x->sending.state = relay_run(&x->up, x->client_source, x->request_sink);
 	if (exchange_body_over_limit(x)) {
 		exchange_refuse(x, &(struct http1_fault){ .reason = HTTP1_FAULT_BODY_LONG });
 		return;
 	}
-	switch (x->up_state) {
+	switch (x->sending.state) {
 	case RELAY_DONE:
-		x->request_done = true;
+		x->sending.done = true;
 		exchange_arm(x);
 		break;
 	case RELAY_WAIT_SOURCE:
-		if (x->upload)
+		if (x->upload.wanted)
 			splice_upload_open(x);
 		break;
 	case RELAY_YIELD:
@@ -54,7 +54,7 @@ void exchange_relay_up(struct exchange *x)
 		else if (x->request_writer.sent_bytes == 0)
 			exchange_upstream_failed(x, x->up.error, "connect");
 		else
-			x->request_stopped = true; /* it may have answered before it closed */
+			x->sending.stopped = true; /* it may have answered before it closed */
 		break;
 	default:
 		break;
@@ -67,11 +67,11 @@ static struct http1_response *begin_head(struct exchange *x)
 {
 	struct exchange_head *head;
 
-	if (!x->response_buffer)
-		x->response_buffer = buffer_get(&x->services->response_heads);
-	if (!x->response_buffer)
+	if (!x->receiving.head)
+		x->receiving.head = buffer_get(&x->services->response_heads);
+	if (!x->receiving.head)
 		return NULL;
-	head = (struct exchange_head *)(void *)x->response_buffer->data;
+	head = (struct exchange_head *)(void *)x->receiving.head->data;
 	http1_response_begin(&head->response, head->fields, HTTP1_RESPONSE_FIELDS_MAX);
 	return &head->response;
 }
@@ -84,8 +84,8 @@ static bool takes_trailers(const struct exchange *x, const struct http1_response
 
 static void end_head(struct exchange *x)
 {
-	buffer_put(&x->services->response_heads, x->response_buffer);
-	x->response_buffer = NULL;
+	buffer_put(&x->services->response_heads, x->receiving.head);
+	x->receiving.head = NULL;
 }
 
 /* A final head: sent on, and the body set up. @response is given back with it. */
@@ -101,7 +101,7 @@ static void take_final(struct exchange *x, const struct http1_response *response
 	x->status = response->status;
 	exchange_backend_answered(x, response->status);
 	x->upstream_us = x->turn->now_us;
-	x->response_reusable = response->flags & HTTP1_RESPONSE_F_REUSABLE;
+	x->receiving.reusable = response->flags & HTTP1_RESPONSE_F_REUSABLE;
 	err = x->client->respond(x, response);
 	if (err == -EBADMSG) {
 		x->status = 0;
@@ -134,10 +134,10 @@ static int take_interim(struct exchange *x, const struct http1_response *respons
 
 	x->turn->stats->responses_1xx++;
 	if (response->status == 100) {
-		passes &= !x->continue_made;
-		x->continue_made = false;
-		if (!x->continued) {
-			x->continued = true;
+		passes &= !x->sending.continue_made;
+		x->sending.continue_made = false;
+		if (!x->sending.continued) {
+			x->sending.continued = true;
 			exchange_arm(x);
 		}
 	}
@@ -167,10 +167,10 @@ static int parse_head(struct exchange *x)
 {
 	struct http1_reader *reader = &x->upstream->reader;
 	unsigned int asked = (x->method_id == HTTP_METHOD_HEAD ? HTTP1_ASKED_HEAD : 0u) |
-			     (x->upgrade ? HTTP1_ASKED_UPGRADE : 0u);
+			     (x->tunnel.asked ? HTTP1_ASKED_UPGRADE : 0u);
 	struct http1_response *response =
-		x->response_buffer ? (struct http1_response *)(void *)x->response_buffer->data
-				   : begin_head(x);
+		x->receiving.head ? (struct http1_response *)(void *)x->receiving.head->data
+				  : begin_head(x);
 
 	while (response && http1_reader_bytes(reader)) {
 		int err = http1_response_parse(response, buffer_head(reader->buffer),
@@ -216,8 +216,8 @@ void exchange_read_head(struct exchange *x)
 						 "the backend closed without an answer");
 			return;
 		}
-		if (!x->response_begun) {
-			x->response_begun = true;
+		if (!x->receiving.begun) {
+			x->receiving.begun = true;
 			http1_writer_forget_head(&x->request_writer);
 		}
 		if (parse_head(x) != -EAGAIN)
@@ -247,10 +247,10 @@ static bool body_failed(struct exchange *x)
 
 void exchange_relay_down(struct exchange *x)
 {
-	if (x->down.ended && x->phase == EXCHANGE_TUNNEL && x->down_state == RELAY_DONE)
+	if (x->down.ended && x->phase == EXCHANGE_TUNNEL && x->receiving.state == RELAY_DONE)
 		return;
-	x->down_state = relay_run(&x->down, x->upstream->source, x->client_sink);
-	switch (x->down_state) {
+	x->receiving.state = relay_run(&x->down, x->upstream->source, x->client_sink);
+	switch (x->receiving.state) {
 	case RELAY_YIELD:
 		turn_defer(x->turn, &x->yield);
 		break;

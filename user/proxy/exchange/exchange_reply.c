@@ -11,7 +11,7 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 {
 	struct http1_reply full = *reply;
 
-	if (x->splicing && splice_response_stop(x)) { /* the kernel was faster */
+	if (x->splice.armed && splice_response_stop(x)) { /* the kernel was faster */
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}
@@ -39,8 +39,8 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 		access_record_note(x->record, why);
 	if (status == 408 || status == 504)
 		x->turn->stats->timeouts++;
-	if (x->tunnel_route || (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD)) {
-		if (x->tunnel_route)
+	if (x->tunnel.route || (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD)) {
+		if (x->tunnel.route)
 			x->status = (uint16_t)status;
 		x->phase = EXCHANGE_ABORTED;
 		return;

@@ -32,7 +32,7 @@ static void run_connect(struct exchange *x)
 		exchange_upstream_failed(x, err, "connect");
 		return;
 	}
-	if (x->tunnel_route) {
+	if (x->tunnel.route) {
 		exchange_begin_tunnel(x);
 		exchange_arm(x);
 		return;
@@ -56,7 +56,7 @@ static bool run_reply(struct exchange *x)
 
 static bool reusable(const struct exchange *x)
 {
-	return x->request_done && x->response_reusable &&
+	return x->sending.done && x->receiving.reusable &&
 	       http1_reader_bytes(&x->upstream->reader) == 0;
 }
 
@@ -77,17 +77,17 @@ static bool turn_spliced(struct exchange *x)
 	enum splice_look look;
 
 	exchange_relay_up(x);
-	if (!x->splicing || x->phase == EXCHANGE_ABORTED)
+	if (!x->splice.armed || x->phase == EXCHANGE_ABORTED)
 		return false;
 	look = splice_response_look(x);
-	if (look == SPLICE_LOOK_WAITS && x->splice_looked) { /* somebody waits for it */
+	if (look == SPLICE_LOOK_WAITS && x->splice.looked) { /* somebody waits for it */
 		splice_response_wake(x);
 		look = splice_response_look(x);
 	}
-	x->splice_looked = x->request_done;
+	x->splice.looked = x->sending.done;
 	if (look == SPLICE_LOOK_WAITS && x->upstream->stream.peer_ended) {
 		spliced_end(x);
-		look = x->ended_us ? SPLICE_LOOK_DONE : SPLICE_LOOK_WAITS;
+		look = x->splice.ended_us ? SPLICE_LOOK_DONE : SPLICE_LOOK_WAITS;
 	}
 	if (look == SPLICE_LOOK_DONE)
 		exchange_let_go(x, reusable(x));
@@ -114,7 +114,7 @@ static bool run_phase(struct exchange *x)
 		exchange_relay_up(x);
 		if (x->phase == EXCHANGE_BODY)
 			exchange_relay_down(x);
-		if (x->phase != EXCHANGE_BODY || x->down_state != RELAY_DONE)
+		if (x->phase != EXCHANGE_BODY || x->receiving.state != RELAY_DONE)
 			return false;
 		exchange_let_go(x, reusable(x));
 		return true;
@@ -122,10 +122,11 @@ static bool run_phase(struct exchange *x)
 		exchange_relay_up(x);
 		if (x->phase == EXCHANGE_TUNNEL)
 			exchange_relay_down(x);
-		if (x->phase == EXCHANGE_TUNNEL && x->request_done && x->down_state == RELAY_DONE)
+		if (x->phase == EXCHANGE_TUNNEL && x->sending.done &&
+		    x->receiving.state == RELAY_DONE)
 			return true;
 		if (x->phase == EXCHANGE_TUNNEL && splice_tunnel_run(x))
-			x->attached = true; /* what came meanwhile is read at once */
+			x->turns.attached = true; /* what came meanwhile is read at once */
 		return false;
 	case EXCHANGE_REPLY:
 		return run_reply(x);
@@ -139,10 +140,10 @@ static void note_progress(struct exchange *x)
 {
 	uint64_t progress = x->up.moved_bytes + x->down.moved_bytes + x->request_writer.sent_bytes;
 
-	if (progress != x->progress && x->phase != EXCHANGE_CONNECT &&
-	    !(x->phase == EXCHANGE_HEAD && x->request_done))
+	if (progress != x->turns.progress && x->phase != EXCHANGE_CONNECT &&
+	    !(x->phase == EXCHANGE_HEAD && x->sending.done))
 		exchange_arm(x);
-	x->progress = progress;
+	x->turns.progress = progress;
 }
 
 void exchange_run(struct exchange *x)
@@ -150,19 +151,19 @@ void exchange_run(struct exchange *x)
 	bool over, again;
 	uint8_t phase;
 
-	if (x->running)
+	if (x->turns.running)
 		return;
-	x->running = true;
+	x->turns.running = true;
 	do { /* a phase or a connection just taken has its first turn at once: its bytes may be
 	      * there, and a kept connection says only once that it can be written to */
-		bool spliced = x->splicing;
+		bool spliced = x->splice.armed;
 
 		phase = x->phase;
-		x->attached = false;
+		x->turns.attached = false;
 		over = spliced ? turn_spliced(x) : run_phase(x);
-		again = x->phase != phase || x->attached || x->splicing != spliced;
+		again = x->phase != phase || x->turns.attached || x->splice.armed != spliced;
 	} while (!over && again);
-	x->running = false;
+	x->turns.running = false;
 	if (x->phase == EXCHANGE_ABORTED)
 		exchange_abort(x, "aborted");
 	else if (over)
@@ -182,11 +183,11 @@ static void no_answer(struct exchange *x)
 /* The kernel moves the bytes, and what it saw last counts. Return: true if nothing is overdue. */
 static bool kernel_is_busy(struct exchange *x)
 {
-	uint64_t last_ms = x->splicing                   ? splice_response_last_ms(x)
-			   : x->uploading                ? splice_upload_last_ms(x)
+	uint64_t last_ms = x->splice.armed               ? splice_response_last_ms(x)
+			   : x->upload.armed             ? splice_upload_last_ms(x)
 			   : x->phase == EXCHANGE_TUNNEL ? splice_tunnel_last_ms(x)
 							 : 0;
-	uint64_t limit_ms = x->splicing ? exchange_body_timeout_ms(x) : exchange_timeout_ms(x);
+	uint64_t limit_ms = x->splice.armed ? exchange_body_timeout_ms(x) : exchange_timeout_ms(x);
 
 	if (!last_ms || last_ms + limit_ms <= x->turn->now_ms)
 		return false;
@@ -213,8 +214,8 @@ static void on_timer(struct timer *timer)
 	case EXCHANGE_HEAD:
 		if (exchange_awaits_continue(x))
 			exchange_send_continue(x);
-		else if (!x->request_done && !x->request_stopped &&
-			 x->up_state == RELAY_WAIT_SOURCE)
+		else if (!x->sending.done && !x->sending.stopped &&
+			 x->sending.state == RELAY_WAIT_SOURCE)
 			exchange_refuse(x,
 					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
 		else

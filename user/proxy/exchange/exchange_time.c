@@ -30,8 +30,8 @@ bool exchange_body_over_limit(const struct exchange *x)
 
 bool exchange_awaits_continue(const struct exchange *x)
 {
-	return (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE) && !x->continued &&
-	       !x->request_done && !x->up.moved_bytes;
+	return (x->request.flags & HTTP1_REQUEST_F_EXPECT_CONTINUE) && !x->sending.continued &&
+	       !x->sending.done && !x->up.moved_bytes;
 }
 
 uint64_t exchange_body_timeout_ms(const struct exchange *x)
@@ -53,7 +53,7 @@ uint64_t exchange_timeout_ms(const struct exchange *x)
 	case EXCHANGE_HEAD:
 		if (exchange_awaits_continue(x))
 			return CONTINUE_WAIT_MS;
-		return x->request_done
+		return x->sending.done
 			       ? either(route->response_timeout_ms, settings->response_timeout_ms)
 			       : exchange_body_timeout_ms(x);
 	case EXCHANGE_TUNNEL:

@@ -30,7 +30,7 @@ void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settin
 		.connect_timeout_ms = settings->connect_timeout_ms,
 		.tunnel_idle_timeout_ms = settings->tunnel_idle_timeout_ms,
 	};
-	x->tunnel_route = route;
+	x->tunnel.route = route;
 	x->route = route;
 	x->routing = routing_get(services->routing);
 	x->phase = EXCHANGE_CONNECT;
@@ -51,9 +51,9 @@ void exchange_begin_tunnel(struct exchange *x)
 	x->request_sink = &x->request_writer.sink;
 	x->request_writer.shut_when_done = true;
 	x->up = (struct relay){ 0 };
-	x->request_done = false;
+	x->sending.done = false;
 	x->phase = EXCHANGE_TUNNEL;
-	if (x->tunnel_route)
+	if (x->tunnel.route)
 		x->status = 200; /* for the access log: it was handed over */
 	splice_tunnel_begin(x);
 }

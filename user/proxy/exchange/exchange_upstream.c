@@ -22,15 +22,15 @@ static void on_ready(struct upstream_conn *u)
 static void attach(struct exchange *x, struct upstream_conn *u)
 {
 	x->upstream = u;
-	x->attached = true;
+	x->turns.attached = true;
 	u->on_ready = on_ready;
 	u->owner = x;
 	exchange_backend_taken(x);
 	x->request_sink = u->ops->begin(u, &x->request_writer,
 					x->request.flags & HTTP1_REQUEST_F_TE_TRAILERS);
 	x->up = (struct relay){ .moved_bytes = x->up.moved_bytes }; /* they are kept */
-	x->request_done = false;
-	x->request_stopped = false;
+	x->sending.done = false;
+	x->sending.stopped = false;
 	x->phase = u->reused ? EXCHANGE_HEAD : EXCHANGE_CONNECT;
 	exchange_arm(x);
 	splice_response_arm(x);
@@ -38,8 +38,8 @@ static void attach(struct exchange *x, struct upstream_conn *u)
 
 static void note_tried(struct exchange *x, uint32_t backend_id)
 {
-	if (x->tried.count < PICKER_ATTEMPTS_MAX)
-		x->tried.ids[x->tried.count++] = backend_id;
+	if (x->retry.tried.count < PICKER_ATTEMPTS_MAX)
+		x->retry.tried.ids[x->retry.tried.count++] = backend_id;
 }
 
 static const char *route_text(const struct exchange *x, uint32_t offset)
@@ -55,7 +55,7 @@ static bool speaks_http2(const struct exchange *x)
 	case ROUTE_H2:
 	case ROUTE_GRPC:
 	case ROUTE_GRPCS:
-		return !x->upgrade;
+		return !x->tunnel.asked;
 	default:
 		return false;
 	}
@@ -83,7 +83,7 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 		.tls = x->tls,
 		.http2 = http2,
 		.proxy_protocol = route->proxy_protocol_out,
-		.no_source = x->upload,
+		.no_source = x->upload.wanted,
 		.client_id = x->peer->id,
 		.ends = { x->peer->addr, x->peer->local, x->peer->port, x->peer->local_port },
 	};
@@ -104,8 +104,8 @@ void exchange_connect(struct exchange *x)
 	struct upstream_way way;
 	int err;
 
-	x->upload = x->request.framing != HTTP1_FRAMING_NONE && !x->tunnel_route &&
-		    splice_upload_why_not(x) == SPLICE_WHY_NONE;
+	x->upload.wanted = x->request.framing != HTTP1_FRAMING_NONE && !x->tunnel.route &&
+			   splice_upload_why_not(x) == SPLICE_WHY_NONE;
 	err = choose_way(x, &way);
 
 	if (err) {
@@ -113,7 +113,7 @@ void exchange_connect(struct exchange *x)
 		return;
 	}
 	err = -ENOENT;
-	while (x->tried.count < PICKER_ATTEMPTS_MAX) {
+	while (x->retry.tried.count < PICKER_ATTEMPTS_MAX) {
 		struct upstream_conn *u = NULL;
 		struct backend_view backend;
 
@@ -121,10 +121,10 @@ void exchange_connect(struct exchange *x)
 			break;
 		if (way.http2)
 			err = http2_backend_get(services->http2_backends, &backend, &way,
-						x->fresh_only, &u);
-		else if (!x->fresh_only)
+						x->retry.fresh_only, &u);
+		else if (!x->retry.fresh_only)
 			u = pool_get(services->pool, &backend, &way);
-		if (!u && !way.http2 && !x->fresh_only && !x->upload &&
+		if (!u && !way.http2 && !x->retry.fresh_only && !x->upload.wanted &&
 		    splice_response_reap(services, backend.id))
 			u = pool_get(services->pool, &backend, &way);
 		if (!u && !way.http2)
@@ -140,10 +140,10 @@ void exchange_connect(struct exchange *x)
 			  snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
 			  strerror(-err));
 	}
-	if (!x->tried.count)
+	if (!x->retry.tried.count)
 		exchange_fail(x, 503, "no usable backend");
 	else
-		exchange_fail(x, status_of(x->upstream_error), "no backend could be reached");
+		exchange_fail(x, status_of(x->retry.error), "no backend could be reached");
 }
 
 /* True if the request may be sent once more without being carried out twice. */
@@ -152,7 +152,8 @@ static bool may_repeat(const struct exchange *x)
 	bool unsent = x->request_writer.sent_bytes == 0;
 	bool kept = x->request_sink == &x->request_writer.sink && x->request_writer.keep_body;
 
-	return !x->response_begun && (x->up.moved_bytes == 0 || kept) && (unsent || x->idempotent);
+	return !x->receiving.begun && (x->up.moved_bytes == 0 || kept) &&
+	       (unsent || x->retry.idempotent);
 }
 
 static void note_failure(struct exchange *x)
@@ -166,13 +167,13 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 	bool was_reused = x->upstream && x->upstream->reused;
 	bool repeat;
 
-	if (x->splicing && splice_response_stop(x)) {
+	if (x->splice.armed && splice_response_stop(x)) {
 		x->phase = EXCHANGE_ABORTED;
 		return;
 	}
 	splice_upload_stop(x);
 	repeat = may_repeat(x);
-	x->upstream_error = err;
+	x->retry.error = err;
 	if (x->phase == EXCHANGE_CONNECT)
 		x->turn->stats->upstream_connect_errors++;
 	log_debug("proxy: %s, backend %u of %s: %s%s", doing,
@@ -180,7 +181,7 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 		  snapshot_text(routing_snapshot(x->routing), x->route->upstream_name),
 		  strerror(-err), repeat ? "; tried again" : "");
 	if (was_reused)
-		x->fresh_only =
+		x->retry.fresh_only =
 			true; /* it may have been closed for being idle: the backend lives */
 	else if (x->upstream)
 		note_failure(x);

@@ -99,18 +99,18 @@ static void unqueue(struct exchange *x)
 {
 	struct splice_responses *spliced = &x->services->spliced;
 
-	if (!x->splice_queued)
+	if (!x->splice.queued)
 		return;
-	if (x->splice_newer)
-		x->splice_newer->splice_older = x->splice_older;
+	if (x->splice.newer)
+		x->splice.newer->splice.older = x->splice.older;
 	else
-		spliced->newest = x->splice_older;
-	if (x->splice_older)
-		x->splice_older->splice_newer = x->splice_newer;
+		spliced->newest = x->splice.older;
+	if (x->splice.older)
+		x->splice.older->splice.newer = x->splice.newer;
 	else
-		spliced->oldest = x->splice_newer;
-	x->splice_newer = x->splice_older = NULL;
-	x->splice_queued = false;
+		spliced->oldest = x->splice.newer;
+	x->splice.newer = x->splice.older = NULL;
+	x->splice.queued = false;
 }
 
 static void on_tick(struct timer *timer)
@@ -124,7 +124,7 @@ static void on_tick(struct timer *timer)
 	struct turn *turn = services->turn;
 	struct exchange *x;
 
-	while ((x = spliced->oldest) != NULL && x->armed_ms + TICK_MS <= turn->now_ms) {
+	while ((x = spliced->oldest) != NULL && x->splice.armed_ms + TICK_MS <= turn->now_ms) {
 		unqueue(x);
 		splice_response_wake(x);
 		task_run(&x->yield);
@@ -137,11 +137,11 @@ static void queue(struct exchange *x)
 {
 	struct splice_responses *spliced = &x->services->spliced;
 
-	x->armed_ms = x->turn->now_ms;
-	x->splice_queued = true;
-	x->splice_older = spliced->newest;
-	if (x->splice_older)
-		x->splice_older->splice_newer = x;
+	x->splice.armed_ms = x->turn->now_ms;
+	x->splice.queued = true;
+	x->splice.older = spliced->newest;
+	if (x->splice.older)
+		x->splice.older->splice.newer = x;
 	else
 		spliced->oldest = x;
 	spliced->newest = x;
@@ -155,10 +155,10 @@ bool splice_response_reap(struct exchange_services *services, uint32_t backend_i
 	struct exchange *x = services->spliced.oldest;
 
 	for (unsigned int i = 0; x && i < REAP_LOOKS; i++) {
-		struct exchange *newer = x->splice_newer;
+		struct exchange *newer = x->splice.newer;
 		const struct splice_slot *slot = x->upstream->stream.splice->slot;
 
-		if (x->upstream->backend_id == backend_id && !x->running &&
+		if (x->upstream->backend_id == backend_id && !x->turns.running &&
 		    (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) >> 24 & 0xff) ==
 			    SPLICE_STAGE_DONE &&
 		    x->upstream->stream.splice->arm ==
@@ -178,7 +178,7 @@ void splice_response_arm(struct exchange *x)
 	struct splice_end *source = NULL, *sink = NULL;
 	enum sluice_splice_reason reason;
 
-	if (x->upgrade) /* a tunnel, if it is granted: splice_tunnel_begin() */
+	if (x->tunnel.asked) /* a tunnel, if it is granted: splice_tunnel_begin() */
 		return;
 	if (x->request.framing != HTTP1_FRAMING_NONE) { /* its answer may come before its end */
 		splice_upload_attach(x);
@@ -201,15 +201,15 @@ void splice_response_arm(struct exchange *x)
 	}
 	splice_arm(source, sink, SPLICE_RESPONSE,
 		   x->turn->settings->splice == SPLICE_USE_ALL ? LENGTH_MAX : LENGTH_MAX_AUTO);
-	x->splicing = true;
-	x->splice_looked = false;
+	x->splice.armed = true;
+	x->splice.looked = false;
 	queue(x);
 }
 
 static void over(struct exchange *x)
 {
 	unqueue(x);
-	x->splicing = false;
+	x->splice.armed = false;
 }
 
 /* The client got @moved bytes of the response from the kernel. */
@@ -219,8 +219,8 @@ static int take_in(struct exchange *x, uint64_t moved, bool goes_on)
 
 	x->status = (uint16_t)__atomic_load_n(&slot->state, __ATOMIC_RELAXED);
 	x->upstream_us = slot->head_ns / 1000;
-	x->response_begun = true;
-	x->response_reusable = true;
+	x->receiving.begun = true;
+	x->receiving.reusable = true;
 	x->down.moved_bytes = moved - slot->head_bytes;
 	x->turn->stats->spliced_bytes += moved;
 	http1_writer_forget_head(&x->request_writer);
@@ -236,10 +236,10 @@ static enum splice_look take_done(struct exchange *x)
 	splice_disarm(source);
 	over(x);
 	take_in(x, moved, false);
-	x->ended_us = source->slot->done_ns / 1000;
+	x->splice.ended_us = source->slot->done_ns / 1000;
 	x->turn->stats->spliced_exchanges++;
 	note_length(x, false);
-	x->response_reusable = splice_is_quiet(source);
+	x->receiving.reusable = splice_is_quiet(source);
 	return SPLICE_LOOK_DONE;
 }
 

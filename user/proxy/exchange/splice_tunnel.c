@@ -86,7 +86,7 @@ static bool enrol(struct exchange *x, struct stream *client)
 		}
 	}
 	x->turn->stats->splice_reasons[SPLICE_WHY_FULL]++;
-	x->tunnel_splice = false;
+	x->tunnel.spliced = false;
 	return false;
 }
 
@@ -94,8 +94,8 @@ void splice_tunnel_begin(struct exchange *x)
 {
 	enum sluice_splice_reason reason = why_not(x);
 
-	x->tunnel = true;
-	x->tunnel_splice = reason == SPLICE_WHY_NONE;
+	x->tunnel.granted = true;
+	x->tunnel.spliced = reason == SPLICE_WHY_NONE;
 	if (reason != SPLICE_WHY_NONE)
 		x->turn->stats->splice_reasons[reason]++;
 }
@@ -106,7 +106,7 @@ bool splice_tunnel_run(struct exchange *x)
 	struct stream *client;
 	struct direction up, down;
 
-	if (!x->tunnel_splice)
+	if (!x->tunnel.spliced)
 		return false;
 	client = x->client->stream(x);
 	if (!splice_is_source(client) || !splice_is_source(&u->stream)) {
@@ -128,7 +128,7 @@ bool splice_tunnel_run(struct exchange *x)
 uint64_t splice_tunnel_last_ms(const struct exchange *x)
 {
 	const struct stream *client =
-		x->tunnel_splice ? x->client->stream((struct exchange *)(uintptr_t)x) : NULL;
+		x->tunnel.spliced ? x->client->stream((struct exchange *)(uintptr_t)x) : NULL;
 	uint64_t up_ms, down_ms;
 
 	if (!client || !splice_is_source(client) || !splice_is_source(&x->upstream->stream))
@@ -154,7 +154,7 @@ void splice_tunnel_count(struct exchange *x)
 {
 	uint64_t up, down;
 
-	if (!x->tunnel_splice || !x->upstream)
+	if (!x->tunnel.spliced || !x->upstream)
 		return;
 	up = all_moved(x, x->client->stream(x));
 	down = all_moved(x, &x->upstream->stream);

@@ -21,7 +21,7 @@ enum sluice_splice_reason splice_upload_why_not(const struct exchange *x)
 		return SPLICE_WHY_PROTOCOL;
 	if (!(x->route->flags & ROUTE_F_SPLICE_UPLOAD))
 		return SPLICE_WHY_ROUTE;
-	if (x->request.framing != HTTP1_FRAMING_LENGTH || x->upgrade ||
+	if (x->request.framing != HTTP1_FRAMING_LENGTH || x->tunnel.asked ||
 	    x->request.content_length_bytes < UPLOAD_BYTES_MIN)
 		return SPLICE_WHY_BODY;
 	return x->turn->settings->splice == SPLICE_USE_ALL ? SPLICE_WHY_NONE : SPLICE_WHY_UPLOAD;
@@ -35,7 +35,7 @@ static void count(struct exchange *x, enum sluice_splice_reason reason)
 
 void splice_upload_attach(struct exchange *x)
 {
-	x->upload_lagged = false;
+	x->upload.lagged = false;
 	count(x, splice_upload_why_not(x));
 }
 
@@ -56,7 +56,7 @@ static bool enrol(struct exchange *x, struct stream *client)
 	if (splice_enrol_sink(x->services->splice, &x->upstream->stream) &&
 	    splice_enrol_source(x->services->splice, client))
 		return true;
-	x->upload = false;
+	x->upload.wanted = false;
 	count(x, SPLICE_WHY_FULL);
 	return false;
 }
@@ -76,13 +76,13 @@ void splice_upload_open(struct exchange *x)
 	    !splice_is_quiet(client->splice))
 		return;
 	source = client->splice;
-	if (x->upload_lagged && last_ms(source) + QUIET_MS > x->turn->now_ms) {
+	if (x->upload.lagged && last_ms(source) + QUIET_MS > x->turn->now_ms) {
 		splice_poll_later(source, QUIET_MS);
 		return;
 	}
 	source->slot->left = left_bytes(x);
 	splice_arm(source, x->upstream->stream.splice, SPLICE_UPLOAD, 0);
-	x->uploading = true;
+	x->upload.armed = true;
 	splice_is_empty(client); /* a look passes what came meanwhile by the program */
 }
 
@@ -97,7 +97,7 @@ bool splice_upload_runs(struct exchange *x)
 		return true;
 	splice_upload_stop(x);
 	if (decided && (state >> 16 & 0xff) == SPLICE_WHY_WINDOW) {
-		x->upload_lagged = true;
+		x->upload.lagged = true;
 		x->turn->stats->splice_windows++;
 	}
 	return false;
@@ -108,20 +108,20 @@ void splice_upload_stop(struct exchange *x)
 	struct stream *client;
 	uint64_t moved;
 
-	if (!x->uploading)
+	if (!x->upload.armed)
 		return;
 	client = x->client->stream(x);
 	splice_disarm(client->splice);
-	x->uploading = false;
+	x->upload.armed = false;
 	client->readable = true; /* what went up was told, and perhaps not heard */
 	moved = splice_moved(client->splice);
 	if (!moved)
 		return;
 	x->up.moved_bytes += moved;
 	x->request_writer.sent_bytes += moved;
-	x->turn->stats->spliced_uploads += !x->upload_begun;
+	x->turn->stats->spliced_uploads += !x->upload.begun;
 	x->turn->stats->spliced_bytes += moved;
-	x->upload_begun = true;
+	x->upload.begun = true;
 	x->client->moved(x, 0, moved, false);
 }
 
