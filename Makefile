@@ -50,8 +50,10 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 	    -Wwrite-strings -Wvla -Wformat=2 -Wno-format-nonliteral -Werror
 CPPFLAGS += -D_GNU_SOURCE -Iuser -Iheaders -I$(B)/gen -DSLUICE_VERSION='"$(VERSION)"'
 CFLAGS	 ?= -O2 -g
+# SLUICE_CHECK: what has to hold after each turn of the loop is asserted (exchange_check.c).
 # SLUICE_NO_POOLS: memory that is given back is freed, so that a use of it is seen (slab.c, buffer.c).
-san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSLUICE_NO_POOLS
+san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	     -DSLUICE_NO_POOLS -DSLUICE_CHECK
 ALL_CFLAGS := -std=gnu11 $(warnings) -fstack-protector-strong -fPIE $(CFLAGS) $(if $(SAN),$(san_flags))
 LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),$(san_flags))
 

@@ -14,6 +14,8 @@
 
 #include "base/log.h"
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_services.h"
+#include "proxy/options/settings.h"
 #include "proxy/backend/http2_backend.h"
 #include "proxy/http2/http2_stream.h"
 

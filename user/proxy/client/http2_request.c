@@ -284,10 +284,9 @@ static void start(struct exchange *x, struct http2_stream *s)
 		exchange_begin(x);
 	else
 		exchange_refuse(x, fault.reason ? &fault : &x->request.fault);
-	x->held = !s->tunnel && !s->remote_ended && x->request.framing == HTTP1_FRAMING_LENGTH &&
-		  x->request.content_length_bytes == 0;
-	if (x->held)
-		exchange_arm(x);
+	if (!s->tunnel && !s->remote_ended && x->request.framing == HTTP1_FRAMING_LENGTH &&
+	    x->request.content_length_bytes == 0)
+		exchange_hold(x);
 	buffer_put(&s->turn->buffers, s->text); /* what is forwarded was built from it */
 	s->text = NULL;
 	exchange_run(x);

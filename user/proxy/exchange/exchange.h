@@ -63,13 +63,43 @@ struct exchange_peer {
 	bool last;    /* it ends with this one */
 };
 
+/*
+ *                 exchange_new()
+ *                      |
+ *                     NEW -------------------------------------------.
+ *                      | exchange_begin(), exchange_pass_through()   | refused, redirected,
+ *                      v                                             | no route
+ *        HELD <--> CONNECT <------------------------.                |
+ *                      |                             | next backend   |
+ *            .---------+--------------.              |                |
+ *            |         |              |              |                |
+ *            v         v              v              |                v
+ *         TUNNEL    EXPECT --> SEND --> WAIT --------'-----------> REPLY
+ *        (passed       |        |        |          no answer        |
+ *        through)      '--------+--------'                           |
+ *                               | head of the response               |
+ *                          .----+----.                               |
+ *                          v         v                               |
+ *                        BODY     TUNNEL                             |
+ *                          |         |                               |
+ *                          '---------+---> exchange_end() <----------'
+ *
+ * Each can also go on to ABORTED, and exchange_abort(). Before BODY, the next backend and an answer
+ * of our own are possible; BODY goes back to WAIT if the head of the response, not sent yet, is
+ * taken back for a 502. exchange_set_phase() arms the deadline of each from a table.
+ */
 enum exchange_phase {
-	EXCHANGE_CONNECT, /* to a backend */
-	EXCHANGE_HEAD,    /* the final head of the response is awaited */
+	EXCHANGE_NEW,     /* the client side reads the head of the request, and has the deadline */
+	EXCHANGE_HELD,    /* HTTP/2: a length of 0 was said, and the end of the stream is to come */
+	EXCHANGE_CONNECT, /* to a backend, and to send the first bytes */
+	EXCHANGE_EXPECT,  /* the head was sent; the client holds its body back for a 100 */
+	EXCHANGE_SEND,    /* the request is being sent; its response may come */
+	EXCHANGE_WAIT,    /* it was sent; the final head of the response is awaited */
 	EXCHANGE_BODY,    /* of the response */
 	EXCHANGE_TUNNEL,
 	EXCHANGE_REPLY,   /* an answer of our own is on its way */
 	EXCHANGE_ABORTED, /* nothing more can be said: ends in exchange_run() */
+	EXCHANGE_PHASES,
 };
 
 /* A response head while it is parsed; lies in a buffer of exchange_services.response_heads. */
@@ -106,7 +136,6 @@ struct exchange {
 	uint8_t phase;                      /* enum exchange_phase: exchange_set_phase() */
 	uint8_t method_id;
 	bool https; /* the client speaks TLS: to us, or to a trusted peer before us */
-	bool held; /* HTTP/2: a length of 0 was said, and the end of the stream is to come */
 
 	/* The request, to the backend. */
 	struct {
@@ -171,6 +200,10 @@ struct exchange {
 		bool lagged; /* a window was full: the relay goes on until the client is quiet */
 		bool begun;  /* the kernel moved a part */
 	} upload;
+
+#ifdef SLUICE_CHECK
+	struct exchange *live_next, **live_at; /* all of exchange_services.live */
+#endif
 
 	/* settings.fields_max for the request; once it is forwarded, trailers of both ways */
 	struct http_field fields[];
@@ -241,8 +274,9 @@ static inline uint64_t exchange_end_us(const struct exchange *exchange)
 /* The client holds its body back for a 100 that it did not get yet. */
 bool exchange_awaits_continue(const struct exchange *exchange);
 
-/* Sets the deadline that the phase has, from now on. */
-void exchange_arm(struct exchange *exchange);
+/* A body of no octets may turn out to have some: the request waits until that is known. After
+ * exchange_begin(). */
+void exchange_hold(struct exchange *exchange);
 
 /* The client is gone: everything is let go at once. */
 void exchange_abort(struct exchange *exchange, const char *why);

@@ -76,9 +76,9 @@ void exchange_send_continue(struct exchange *x)
 	x->sending.continued = x->sending.continue_made = true;
 	x->turn->stats->responses_1xx++;
 	if (x->client->respond(x, &response)) {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	x->client_sink->ops->flush(x->client_sink);
-	exchange_arm(x);
+	exchange_await_head(x);
 }

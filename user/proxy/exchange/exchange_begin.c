@@ -119,7 +119,7 @@ static void forward_path(struct exchange *x, struct http_slice path)
 	x->request_writer.keep_body =
 		x->retry.idempotent &&
 		x->request.content_length_bytes <= buffer_room(x->request_writer.head);
-	x->phase = EXCHANGE_CONNECT;
+	exchange_set_phase(x, EXCHANGE_CONNECT);
 }
 
 static void forward(struct exchange *x, struct exchange_path *path)

@@ -12,6 +12,7 @@ void exchange_discard(struct exchange *x)
 {
 	struct exchange_services *services = x->services;
 
+	exchange_check_remove(x);
 	splice_response_forget(x);
 	exchange_let_go(x, false);
 	http1_writer_release(&x->request_writer);

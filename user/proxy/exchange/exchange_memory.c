@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Memory of exchanges, and what all of them share. */
-#include "proxy/exchange/exchange.h"
-#include "proxy/exchange/exchange_services.h"
+#include "proxy/exchange/exchange_check.h"
 #include "proxy/options/settings.h"
 
 #define RESPONSE_HEADS_MAX 16u /* kept when they are given back */
@@ -24,6 +23,7 @@ int exchange_services_init(struct exchange_services *services)
 			 RESPONSE_HEADS_MAX);
 	http1_id_seed(&services->ids);
 	services->faults.turn = turn;
+	exchange_check_start(services);
 	err = turn_timer_room(turn); /* .spliced.tick */
 	if (!err)
 		err = access_log_init(&services->log, turn);

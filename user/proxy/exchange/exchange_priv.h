@@ -21,24 +21,41 @@
  *   exchange_source.c   whose request it is, and whether the route lets it in
  *   exchange_added.c    fields that the route adds to a response
  *   access_log.c        its line
- *   exchange_time.c     deadlines
+ *   exchange_time.c     from phase to phase, and their deadlines
+ *   exchange_check.c    what holds after each turn, in sanitized builds
  *   exchange.h          what all of them share
  */
 #ifndef SLUICE_PROXY_EXCHANGE_PRIV_H
 #define SLUICE_PROXY_EXCHANGE_PRIV_H
 
-#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/exchange_check.h"
 #include "proxy/exchange/exchange_path.h"
-#include "proxy/exchange/exchange_services.h"
 #include "proxy/options/settings.h"
 
 /* ---- exchange_time.c ---------------------------------------------------------------------- */
 
-/* How long the exchange may stay as it is. */
-uint64_t exchange_timeout_ms(const struct exchange *exchange);
+/* The only way from one phase to another. Arms the deadline of the new one, from now on. */
+void exchange_set_phase(struct exchange *exchange, enum exchange_phase phase);
 
-/* ... between two pieces of a body. */
-uint64_t exchange_body_timeout_ms(const struct exchange *exchange);
+/* The request is on its way: EXPECT, SEND or WAIT, as it stands; arms the deadline anew. */
+void exchange_await_head(struct exchange *exchange);
+
+static inline bool exchange_awaits_head(const struct exchange *exchange)
+{
+	return exchange->phase >= EXCHANGE_EXPECT && exchange->phase <= EXCHANGE_WAIT;
+}
+
+/* An answer of our own may still be given. */
+static inline bool exchange_may_reply(const struct exchange *exchange)
+{
+	return exchange->phase < EXCHANGE_BODY;
+}
+
+/* Something moved: the deadline of the phase, from now on. */
+void exchange_arm(struct exchange *exchange);
+
+/* How long the exchange may stay in a phase. */
+uint64_t exchange_timeout_ms(const struct exchange *exchange, enum exchange_phase phase);
 
 uint64_t exchange_body_bytes_max(const struct exchange *exchange);
 bool exchange_body_over_limit(const struct exchange *exchange);

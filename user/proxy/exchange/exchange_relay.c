@@ -20,7 +20,7 @@ static void request_failed(struct exchange *x, int err)
 					   ? x->client_source->fault
 					   : &cut);
 	} else {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 	}
 }
 
@@ -36,7 +36,10 @@ void exchange_relay_up(struct exchange *x)
 	switch (x->sending.state) {
 	case RELAY_DONE:
 		x->sending.done = true;
-		exchange_arm(x);
+		if (exchange_awaits_head(x))
+			exchange_await_head(x);
+		else
+			exchange_arm(x);
 		break;
 	case RELAY_WAIT_SOURCE:
 		if (x->upload.wanted)
@@ -50,7 +53,7 @@ void exchange_relay_up(struct exchange *x)
 		break;
 	case RELAY_SINK_FAILED:
 		if (x->phase == EXCHANGE_TUNNEL)
-			x->phase = EXCHANGE_ABORTED;
+			exchange_set_phase(x, EXCHANGE_ABORTED);
 		else if (x->request_writer.sent_bytes == 0)
 			exchange_upstream_failed(x, x->up.error, "connect");
 		else
@@ -109,7 +112,7 @@ static void take_final(struct exchange *x, const struct http1_response *response
 		return;
 	}
 	if (err) {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	http1_reader_drop(reader, head_bytes);
@@ -119,10 +122,9 @@ static void take_final(struct exchange *x, const struct http1_response *response
 		/* The fields of the request were forwarded long ago: room for trailers. */
 		reader->trailer_items = takes_trailers(x, response) ? x->fields : NULL;
 		http1_reader_body(reader, framing, length_bytes, HTTP1_BODY_F_RESPONSE);
-		x->phase = EXCHANGE_BODY;
+		exchange_set_phase(x, EXCHANGE_BODY);
 	}
 	end_head(x);
-	exchange_arm(x);
 }
 
 /* An interim head: sent on where the client understands it. Return: 0; -errno: client lost. */
@@ -138,7 +140,7 @@ static int take_interim(struct exchange *x, const struct http1_response *respons
 		x->sending.continue_made = false;
 		if (!x->sending.continued) {
 			x->sending.continued = true;
-			exchange_arm(x);
+			exchange_await_head(x);
 		}
 	}
 	if (passes)
@@ -188,13 +190,13 @@ static int parse_head(struct exchange *x)
 			return 0;
 		}
 		if (take_interim(x, response)) {
-			x->phase = EXCHANGE_ABORTED;
+			exchange_set_phase(x, EXCHANGE_ABORTED);
 			return 0;
 		}
 		response = begin_head(x);
 	}
 	if (!response)
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 	return response ? -EAGAIN : 0;
 }
 
@@ -240,7 +242,7 @@ static bool body_failed(struct exchange *x)
 	if (!malformed || !x->client_sink->ops->retract(x->client_sink))
 		return false;
 	x->status = 0;
-	x->phase = EXCHANGE_HEAD;
+	exchange_set_phase(x, EXCHANGE_WAIT);
 	exchange_fail(x, 502, "malformed response");
 	return true;
 }
@@ -259,10 +261,10 @@ void exchange_relay_down(struct exchange *x)
 			break;
 		if (x->record)
 			access_record_note(x->record, "the response was cut short");
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		break;
 	case RELAY_SINK_FAILED:
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		break;
 	default:
 		break;

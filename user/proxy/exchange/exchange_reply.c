@@ -12,7 +12,7 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 	struct http1_reply full = *reply;
 
 	if (x->splice.armed && splice_response_stop(x)) { /* the kernel was faster */
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	full.date = turn_date(x->turn);
@@ -27,9 +27,9 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 	exchange_let_go(x, false);
 	x->status = (uint16_t)reply->status;
 	x->turn->stats->own_replies++;
-	x->phase = EXCHANGE_REPLY;
+	exchange_set_phase(x, EXCHANGE_REPLY);
 	if (x->client->reply(x, &full))
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 }
 
 void exchange_fail(struct exchange *x, unsigned int status, const char *why)
@@ -39,10 +39,10 @@ void exchange_fail(struct exchange *x, unsigned int status, const char *why)
 		access_record_note(x->record, why);
 	if (status == 408 || status == 504)
 		x->turn->stats->timeouts++;
-	if (x->tunnel.route || (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD)) {
+	if (x->tunnel.route || !exchange_may_reply(x)) {
 		if (x->tunnel.route)
 			x->status = (uint16_t)status;
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	exchange_reply(x, &(struct http1_reply){
@@ -74,8 +74,8 @@ void exchange_refuse(struct exchange *x, const struct http1_fault *fault)
 	}
 	if (x->record)
 		access_record_note(x->record, http1_fault_name(fault->reason));
-	if (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_HEAD) {
-		x->phase = EXCHANGE_ABORTED;
+	if (!exchange_may_reply(x)) {
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	exchange_reply(x, &(struct http1_reply){

@@ -6,21 +6,19 @@
 
 #include "proxy/exchange/exchange_priv.h"
 
-/* A body of no octets may turn out to have some: nobody gets the request before that is known. */
-static bool is_held(struct exchange *x)
+/* The end of the stream, or a body, shows how the request goes on. */
+static void run_held(struct exchange *x)
 {
 	struct payload payload;
 
-	x->held = x->held && x->client_source->ops->peek(x->client_source, &payload) == -EAGAIN;
-	return x->held;
+	if (x->client_source->ops->peek(x->client_source, &payload) != -EAGAIN)
+		exchange_set_phase(x, EXCHANGE_CONNECT);
 }
 
 static void run_connect(struct exchange *x)
 {
 	int err;
 
-	if (is_held(x))
-		return;
 	if (!x->upstream)
 		exchange_connect(x);
 	if (x->phase != EXCHANGE_CONNECT)
@@ -34,14 +32,11 @@ static void run_connect(struct exchange *x)
 	}
 	if (x->tunnel.route) {
 		exchange_begin_tunnel(x);
-		exchange_arm(x);
 		return;
 	}
 	exchange_relay_up(x);
-	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes) {
-		x->phase = EXCHANGE_HEAD;
-		exchange_arm(x);
-	}
+	if (x->phase == EXCHANGE_CONNECT && x->request_writer.sent_bytes)
+		exchange_await_head(x);
 }
 
 /* Return: true: over, end it. */
@@ -50,7 +45,7 @@ static bool run_reply(struct exchange *x)
 	int err = x->client_sink->ops->flush(x->client_sink);
 
 	if (err && err != -EAGAIN)
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 	return !err;
 }
 
@@ -98,16 +93,21 @@ static bool turn_spliced(struct exchange *x)
 static bool run_phase(struct exchange *x)
 {
 	switch (x->phase) {
+	case EXCHANGE_HELD:
+		run_held(x);
+		return false;
 	case EXCHANGE_CONNECT:
 		run_connect(x);
 		if (x->client->probe)
 			x->client->probe(x);
 		return false;
-	case EXCHANGE_HEAD:
+	case EXCHANGE_EXPECT:
+	case EXCHANGE_SEND:
+	case EXCHANGE_WAIT:
 		exchange_relay_up(x);
-		if (x->phase == EXCHANGE_HEAD && x->upstream)
+		if (exchange_awaits_head(x) && x->upstream)
 			exchange_read_head(x);
-		if (x->phase == EXCHANGE_HEAD && x->client->probe)
+		if (exchange_awaits_head(x) && x->client->probe)
 			x->client->probe(x);
 		return false;
 	case EXCHANGE_BODY:
@@ -135,33 +135,36 @@ static bool run_phase(struct exchange *x)
 	}
 }
 
-/* True if bytes moved since the last look: the idle deadline is pushed back. */
+/* Bytes that moved since the last look push the deadline back, where it is about those. */
 static void note_progress(struct exchange *x)
 {
 	uint64_t progress = x->up.moved_bytes + x->down.moved_bytes + x->request_writer.sent_bytes;
 
-	if (progress != x->turns.progress && x->phase != EXCHANGE_CONNECT &&
-	    !(x->phase == EXCHANGE_HEAD && x->sending.done))
-		exchange_arm(x);
+	if (progress != x->turns.progress) {
+		if (x->phase == EXCHANGE_EXPECT) /* the client sends it all the same */
+			exchange_await_head(x);
+		else if (x->phase != EXCHANGE_CONNECT && x->phase != EXCHANGE_WAIT)
+			exchange_arm(x);
+	}
 	x->turns.progress = progress;
 }
 
 void exchange_run(struct exchange *x)
 {
 	bool over, again;
-	uint8_t phase;
 
 	if (x->turns.running)
 		return;
 	x->turns.running = true;
 	do { /* a phase or a connection just taken has its first turn at once: its bytes may be
 	      * there, and a kept connection says only once that it can be written to */
-		bool spliced = x->splice.armed;
+		bool spliced = x->splice.armed, awaited = exchange_awaits_head(x);
+		uint8_t phase = x->phase;
 
-		phase = x->phase;
 		x->turns.attached = false;
 		over = spliced ? turn_spliced(x) : run_phase(x);
-		again = x->phase != phase || x->turns.attached || x->splice.armed != spliced;
+		again = (x->phase != phase && !(awaited && exchange_awaits_head(x))) ||
+			x->turns.attached || x->splice.armed != spliced;
 	} while (!over && again);
 	x->turns.running = false;
 	if (x->phase == EXCHANGE_ABORTED)
@@ -187,7 +190,7 @@ static bool kernel_is_busy(struct exchange *x)
 			   : x->upload.armed             ? splice_upload_last_ms(x)
 			   : x->phase == EXCHANGE_TUNNEL ? splice_tunnel_last_ms(x)
 							 : 0;
-	uint64_t limit_ms = x->splice.armed ? exchange_body_timeout_ms(x) : exchange_timeout_ms(x);
+	uint64_t limit_ms = exchange_timeout_ms(x, x->splice.armed ? EXCHANGE_BODY : x->phase);
 
 	if (!last_ms || last_ms + limit_ms <= x->turn->now_ms)
 		return false;
@@ -198,34 +201,36 @@ static bool kernel_is_busy(struct exchange *x)
 static void on_timer(struct timer *timer)
 {
 	struct exchange *x = (struct exchange *)((char *)timer - offsetof(struct exchange, timer));
+	const struct http1_fault no_body = { .reason = HTTP1_FAULT_BODY_TIME };
 
 	if (kernel_is_busy(x)) {
 		exchange_run(x);
 		return;
 	}
 	switch (x->phase) {
-	case EXCHANGE_CONNECT:
-		if (x->held)
-			exchange_refuse(x,
-					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
-		else
-			exchange_upstream_failed(x, -ETIMEDOUT, "connect");
+	case EXCHANGE_HELD:
+		exchange_refuse(x, &no_body);
 		break;
-	case EXCHANGE_HEAD:
-		if (exchange_awaits_continue(x))
-			exchange_send_continue(x);
-		else if (!x->sending.done && !x->sending.stopped &&
-			 x->sending.state == RELAY_WAIT_SOURCE)
-			exchange_refuse(x,
-					&(struct http1_fault){ .reason = HTTP1_FAULT_BODY_TIME });
+	case EXCHANGE_CONNECT:
+		exchange_upstream_failed(x, -ETIMEDOUT, "connect");
+		break;
+	case EXCHANGE_EXPECT:
+		exchange_send_continue(x);
+		break;
+	case EXCHANGE_SEND:
+		if (!x->sending.stopped && x->sending.state == RELAY_WAIT_SOURCE)
+			exchange_refuse(x, &no_body);
 		else
 			no_answer(x);
+		break;
+	case EXCHANGE_WAIT:
+		no_answer(x);
 		break;
 	default:
 		x->turn->stats->timeouts++;
 		if (x->record)
 			access_record_note(x->record, "timeout");
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 	}
 	exchange_run(x);
 }
@@ -251,6 +256,7 @@ struct exchange *exchange_new(struct exchange_services *services)
 	x->timer.fn = on_timer;
 	x->yield.fn = on_yield;
 	x->request_writer.pool = &turn->buffers;
+	exchange_check_add(x);
 	http1_request_begin(&x->request, x->fields, turn->settings->fields_max);
 	return x;
 }

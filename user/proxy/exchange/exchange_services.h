@@ -33,6 +33,10 @@ struct exchange_services {
 	struct access_log log;
 	struct fault_log faults;
 	struct splice_responses spliced;
+#ifdef SLUICE_CHECK
+	struct turn_hook check;
+	struct exchange *live; /* all that are */
+#endif
 };
 
 #endif /* SLUICE_PROXY_EXCHANGE_SERVICES_H */

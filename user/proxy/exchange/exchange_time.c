@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * exchange_time.c - how long an exchange may take in each phase, and how much of a body it takes
+ * exchange_time.c - from phase to phase: how long each may take, and how large a body may be
  */
+#include <stddef.h>
+#include <string.h>
+
 #include "proxy/exchange/exchange_priv.h"
 
 #define CONTINUE_WAIT_MS 1000u /* for the backend's 100: as long as curl waits, too */
-
-static uint64_t either(uint32_t of_route_ms, uint64_t ms)
-{
-	return of_route_ms ? of_route_ms : ms;
-}
 
 uint64_t exchange_body_bytes_max(const struct exchange *x)
 {
@@ -34,36 +32,68 @@ bool exchange_awaits_continue(const struct exchange *x)
 	       !x->sending.done && !x->up.moved_bytes;
 }
 
-uint64_t exchange_body_timeout_ms(const struct exchange *x)
-{
-	return either(x->route ? x->route->idle_timeout_ms : 0, x->turn->settings->body_timeout_ms);
-}
+/* The route's value, where it has one; else the process's. Or one that nothing changes. */
+struct deadline {
+	uint16_t of_route, of_settings; /* offsets of uint32_t, uint64_t */
+	uint16_t fixed_ms;
+};
 
-uint64_t exchange_timeout_ms(const struct exchange *x)
-{
-	static const struct route none;
-	const struct settings *settings = x->turn->settings;
-	const struct route *route = x->route ? x->route : &none;
-
-	switch (x->phase) {
-	case EXCHANGE_CONNECT:
-		if (x->held)
-			return exchange_body_timeout_ms(x);
-		return either(route->connect_timeout_ms, settings->connect_timeout_ms);
-	case EXCHANGE_HEAD:
-		if (exchange_awaits_continue(x))
-			return CONTINUE_WAIT_MS;
-		return x->sending.done
-			       ? either(route->response_timeout_ms, settings->response_timeout_ms)
-			       : exchange_body_timeout_ms(x);
-	case EXCHANGE_TUNNEL:
-		return either(route->tunnel_idle_timeout_ms, settings->tunnel_idle_timeout_ms);
-	default:
-		return exchange_body_timeout_ms(x);
+#define FROM(route_field, settings_field)                                             \
+	{                                                                             \
+		.of_route = offsetof(struct route, route_field##_timeout_ms),         \
+		.of_settings = offsetof(struct settings, settings_field##_timeout_ms) \
 	}
+
+/* What is wrong when it is over: on_timer() of exchange_run.c. */
+static const struct deadline deadlines[EXCHANGE_PHASES] = {
+	[EXCHANGE_HELD] = FROM(idle, body),
+	[EXCHANGE_CONNECT] = FROM(connect, connect),
+	[EXCHANGE_EXPECT] = { .fixed_ms = CONTINUE_WAIT_MS },
+	[EXCHANGE_SEND] = FROM(idle, body),
+	[EXCHANGE_WAIT] = FROM(response, response),
+	[EXCHANGE_BODY] = FROM(idle, body),
+	[EXCHANGE_TUNNEL] = FROM(tunnel_idle, tunnel_idle),
+	[EXCHANGE_REPLY] = FROM(idle, body),
+	[EXCHANGE_ABORTED] = { .fixed_ms = 0 },
+};
+
+uint64_t exchange_timeout_ms(const struct exchange *x, enum exchange_phase phase)
+{
+	const struct deadline *deadline = &deadlines[phase];
+	uint32_t of_route_ms = 0;
+	uint64_t ms;
+
+	if (!deadline->of_settings)
+		return deadline->fixed_ms;
+	if (x->route)
+		memcpy(&of_route_ms, (const char *)x->route + deadline->of_route,
+		       sizeof(of_route_ms));
+	memcpy(&ms, (const char *)x->turn->settings + deadline->of_settings, sizeof(ms));
+	return of_route_ms ? of_route_ms : ms;
 }
 
 void exchange_arm(struct exchange *x)
 {
-	turn_arm(x->turn, &x->timer, exchange_timeout_ms(x));
+	turn_arm(x->turn, &x->timer, exchange_timeout_ms(x, x->phase));
+}
+
+void exchange_set_phase(struct exchange *x, enum exchange_phase phase)
+{
+	exchange_check_step(x, phase);
+	x->phase = (uint8_t)phase;
+	exchange_arm(x);
+}
+
+void exchange_await_head(struct exchange *x)
+{
+	if (exchange_awaits_continue(x))
+		exchange_set_phase(x, EXCHANGE_EXPECT);
+	else
+		exchange_set_phase(x, x->sending.done ? EXCHANGE_WAIT : EXCHANGE_SEND);
+}
+
+void exchange_hold(struct exchange *x)
+{
+	if (x->phase == EXCHANGE_CONNECT)
+		exchange_set_phase(x, EXCHANGE_HELD);
 }

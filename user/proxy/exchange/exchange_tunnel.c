@@ -20,7 +20,7 @@ void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settin
 	if (services->log.form != ACCESS_LOG_OFF)
 		x->record = access_record_new_passed(name);
 	if (!route) {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	*route = (struct route){
@@ -33,7 +33,7 @@ void exchange_pass_through(struct exchange *x, const struct snapshot_tls *settin
 	x->tunnel.route = route;
 	x->route = route;
 	x->routing = routing_get(services->routing);
-	x->phase = EXCHANGE_CONNECT;
+	exchange_set_phase(x, EXCHANGE_CONNECT);
 	if (!route->upstream_id)
 		exchange_fail(x, 503, "passthrough: no upstream");
 }
@@ -45,14 +45,14 @@ void exchange_begin_tunnel(struct exchange *x)
 	http1_reader_body(&u->reader, HTTP1_FRAMING_CLOSE, 0, 0);
 	if (http1_writer_begin(&x->request_writer, &u->stream, &x->turn->buffers, NULL,
 			       HTTP1_FRAMING_CLOSE)) {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	x->request_sink = &x->request_writer.sink;
 	x->request_writer.shut_when_done = true;
 	x->up = (struct relay){ 0 };
 	x->sending.done = false;
-	x->phase = EXCHANGE_TUNNEL;
+	exchange_set_phase(x, EXCHANGE_TUNNEL);
 	if (x->tunnel.route)
 		x->status = 200; /* for the access log: it was handed over */
 	splice_tunnel_begin(x);

@@ -31,8 +31,10 @@ static void attach(struct exchange *x, struct upstream_conn *u)
 	x->up = (struct relay){ .moved_bytes = x->up.moved_bytes }; /* they are kept */
 	x->sending.done = false;
 	x->sending.stopped = false;
-	x->phase = u->reused ? EXCHANGE_HEAD : EXCHANGE_CONNECT;
-	exchange_arm(x);
+	if (u->reused)
+		exchange_await_head(x);
+	else
+		exchange_set_phase(x, EXCHANGE_CONNECT);
 	splice_response_arm(x);
 }
 
@@ -168,7 +170,7 @@ void exchange_upstream_failed(struct exchange *x, int err, const char *doing)
 	bool repeat;
 
 	if (x->splice.armed && splice_response_stop(x)) {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return;
 	}
 	splice_upload_stop(x);

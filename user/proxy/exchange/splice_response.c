@@ -260,13 +260,12 @@ static enum splice_look take_over(struct exchange *x, enum sluice_splice_reason 
 		return SPLICE_LOOK_UP;
 	x->turn->stats->splice_windows += reason == SPLICE_WHY_WINDOW;
 	if (take_in(x, moved, true)) {
-		x->phase = EXCHANGE_ABORTED;
+		exchange_set_phase(x, EXCHANGE_ABORTED);
 		return SPLICE_LOOK_UP;
 	}
 	http1_reader_body(&x->upstream->reader, HTTP1_FRAMING_LENGTH, source->slot->left,
 			  HTTP1_BODY_F_RESPONSE);
-	x->phase = EXCHANGE_BODY;
-	exchange_arm(x);
+	exchange_set_phase(x, EXCHANGE_BODY);
 	return SPLICE_LOOK_UP;
 }
 
