@@ -265,15 +265,25 @@ class Containers(Scene):
 
     def test_a_stranger_cannot_ask_sluiced_to_leave(self):
         """Root of another container has the network namespace, but not the BPF file system."""
-        self.cluster.node.run("python3", "-c", STRANGER, self._daemon_name())
+        self.cluster.node.run("python3", "-c", STRANGER, self._socket_name("daemon"))
         wait_until(lambda: "does not have our BPF file system" in self.container.log(), "refusal")
         self.assertEqual(self.container.probe("ready"), 0)
         self.assertNotIn("handed over", self.container.log())
 
-    def _daemon_name(self):
+    def test_a_stranger_cannot_direct_a_worker(self):
+        workers = set(self.container.workers())
+        self.cluster.node.run("python3", "-c", WORKER_STRANGER, self._socket_name("worker-0"))
+        wait_until(lambda: "a stranger was closed" in self.container.log(), "refusal")
+        self.assertEqual(self.cluster.get("/", HOST).status, 200)
+        self.assertEqual(set(self.container.workers()), workers)
+        self.cluster.save("more.json", ingress("more", rule("more.test", path("/", "web"))))
+        self.cluster.get_until(lambda answer: answer.status == 200, "the workers follow sluiced",
+                               host="more.test")
+
+    def _socket_name(self, leaf):
         names = self.cluster.node.run("cat", "/proc/net/unix").stdout.split()
         name, = {name for name in names if name.startswith("@sluice/")
-                 and name.endswith("/daemon")}
+                 and name.endswith(f"/{leaf}")}
         return name[1:]
 
 
@@ -357,6 +367,23 @@ sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 sock.connect("\\0" + sys.argv[1])
 socket.send_fds(sock, [b"t"], [os.open("/tmp", os.O_PATH)])
 assert sock.recv(1) == b""
+"""
+
+
+# Claims with another folder and wants the worker to drain at once; it must not even be greeted.
+WORKER_STRANGER = """
+import os, socket, struct, sys
+CLAIM, DRAIN = 6, 5
+for claims in (True, False):
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.connect("\\0" + sys.argv[1])
+    if claims:
+        socket.send_fds(sock, [struct.pack("=II", CLAIM, 0)], [1, 2, os.open("/tmp", os.O_PATH)])
+    try:
+        sock.send(struct.pack("=IIII", DRAIN, 8, 0, 0))
+        assert sock.recv(100) == b""
+    except (BrokenPipeError, ConnectionResetError):
+        pass
 """
 
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/workers/claim.h"
 #include "daemon/workers/sockets.h"
 
 #define LEAF             "daemon"
@@ -114,10 +115,7 @@ static int dial(const char *pin_folder, pid_t *pid)
 	return fd;
 }
 
-/*
- * The word, and as proof a descriptor of the locked folder: in a network namespace that others share
- * any root may connect, but only a process that has this BPF file system can open the folder.
- */
+/* The word, with the proof that we have the same BPF file system. */
 static int send_word(int fd, const char *pin_folder)
 {
 	char word = TAKEOVER_WORD;
@@ -130,15 +128,11 @@ static int send_word(int fd, const char *pin_folder)
 		.msg_controllen = sizeof(ancillary.room),
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-	char path[INSTANCE_ERROR_MAX];
-	int folder, err = 0;
+	int folder = claim_open_folder(pin_folder);
+	int err = 0;
 
-	if ((size_t)snprintf(path, sizeof(path), "%s/..", pin_folder) >= sizeof(path))
-		return -ENAMETOOLONG;
-	/* Not the one that is to be locked: a lock goes with each copy of its descriptor. */
-	folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (folder < 0)
-		return -errno;
+		return folder;
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));

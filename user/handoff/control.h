@@ -10,19 +10,20 @@
  *
  * (abstract names belong to the network namespace and need no file system), starts the worker with
  * them and the map descriptors inherited, and connects. A new sluiced connects by the same name,
- * and so adopts workers that outlived the one before: the worker answers with WORKER_HELLO and its
- * listeners. A worker serves one control connection, the newest, and only from uid 0 (SO_PEERCRED)
- * or its starter's uid. When the connection ends it goes on serving with what it has.
+ * and so adopts workers that outlived the one before: it sends CLAIM, and the worker answers with
+ * HELLO and its listeners. A worker serves one control connection, the newest, from uid 0
+ * (SO_PEERCRED) or its own, that has shown a descriptor of the folder above the pin folder: only a
+ * process with this BPF file system has one. When the connection ends it goes on with what it has.
  *
  * One message a packet: struct control_message, then .bytes of payload; descriptors by SCM_RIGHTS.
  *
  *   from      | type        | payload                   | descriptors            | answer
  *   ----------+-------------+---------------------------+------------------------+--------------
+ *   sluiced   | CLAIM       | -                         | stdout, stderr, folder | HELLO
  *   worker    | HELLO       | control_hello             | IPv4, IPv6 listener    | -
  *   sluiced   | SNAPSHOT    | control_snapshot          | sealed memfd           | SNAPSHOT_DONE
  *   sluiced   | CERTIFICATES| control_certificates      | sealed memfd           | -
  *   sluiced   | DRAIN       | control_drain             | -                      | -
- *   sluiced   | LOG         | -                         | stdout, stderr         | -
  *   worker    | SNAPSHOT_DONE | control_snapshot_done   | -                      | -
  *
  * Inherited descriptors, by number (see --help of sluice-proxy, which names the same):
@@ -48,7 +49,7 @@
 #define CONTROL_FD_SLOTS        12
 #define CONTROL_FD_EVENTS       13
 
-#define CONTROL_VERSION      1u
+#define CONTROL_VERSION      2u
 #define CONTROL_BUILD_ID_MAX 48
 /*
  * How long a worker may take to answer before it counts as hung, wherever that is asked: a loop
@@ -64,7 +65,7 @@ enum control_type {
 	CONTROL_SNAPSHOT_DONE = 3,
 	CONTROL_CERTIFICATES = 4,
 	CONTROL_DRAIN = 5,
-	CONTROL_LOG = 6,
+	CONTROL_CLAIM = 6,
 };
 
 struct control_message {
@@ -114,12 +115,14 @@ struct control_drain {
 };
 
 /*
- * LOG: the first message on each connection: where the worker writes its access log and its messages
- * from now on. A worker must not keep them when sluiced has gone, or what reads them (a pipe, a
- * container runtime) would never see the end. So CONTROL_LOG_KEEP_MS after its connection has ended,
- * without another one, it writes to /dev/null.
+ * CLAIM: the first message on each connection. Its first two descriptors are where the worker writes
+ * its access log and its messages from now on. A worker must not keep them when sluiced has gone, or
+ * what reads them (a pipe, a container runtime) would never see the end. So CONTROL_LOG_KEEP_MS after
+ * its connection has ended, without another one, it writes to /dev/null. The third is the proof.
  */
-#define CONTROL_LOG_KEEP_MS 5000u
+#define CONTROL_CLAIM_FDS    3
+#define CONTROL_CLAIM_FOLDER 2
+#define CONTROL_LOG_KEEP_MS  5000u
 
 #define CONTROL_NAME_MAX 64
 

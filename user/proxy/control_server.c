@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,6 +30,16 @@ static void take_log(struct worker *worker, const int fds[2])
 	timer_disarm(&worker->log_timer);
 	if (dup3(fds[0], STDOUT_FILENO, 0) < 0 || dup3(fds[1], STDERR_FILENO, 0) < 0)
 		log_warn("proxy: log of another sluiced: %s", strerror(errno));
+}
+
+static void drop_claim(struct worker *worker)
+{
+	int fd = worker->control_claim.fd;
+
+	if (fd < 0)
+		return;
+	turn_unwatch(&worker->control_claim);
+	close(fd);
 }
 
 static void hang_up(struct worker *worker)
@@ -137,7 +148,7 @@ static void handle(struct worker *worker, const char *buffer, const int *fds,
 		listener_drain(&worker->listener, drain.timeout_ms);
 		return;
 	}
-	if (payload_of(buffer, CONTROL_LOG, 0, 2, fds_count)) {
+	if (payload_of(buffer, CONTROL_CLAIM, 0, CONTROL_CLAIM_FDS, fds_count)) {
 		take_log(worker, fds);
 		return;
 	}
@@ -167,14 +178,66 @@ static void on_message(struct watch *watch, uint32_t events)
 		close(fds[--fds_count]);
 }
 
-/* Only the starter's uid (who the worker was before, or is) and root may direct it. */
-static bool may_direct(int fd)
+/* The first of two questions: root, or the user that we are, which is all there is without root. */
+static bool is_user_fit(int fd)
 {
 	struct ucred peer;
 	socklen_t bytes = sizeof(peer);
 
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) &&
 	       (peer.uid == 0 || peer.uid == getuid());
+}
+
+/*
+ * The second: in a network namespace that containers share, others have these users too. But only
+ * a process with the BPF file system of our sluiced can open the folder that it has locked.
+ */
+static bool is_owner(const struct settings *settings, int folder)
+{
+	struct stat st;
+
+	return !fstat(folder, &st) && st.st_dev == settings->owner_device &&
+	       st.st_ino == settings->owner_inode;
+}
+
+/* @fd: moves to the worker, or is closed. The newest connection counts. */
+static void serve(struct worker *worker, int fd)
+{
+	hang_up(worker);
+	if (turn_watch(&worker->turn, &worker->control, fd, EPOLLIN, on_message)) {
+		close(fd);
+		return;
+	}
+	timer_disarm(&worker->log_timer);
+	if (say_hello(worker))
+		hang_up(worker);
+}
+
+static void on_claim(struct watch *watch, uint32_t events)
+{
+	struct worker *worker =
+		(struct worker *)((char *)watch - offsetof(struct worker, control_claim));
+	_Alignas(struct control_message) char buffer[CONTROL_MESSAGE_MAX];
+	unsigned int fds_count;
+	int fd = watch->fd;
+	int fds[4];
+	int got;
+
+	(void)events;
+	got = control_receive(fd, buffer, sizeof(buffer), fds, &fds_count);
+	if (got == -EAGAIN)
+		return;
+	if (got > 0 && payload_of(buffer, CONTROL_CLAIM, 0, CONTROL_CLAIM_FDS, fds_count) &&
+	    is_owner(worker->turn.settings, fds[CONTROL_CLAIM_FOLDER])) {
+		turn_unwatch(watch);
+		serve(worker, fd);
+		take_log(worker, fds);
+	} else {
+		log_warn("proxy: a control connection of a stranger was closed");
+		drop_claim(worker);
+	}
+	while (fds_count > 0)
+		close(fds[--fds_count]);
 }
 
 static void on_caller(struct watch *watch, uint32_t events)
@@ -186,19 +249,18 @@ static void on_caller(struct watch *watch, uint32_t events)
 	(void)events;
 	if (fd < 0)
 		return;
-	if (!may_direct(fd)) {
+	if (!is_user_fit(fd)) {
 		log_warn("proxy: a control connection of a stranger was closed");
 		close(fd);
 		return;
 	}
-	hang_up(worker); /* the newest counts */
-	if (turn_watch(&worker->turn, &worker->control, fd, EPOLLIN, on_message)) {
-		close(fd);
+	if (!worker->turn.settings->owner_inode) {
+		serve(worker, fd);
 		return;
 	}
-	timer_disarm(&worker->log_timer);
-	if (say_hello(worker))
-		hang_up(worker);
+	drop_claim(worker);
+	if (turn_watch(&worker->turn, &worker->control_claim, fd, EPOLLIN, on_claim))
+		close(fd);
 }
 
 int control_server_start(struct worker *worker)
@@ -206,7 +268,7 @@ int control_server_start(struct worker *worker)
 	int flags = fcntl(CONTROL_FD_LISTENER, F_GETFL);
 	int err;
 
-	worker->control.fd = -1;
+	worker->control.fd = worker->control_claim.fd = -1;
 	worker->log_timer.fn = on_log_over;
 	err = flags < 0 ? -errno
 			: turn_watch(&worker->turn, &worker->control_listen, CONTROL_FD_LISTENER,
@@ -225,5 +287,6 @@ int control_server_start(struct worker *worker)
 
 void control_server_stop(struct worker *worker)
 {
+	drop_claim(worker);
 	hang_up(worker);
 }

@@ -120,7 +120,7 @@ int worker_new(const struct settings *settings, struct worker **out)
 
 	if (!worker)
 		return -ENOMEM;
-	worker->control.fd = -1;
+	worker->control.fd = worker->control_claim.fd = -1;
 	err = turn_init(&worker->turn, settings);
 	if (!err)
 		err = start(worker);

@@ -34,7 +34,8 @@ struct worker {
 	struct clients clients;
 	struct listener listener;
 	struct watch control_listen, control;
-	struct timer log_timer; /* no sluiced any more: its stdout and stderr are let go */
+	struct watch control_claim; /* has connected, and is still to prove that it is sluiced */
+	struct timer log_timer;     /* no sluiced any more: its stdout and stderr are let go */
 };
 
 /**

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "daemon/workers/claim.h"
 #include "daemon/workers/sockets.h"
 #include "handoff/control.h"
 #include "build_id.h"
@@ -98,7 +99,7 @@ static int receive_hello(struct greeting *greeting, uint64_t settings)
 static void dial(const char *pin_folder, uint32_t slot, struct greetings *out)
 {
 	struct ucred peer;
-	int fd;
+	int fd, err;
 
 	fd = sockets_connect_control(pin_folder, slot, true, &peer);
 	if (fd == -ECONNREFUSED)
@@ -117,6 +118,9 @@ static void dial(const char *pin_folder, uint32_t slot, struct greetings *out)
 		close(fd);
 		return;
 	}
+	err = claim_send(fd, pin_folder);
+	if (err)
+		log_warn("supervisor: worker %u cannot be claimed: %s", slot, strerror(-err));
 	out->list[out->count++] = (struct greeting){
 		.control = fd,
 		.listeners = { -1, -1 },

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/workers/claim.h"
 #include "daemon/workers/greeting.h"
 #include "daemon/workers/sockets.h"
 #include "daemon/workers/spawn.h"
@@ -119,21 +120,37 @@ static void pidfd_ready(void *ctx, int fd, uint32_t events)
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
+/* Texts of the arguments that each process has for itself. */
+struct own_args {
+	char number[32], settings[40], device[48], inode[48];
+};
+
 /* Arguments of the process: an array of borrowed strings, owned by the caller. */
-static char **make_argv(const struct worker_process *worker, char number[32], char settings[40])
+static char **make_argv(const struct worker_process *worker, struct own_args *own)
 {
 	const struct worker_host *host = worker->host;
-	char **argv = calloc(host->args_count + 4, sizeof(*argv));
+	char **argv = calloc(host->args_count + 6, sizeof(*argv));
+	struct stat folder;
+	size_t count = 0;
 
 	if (!argv)
 		return NULL;
-	snprintf(number, 32, "--worker=%u", worker->slot);
-	snprintf(settings, 40, "--settings-hash=%016" PRIx64, host->settings);
-	argv[0] = (char *)(uintptr_t) "sluice-proxy";
-	argv[1] = number;
-	argv[2] = settings;
+	snprintf(own->number, sizeof(own->number), "--worker=%u", worker->slot);
+	snprintf(own->settings, sizeof(own->settings), "--settings-hash=%016" PRIx64,
+		 host->settings);
+	argv[count++] = (char *)(uintptr_t) "sluice-proxy";
+	argv[count++] = own->number;
+	argv[count++] = own->settings;
+	if (claim_folder(host->pin_folder, &folder) == 0) {
+		snprintf(own->device, sizeof(own->device), "--owner-device=%" PRIx64,
+			 (uint64_t)folder.st_dev);
+		snprintf(own->inode, sizeof(own->inode), "--owner-inode=%" PRIx64,
+			 (uint64_t)folder.st_ino);
+		argv[count++] = own->device;
+		argv[count++] = own->inode;
+	}
 	for (size_t i = 0; i < host->args_count; i++)
-		argv[3 + i] = host->args[i];
+		argv[count++] = host->args[i];
 	return argv;
 }
 
@@ -150,7 +167,7 @@ static int start_process(struct worker_process *worker, char error[SPAWN_ERROR_M
 		.uid = host->uid,
 		.gid = host->gid,
 	};
-	char number[32], settings[40];
+	struct own_args own;
 	char **argv;
 	int err;
 
@@ -159,7 +176,7 @@ static int start_process(struct worker_process *worker, char error[SPAWN_ERROR_M
 		       "the order of fds");
 	memcpy(fds + 3, host->map_fds, sizeof(host->map_fds));
 	fds[3 + WORKER_MAPS] = ring;
-	argv = make_argv(worker, number, settings);
+	argv = make_argv(worker, &own);
 	options.argv = argv;
 	err = argv ? spawn(&options, &worker->pid, &worker->pidfd, error) : -ENOMEM;
 	free(argv);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/workers/claim.h"
 #include "daemon/workers/sockets.h"
 #include "handoff/control.h"
 #include "build_id.h"
@@ -174,7 +175,6 @@ void worker_talk_overdue(void *ctx)
 
 int worker_talk_attach(struct worker_process *worker, int fd)
 {
-	const int logs[] = { STDOUT_FILENO, STDERR_FILENO };
 	int err;
 
 	err = loop_watch_add(worker->host->loop, fd, EPOLLIN, control_ready, worker,
@@ -184,11 +184,10 @@ int worker_talk_attach(struct worker_process *worker, int fd)
 		return err;
 	}
 	worker->control = fd;
-	err = control_send(fd, CONTROL_LOG, NULL, 0, logs, 2);
+	err = claim_send(fd, worker->host->pin_folder);
 	if (err)
-		log_warn("supervisor: worker %u (pid %d) cannot be given the log: %s; it writes to "
-			 "the one it has",
-			 worker->slot, worker->pid, strerror(-err));
+		log_warn("supervisor: worker %u (pid %d) cannot be claimed: %s", worker->slot,
+			 worker->pid, strerror(-err));
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct proxy_peers {
 struct settings {
 	uint32_t worker;
 	uint64_t settings_hash;
+	uint64_t owner_device, owner_inode; /* of the folder that sluiced has to show; 0: none */
 	bool allow_root;
 	bool version;
 
