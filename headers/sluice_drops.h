@@ -16,7 +16,7 @@
 	X(3, BAD_LENGTH, "bad_length", "lengths in the headers contradict each other")           \
 	X(4, NO_BACKEND, "no_backend", "the upstream of the frontend has no usable backend")     \
 	X(5, UNKNOWN_PORT, "unknown_port", "no frontend has this port of a frontend address")    \
-	X(6, FRAGMENT, "fragment", "fragment of a flow that cannot be told from it")             \
+	X(6, FRAGMENT, "fragment", "fragment of an unknown flow")                                \
 	X(7, NO_LISTENER, "no_listener", "no helper worker listens; the client will try again")  \
 	X(8, BAD_RING, "bad_ring", "a ring names no backend: a bug, please report")              \
 	X(9, DENIED, "denied", "the source is in the denylist")                                  \
@@ -38,7 +38,7 @@ enum sluice_drop {
 #define X(number, name, metric, text) DROP_##name = number,
 	SLUICE_DROP_LIST(X)
 #undef X
-		DROP_MAX = 64, /* room, so that a new reason is no new layout */
+		DROP_MAX = 64, /* room, so that a new reason does not change the layout */
 };
 
 #endif /* SLUICE_DROPS_H */

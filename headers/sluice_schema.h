@@ -5,8 +5,8 @@
  * size: one contract, one file: the table of the maps stands over all their structs
  *
  * The one contract between the control plane (sluiced), the data plane (bpf/), the L7 helper
- * (sluice-proxy), sluicectl and bpftool. Maps are pinned by name under <bpffs>/sluice/v<SCHEMA>/.
- * A test compares every map of the loaded object with this table. Change a layout: raise SCHEMA.
+ * (sluice-proxy), sluicectl and bpftool. Maps are pinned by name under <bpffs>/sluice/v<SCHEMA>/. A
+ * test compares every map of the loaded object with this table. Change a layout: raise SCHEMA.
  * Among writers and readers, sk is sk_lookup.
  *
  *  map             | type             | key -> value                     | writer  | readers
@@ -58,7 +58,7 @@
  *
  *  map             | lifetime                               | what a miss means
  *  ----------------+----------------------------------------+--------------------------------------
- *  frontends*      | while the object that asks for it      | not ours: pass untouched
+ *  frontends*      | while its object exists                | not ours: pass untouched
  *  address_filter  | bits only ever a superset              | bit clear: no frontend has it
  *  upstreams       | id reused after a quarantine           | id 0 or .members == 0: no backend
  *  backends        | id reused after a quarantine with a    | .state == BACKEND_FREE or another
@@ -132,14 +132,14 @@ enum sluice_frontend_kind {
 	FRONTEND_NONE = 0,
 	FRONTEND_L4 = 1,
 	FRONTEND_HTTP = 2,
-	/* Entry of an address alone (port 0, proto 0): says that the address is a frontend's, so
-	 * that packets to its other ports can be told from packets that are not ours. */
+	/* Entry of an address only (port 0, proto 0): the address is a frontend's, so packets to
+	 * its other ports are recognised as ours. */
 	FRONTEND_ADDRESS = 3,
 };
 
 enum sluice_frontend_flag {
 	/* FRONTEND_ADDRESS: packets to ports that no frontend has go to the stack (node addresses);
-	 * without it they are dropped and counted (addresses that exist for frontends alone). */
+	 * without it they are dropped and counted (addresses that exist only for frontends). */
 	FRONTEND_F_PASS_OTHER_PORTS = 1 << 0,
 	/* FRONTEND_HTTP: TLS is spoken on this port. */
 	FRONTEND_F_TLS = 1 << 1,
@@ -153,7 +153,7 @@ enum sluice_frontend_flag {
 	FRONTEND_F_LOCAL_ONLY = 1 << 4,
 };
 
-/* addr 0.0.0.0 (or ::) with a port: any address of the node; asked by sk_lookup alone. */
+/* addr 0.0.0.0 (or ::) with a port: any address of the node; only sk_lookup uses it. */
 struct frontend4_key {
 	__be32 addr;
 	__be16 port;
@@ -195,7 +195,8 @@ struct source_range6_key {
 	__u8 addr[16];
 };
 
-/* Asked for each packet to a frontend of any kind while node_config says NODE_F_DENYLIST4 or 6. */
+/* Looked up for each packet to a frontend of any kind while node_config has NODE_F_DENYLIST4 or 6.
+ */
 struct deny4_key {
 	__u32 prefix_bits;
 	__be32 addr;
@@ -249,7 +250,7 @@ struct rate {
 struct upstream {
 	__u64 members;         /* offset << 32 | count */
 	__u32 flags;           /* enum sluice_upstream_flag */
-	__u32 backends_active; /* = count, unless the fall-back to draining ones is in force */
+	__u32 backends_active; /* = count, unless the fall-back to draining ones is in use */
 	__u32 backends_draining;
 	__u32 generation; /* raised with each change of this entry, never 0 when in use */
 };
@@ -412,7 +413,7 @@ enum sluice_node_flag {
 	NODE_F_PASS_UNKNOWN_PORTS = 1 << 4,
 };
 
-/* What the programs have to know of this node. .flags is stored last. */
+/* What the programs must know of this node. .flags is stored last. */
 struct node_config {
 	__u8 addr6[16]; /* our own: source of packets to remote pods, end of tunnels */
 	__be32 addr4;
@@ -423,7 +424,7 @@ struct node_config {
 	__u16 pad;
 	/* entries a CPU makes a second; above it flows go by hash; 0: no limit */
 	__u32 new_flows_max;
-	__u32 announce; /* 1: --announce l2; the map announced says for which addresses */
+	__u32 announce; /* 1: --announce l2; the map announced has the addresses */
 	/* Raised after a frontend has changed or gone: until then a flow's frontend need not be
 	 * looked up again. */
 	__u32 frontends_epoch;
@@ -431,9 +432,9 @@ struct node_config {
 };
 
 /*
- * An address that exists for frontends alone, on one interface: this node answers for it until a
- * time, or (0, or past) another one does and this node must be silent. A sluiced that ends without
- * a word leaves entries behind: their time runs out before another node may answer.
+ * An address that exists only for frontends, on one interface: this node answers for it until a
+ * time, or (0, or past) another one does and this node must be silent. A killed sluiced leaves
+ * entries: their time ends before another node may answer.
  */
 struct announce_key {
 	__u8 addr[16];
@@ -450,7 +451,7 @@ struct announcement {
 #define NEXT_HOP_LIFE_NS 100000000ull
 
 struct next_hop {
-	__u8 addr[16];  /* whose next hop it is */
+	__u8 addr[16];  /* the destination of this next hop */
 	__u64 asked_ns; /* CLOCK_MONOTONIC_COARSE */
 	__u32 ifindex;
 	__u32 mtu_bytes;
@@ -462,7 +463,7 @@ struct next_hop {
 struct cpu_state {
 	__u64 second; /* of CLOCK_MONOTONIC_COARSE, in which .new_flows were made */
 	__u32 new_flows;
-	/* What xdp_ingress still has to do to the packet at hand. */
+	/* What xdp_ingress still must do to the packet at hand. */
 	__u32 backend_id;
 	__u32 l3_off_bytes, l4_off_bytes;
 	__u32 word; /* source port, hash, or both ports of a reply */
@@ -526,14 +527,14 @@ enum sluice_splice_stage {
 	SPLICE_STAGE_NONE = 0,
 	SPLICE_STAGE_BEGUN = 1, /* the head and a part of the body were moved */
 	SPLICE_STAGE_DONE = 2,  /* all of the response was moved */
-	SPLICE_STAGE_UP = 3,    /* bytes went up: the worker goes on */
+	SPLICE_STAGE_UP = 3,    /* bytes went up: the worker continues */
 };
 
 /* Why bytes went up, or why an exchange was not tried: X(number, NAME, "metric name", "meaning") */
 #define SLUICE_SPLICE_REASON_LIST(X)                                                               \
 	X(0, NONE, "none", "spliced")                                                              \
 	X(1, OFF, "off", "splice is off")                                                          \
-	X(2, ROUTE, "route", "the route changes responses, or asks for what the relay alone does") \
+	X(2, ROUTE, "route", "the route changes responses, or asks for steps only the relay does") \
 	X(3, TLS, "tls", "one of the two sides is encrypted")                                      \
 	X(4, PROTOCOL, "protocol", "the client does not speak HTTP/1.1")                           \
 	X(5, METHOD, "method", "HEAD or CONNECT")                                                  \
@@ -558,7 +559,7 @@ enum sluice_splice_reason {
 #define X(number, name, metric, text) SPLICE_WHY_##name = number,
 	SLUICE_SPLICE_REASON_LIST(X)
 #undef X
-		SPLICE_WHY_MAX = 32, /* room, so that a new reason is no new layout */
+		SPLICE_WHY_MAX = 32, /* room, so that a new reason does not change the layout */
 };
 
 /* One socket in socks. The first cache line is the worker's, the second the program's. */
@@ -594,7 +595,7 @@ struct splice_event {
 	__u32 pad;
 };
 
-/* Working memory of the program; .busy tells a run that was interrupted on the same CPU. */
+/* Working memory of the program; .busy marks an interrupted run on the same CPU. */
 struct head_scratch {
 	__u32 busy;
 	__u32 pad;
@@ -639,12 +640,12 @@ enum sluice_stat {
 	STAT_ICMP_ECHOES = 14,      /* answered for a frontend */
 	STAT_ICMP_TRANSLATED = 15,
 	STAT_ICMP_SENT = 16,   /* time exceeded, packet too big */
-	STAT_RESETS_SENT = 17, /* TCP whose backend is gone */
+	STAT_RESETS_SENT = 17, /* TCP flows whose backend is gone */
 	STAT_AFFINITY_HITS = 18,
 	STAT_ANNOUNCE_REPLIES = 19, /* ARP and neighbour solicitations answered */
-	/* ICMP says that a tunnel did not fit, and quotes too little to tell the client. */
+	/* ICMP errors about a tunnel that quote too little to inform the client. */
 	STAT_TUNNEL_ERRORS_UNREAD = 20,
-	STAT_MAX = 32, /* room, so that a new counter is no new layout */
+	STAT_MAX = 32, /* room, so that a new counter does not change the layout */
 };
 
 struct traffic {
@@ -654,7 +655,7 @@ struct traffic {
 	__u64 flows_ended; /* whose end was seen: FIN or RST */
 };
 
-/* One entry a worker process, written by it alone through shared memory. */
+/* One entry a worker process, which is its only writer, through shared memory. */
 struct worker_stats {
 	__u64 pid;
 	__u64 snapshot_generation;
@@ -682,12 +683,12 @@ struct worker_stats {
 				     rest */
 	__u64 latency_sum_us;
 	__u64 tls_handshakes;        /* done with clients */
-	__u64 tls_resumptions;       /* of them, with a session of before */
+	__u64 tls_resumptions;       /* of them, those that resumed a session */
 	__u64 tls_errors;            /* handshakes with clients that failed */
 	__u64 tls_passthroughs;      /* connections handed over undecrypted */
 	__u64 upstream_tls_errors;   /* handshakes with backends that failed */
 	__u64 proxy_header_errors;   /* connections ended for a bad or missing PROXY header */
-	__u64 backend_ejections;     /* times a backend was put aside for its failures */
+	__u64 backend_ejections;     /* times a backend was ejected for its failures */
 	__u64 health_checks;         /* active checks of backends that came to an end */
 	__u64 health_check_failures; /* of these, those that failed */
 	__u64 http2_conns_open;      /* gauge: client connections that speak HTTP/2 */
@@ -729,7 +730,7 @@ struct daemon_state {
 	__u32 pid;
 	__u64 started_unix_s;
 	__u64 synced_unix_s; /* last time all of the input was in the maps */
-	__u64 generation;    /* of the compiled table in force */
+	__u64 generation;    /* of the compiled table in use */
 	__u32 ready;
 	__u32 interfaces_count;
 	__u32 workers;

@@ -114,7 +114,7 @@ class Tls(unittest.TestCase):
                 ("good", stage.middle.staple(own["a"]), True, None),
                 ("revoked", stage.middle.staple(own["a"], good=False), False, "is good"),
                 ("of another certificate", stage.middle.staple(own["star"]), False, "of another"),
-                ("nonsense", b"x", False, "no OCSP response"),
+                ("nonsense", b"x", False, "not an OCSP response"),
                 ("none", None, False, None)):
             with self.subTest(name):
                 more = {"tls.ocsp": response} if response else {}

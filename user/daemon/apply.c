@@ -30,8 +30,8 @@ struct apply {
 	bool synced; /* the input has been read to its end */
 	/*
 	 * The first delta, until workers have confirmed its routing table: adopted ones route by
-	 * the table of a former process and by what it left in the maps. Then what the delta does
-	 * not name is removed. Owned; updates wait that long.
+	 * the table of a previous process and the entries that it left in the maps. Then entries
+	 * that the delta does not name are removed. Owned; updates wait that long.
 	 */
 	struct table_delta *first;
 	bool reconciled;         /* the above is done */
@@ -59,7 +59,7 @@ static void tell_problem(const struct apply *apply, const struct problem *proble
 	log_line(level, "%s %s%s%s: %s%s%s (%s)%s", object_kind_name(problem->kind),
 		 problem->namespace, *problem->namespace ? "/" : "", problem->name, problem->field,
 		 *problem->field ? ": " : "", problem->message, problem->reason,
-		 cleared ? " is no more" : "");
+		 cleared ? " is gone" : "");
 	if (apply->options.problem)
 		apply->options.problem(apply->options.ctx, problem, cleared);
 }
@@ -122,7 +122,7 @@ static void note_failure(struct apply *apply, const char *error, int err)
 	apply->retry_delay_ms = delay_ms;
 	loop_timer_arm(apply->update_timer, delay_ms);
 	log_line(strcmp(apply->last_error, error) == 0 ? LOG_DEBUG : LOG_ERROR,
-		 "apply: %s (%s); what is in the maps stays in force, next try in %" PRIu64 " ms",
+		 "apply: %s (%s); keeping the contents of the maps, next try in %" PRIu64 " ms",
 		 error, strerror(-err), delay_ms);
 	snprintf(apply->last_error, sizeof(apply->last_error), "%s", error);
 }
@@ -165,7 +165,7 @@ static int write_maps(struct apply *apply, const struct table_delta *delta)
 	return err;
 }
 
-/* After the first routing table: out with what a former process left. */
+/* After the first routing table: removes entries of a previous process. */
 static void reconcile(struct apply *apply)
 {
 	char error[DATAPLANE_ERROR_MAX] = "";
@@ -218,7 +218,7 @@ static bool is_confirmed(const struct apply *apply)
 
 static void confirm_timer_fired(void *ctx)
 {
-	log_debug("apply: workers have not confirmed the routing table in %d ms; going on",
+	log_debug("apply: workers have not confirmed the routing table in %d ms; continuing",
 		  CONFIRM_WAIT_MS);
 	release_held(ctx);
 }
@@ -235,7 +235,7 @@ static void send_certificates(struct apply *apply)
 	err = keys_write(apply->keys, apply->options.table, apply->options.model, &fd, &bytes,
 			 &count);
 	if (err) {
-		log_error("apply: certificates for the workers: %s; those they have stay in force",
+		log_error("apply: certificates for the workers: %s; workers keep those they have",
 			  strerror(-err));
 		return;
 	}
@@ -260,7 +260,7 @@ static void send_snapshot(void *ctx)
 		send_certificates(apply); /* first: the table may name a new one */
 	err = table_snapshot(apply->options.table, &fd, &bytes);
 	if (err) {
-		log_error("apply: make the routing table: %s; the last one stays in force",
+		log_error("apply: make the routing table: %s; keeping the last one",
 			  strerror(-err));
 		loop_timer_arm(apply->snapshot_timer, RETRY_DELAY_MS);
 		return;

@@ -27,9 +27,9 @@ struct apply_options {
 	struct dataplane *dataplane;
 	struct supervisor *supervisor;
 	const char *ca_bundle; /* roots for TLS to backends; NULL: the system's */
-	/* A problem arose, or (@cleared) is no more; for Events. May be NULL. */
+	/* A problem arose, or (@cleared) is gone; for Events. May be NULL. */
 	void (*problem)(void *ctx, const struct problem *problem, bool cleared);
-	/* The table has been compiled anew. May be NULL. */
+	/* The table has been compiled again. May be NULL. */
 	void (*compiled)(void *ctx);
 	void *ctx;
 };
@@ -43,10 +43,10 @@ void apply_synced(struct apply *apply);
 /* Model or addresses have changed: an update at the end of this turn. */
 void apply_changed(struct apply *apply);
 
-/* The workers have confirmed something: what waited for it goes on. */
+/* The workers have confirmed something: waiting work continues. */
 void apply_workers_changed(struct apply *apply);
 
-/* Not ready from now on, whatever comes; all else goes on. */
+/* Not ready from now on, whatever happens; all else continues. */
 void apply_leave(struct apply *apply);
 
 #endif /* SLUICE_DAEMON_APPLY_H */

@@ -17,7 +17,7 @@
 
 #define END_WAIT_MS 2000
 
-/* The worker is gone when its pidfd, or without one its connection, says so. */
+/* The worker is gone when its pidfd, or without one its connection, signals it. */
 static bool wait_end(int fd, int wait_ms)
 {
 	struct pollfd polled = { .fd = fd, .events = POLLIN };
@@ -34,7 +34,7 @@ static bool wait_end(int fd, int wait_ms)
 	}
 }
 
-/* No patience: the one who asks for a clean-up wants it to be over. */
+/* No waiting: a clean-up must end soon. */
 static int end_worker(const struct greeting *greeting)
 {
 	struct control_drain payload = { .timeout_ms = 0 };

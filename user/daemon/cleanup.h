@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cleanup.h - take away what a sluiced that is gone has left in force
+ * cleanup.h - remove the state that an ended sluiced has left
  */
 #ifndef SLUICE_DAEMON_CLEANUP_H
 #define SLUICE_DAEMON_CLEANUP_H
@@ -8,7 +8,7 @@
 /**
  * cleanup - end the workers of a bpffs, remove programs, maps, links and routes
  * @pin_folder: "<bpffs>/sluice/v1"
- * What was done and what failed is said in log lines. To be called with the lock held.
+ * It logs each step and each failure. Call it with the lock held.
  * Return: 0, also if there was nothing; -errno.
  */
 int cleanup(const char *bpffs, const char *pin_folder);

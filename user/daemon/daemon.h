@@ -50,7 +50,7 @@ struct daemon {
 	bool was_in_force; /* maps were pinned before we came */
 	bool ending;       /* SIGINT: serve for a while, drain, then remove all */
 	bool draining;     /* of that the second */
-	bool handed_over;  /* to another sluiced, which owns all that is in force */
+	bool handed_over;  /* to another sluiced, which now owns the state */
 	struct loop_timer *drain_timer;
 	uint64_t ending_since_ms;
 };

@@ -30,7 +30,7 @@
 /* A process that has connected: it asks for the lock, or only for our pid. */
 struct asker {
 	struct instance *instance; /* borrowed */
-	int fd;    /* owned; -1: free. Closed by our end: tells that the lock is free */
+	int fd;    /* owned; -1: free. Our end closes it, which signals that the lock is free */
 	pid_t pid; /* 0: not visible from here */
 	struct loop_watch *watch;
 };
@@ -60,7 +60,7 @@ static int open_folder(const char *bpffs, char error[INSTANCE_ERROR_MAX])
 	}
 	if (fs.f_type != BPF_FS_MAGIC) {
 		snprintf(error, INSTANCE_ERROR_MAX,
-			 "--bpffs '%s' is no BPF file system; mount one: mount -t bpf bpf %s",
+			 "--bpffs '%s' is not a BPF file system; mount one: mount -t bpf bpf %s",
 			 bpffs, bpffs);
 		return -ENOENT;
 	}
@@ -160,7 +160,7 @@ static int ask(const char *pin_folder)
 	return fd;
 }
 
-/* Who holds the lock, as far as it can be told. */
+/* The process that holds the lock, if it is known. */
 static void refuse(const char *bpffs, const char *pin_folder, char error[INSTANCE_ERROR_MAX])
 {
 	char who[32] = "";
@@ -174,7 +174,7 @@ static void refuse(const char *bpffs, const char *pin_folder, char error[INSTANC
 	}
 	snprintf(error, INSTANCE_ERROR_MAX,
 		 "another sluiced%s runs with --bpffs %.200s; stop it, give this one a --bpffs of "
-		 "its own, or --takeover to go on in its place",
+		 "its own, or --takeover to continue in its place",
 		 who, bpffs);
 }
 
@@ -298,7 +298,7 @@ static void asker_ready(void *ctx, int fd, uint32_t events)
 	} else {
 		loop_watch_remove(asker->watch); /* its descriptor ends with this process */
 		asker->watch = NULL;
-		log_info("instance: another sluiced takes over; leaving with all in force");
+		log_info("instance: another sluiced takes over; ending, all state stays");
 		instance->asked(instance->ctx);
 	}
 }

@@ -25,9 +25,9 @@ int instance_lock(const char *bpffs, const char *pin_folder, bool takeover, stru
 		  char error[INSTANCE_ERROR_MAX]);
 
 /**
- * instance_listen - hear of those that want to take over
- * @asked: called once when one does; the process then has to end with all left in force
- * Return: 0; -errno, said in a log line: then only SIGTERM ends this process.
+ * instance_listen - wait for a sluiced that wants to take over
+ * @asked: called once when one does; the process must then end and leave all state
+ * Return: 0; -errno, with a log line: then only SIGTERM ends this process.
  */
 int instance_listen(struct instance *instance, struct loop *loop, void (*asked)(void *ctx),
 		    void *ctx);

@@ -10,11 +10,11 @@
 /**
  * life_start - load, attach, adopt, begin to read
  * @d: with .options, .pin_folder, .loop, .instance and .helper filled
- * Return: 0; -errno, said in a log line. life_close() is due in any case.
+ * Return: 0; -errno, with a log line. life_close() is due in any case.
  */
 int life_start(struct daemon *d);
 
-/* Ends all parts but loop and instance; what is pinned and the workers stay in force. */
+/* Ends all parts but loop and instance; pinned state and the workers stay. */
 void life_close(struct daemon *d);
 
 /**
@@ -23,7 +23,7 @@ void life_close(struct daemon *d);
  */
 void life_end(struct daemon *d);
 
-/* True if the process was asked to end and nobody has taken over. */
+/* True if the process was asked to end and no other sluiced has taken over. */
 bool life_removes_all(const struct daemon *d);
 
 #endif /* SLUICE_DAEMON_LIFE_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sluiced: watches what Kubernetes (or a directory) says, keeps the BPF maps and the helper at it.
+ * sluiced: watches Kubernetes (or a directory) and keeps the BPF maps and the helper equal to it.
  *
  *   main.c      flags, signals, exit status
  *   life.c      start, drain, end
@@ -14,8 +14,8 @@
  *   workers/    the processes of the helper: adopt, start, steer, drain
  *   cleanup.c   --cleanup
  *
- * One thread, one loop. What must not be lost when this process dies lies in pinned maps, in links
- * and in the workers; everything here is rebuilt from the source and from them.
+ * One thread, one loop. State that must survive this process is in pinned maps, links and the
+ * workers; everything here is rebuilt from them and from the source.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@
 
 enum exit_status {
 	EXIT_ENDED = 0,  /* as asked */
-	EXIT_FAILED = 1, /* said in a log line */
+	EXIT_FAILED = 1, /* reported in a log line */
 	EXIT_USAGE = 2,  /* wrong flags */
 };
 
@@ -54,7 +54,7 @@ static void signal_ready(void *ctx, int fd, uint32_t events)
 		if (info.ssi_signo == SIGINT || d->ending) {
 			life_end(d);
 		} else if (info.ssi_signo == SIGHUP) {
-			log_info("signal: SIGHUP; reading all input anew");
+			log_info("signal: SIGHUP; reading all input again");
 			source_reread(d->source);
 		} else {
 			log_info("signal: SIGTERM; leaving, programs, maps and helper stay in "
@@ -137,7 +137,7 @@ static int run(struct daemon *d)
 	if (d->options.action == ACTION_CLEANUP)
 		return cleanup(d->options.bpffs, d->pin_folder);
 	err = life_start(d);
-	/* A start that failed leaves what was in force before it, and nothing else. */
+	/* A failed start leaves the state as it was before. */
 	remove_all = err && d->dataplane && !d->was_in_force;
 	if (!err)
 		err = loop_run(d->loop);

@@ -2,7 +2,7 @@
 /*
  * part_forward.h - the parts that forward: programs and maps, splice, the workers of the helper
  *
- * Rows of the table in parts.c. Each start returns 0 or -errno, said in a log line.
+ * Rows of the table in parts.c. Each start returns 0 or -errno, with a log line.
  */
 #ifndef SLUICE_DAEMON_PART_FORWARD_H
 #define SLUICE_DAEMON_PART_FORWARD_H
@@ -12,7 +12,7 @@
 int part_dataplane_start(struct daemon *d);
 void part_dataplane_stop(struct daemon *d);
 
-/* Lets workers splice if that was asked for and this kernel is fit for it. */
+/* Lets workers splice if --splice asks for it and this kernel can do it. */
 int part_splice_start(struct daemon *d);
 
 int part_workers_start(struct daemon *d);

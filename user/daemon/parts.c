@@ -376,7 +376,7 @@ static void stop_occupants(struct daemon *d)
 
 /* A part may use those above it. Each stop takes a part that did not start. */
 static const struct part {
-	int (*start)(struct daemon *d); /* 0; -errno, said in a log line */
+	int (*start)(struct daemon *d); /* 0; -errno, with a log line */
 	void (*stop)(struct daemon *d); /* NULL: another part stops it */
 } parts[] = {
 	{ part_dataplane_start, part_dataplane_stop },

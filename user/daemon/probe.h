@@ -13,9 +13,9 @@
 
 /**
  * probe - ask the sluiced of this container
- * @what: PROBE_READY: has everything in force and workers that serve; PROBE_LIVE: it answers, or
+ * @what: PROBE_READY: has everything in use and workers that serve; PROBE_LIVE: it answers, or
  *        another container's does, to which it has handed over or from which it takes over
- * Return: 0 yes; -EAGAIN no; -ETIMEDOUT no answer; -errno. What is not so is said in a log line.
+ * Return: 0 yes; -EAGAIN no; -ETIMEDOUT no answer; -errno. The log has the reason.
  */
 int probe(enum options_probe what, const char *pin_folder);
 

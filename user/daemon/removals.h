@@ -20,12 +20,12 @@ struct removals {
 
 /**
  * removals_hold - move the removals of a delta here
- * @delta: left without them; also, what it sets anew is held no longer
+ * @delta: left without them; also, what it sets again is held no longer
  * Return: 0; -ENOMEM, both as before but for what the delta sets.
  */
 int removals_hold(struct removals *removals, struct table_delta *delta);
 
-/* The delta that says what is held. Borrowed arrays: not for table_delta_free(). */
+/* The delta with the held removals. Borrowed arrays: not for table_delta_free(). */
 struct table_delta removals_delta(const struct removals *removals, uint64_t generation);
 
 void removals_clear(struct removals *removals);

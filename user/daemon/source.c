@@ -226,7 +226,7 @@ void source_reread(struct source *source)
 	if (source->files)
 		files_reread(source->files);
 	else
-		log_info("source: the API server is watched all the time; nothing to read anew");
+		log_info("source: the API server is watched all the time; nothing to read again");
 }
 
 void source_each_problem(struct source *source, admin_problem_fn *fn, void *ctx)

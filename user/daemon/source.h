@@ -41,7 +41,7 @@ void source_describe(const struct options *options, char *text, size_t size);
 
 /**
  * source_start - begin to read into @model and to follow changes
- * Return: 0; -errno, said in a log line.
+ * Return: 0; -errno, with a log line.
  */
 int source_start(const struct options *options, struct loop *loop, struct model *model,
 		 const struct source_callbacks *callbacks, struct source **out);
@@ -49,20 +49,20 @@ void source_stop(struct source *source); /* takes NULL */
 
 /**
  * source_holds - does this node answer for an address in a flat network (--announce l2)?
- * From a directory there are no other nodes: it does. @until_ms: out, if so, loop_now_ms() when that
- * ends unless holders_changed() comes before.
+ * From a directory there are no other nodes: it does. @until_ms: out, if so, loop_now_ms() when
+ * that ends, unless holders_changed() is called earlier.
  */
 bool source_holds(const struct source *source, const struct inet_addr *addr, uint64_t *until_ms);
 /* Be one of the nodes that do, or no longer: then others take over at once. */
 int source_take_part(struct source *source, bool takes_part);
 
-/* Read everything anew (SIGHUP). */
+/* Read everything again (SIGHUP). */
 void source_reread(struct source *source);
 
 /* Calls @fn for each problem of the source itself: files that do not parse. */
 void source_each_problem(struct source *source, admin_problem_fn *fn, void *ctx);
 
-/* The table was compiled from what the source said: for status and Events. */
+/* The table was compiled from the source: for status and Events. */
 void source_compiled(struct source *source);
 void source_problem(struct source *source, const struct problem *problem, bool cleared);
 

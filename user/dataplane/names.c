@@ -35,8 +35,8 @@ static const struct {
 	[STAT_ICMP_SENT] = { "icmp_sent", "ICMP errors made here: time exceeded, too big." },
 	[STAT_RESETS_SENT] = { "resets_sent", "TCP resets sent for flows whose backend is gone." },
 	[STAT_TUNNEL_ERRORS_UNREAD] = { "tunnel_errors_unread",
-					"ICMP errors about a tunnel that quote too little to inform "
-					"the client." },
+					"ICMP errors about a tunnel that quote too little to "
+					"inform the client." },
 	[STAT_ANNOUNCE_REPLIES] = { "announce_replies",
 				    "Questions for an announced address that were answered." },
 	[STAT_AFFINITY_HITS] = { "affinity_hits",

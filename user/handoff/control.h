@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * control.h - how sluiced and a worker of the helper talk
+ * control.h - the protocol between sluiced and a worker of the helper
  *
  * Each worker is a process of its own: a crash takes one event loop, not all. sluiced makes for
  * each worker two TCP listeners (127.0.0.1 and ::1, any port: only sk_lookup sends connections
@@ -79,7 +79,8 @@ struct control_hello {
 	uint32_t pid;
 	uint32_t draining;
 	uint64_t generation; /* snapshot in force, 0: none */
-	uint64_t settings; /* value of --settings-hash: tells sluiced if flags are still its own */
+	uint64_t
+		settings; /* value of --settings-hash: shows sluiced whether the flags are its own */
 	char build_id[CONTROL_BUILD_ID_MAX]; /* SLUICE_BUILD_ID of the worker */
 };
 

@@ -51,7 +51,7 @@ bool path_form_is_plain(const char *path, size_t bytes)
 	return true;
 }
 
-/* What a path can hold as it stands, and what its escape therefore means, too. */
+/* The characters that a path can hold unescaped, and whose escapes mean the same. */
 static bool is_decoded(int c)
 {
 	return c > 0x20 && c < 0x7f && c != '/' && c != '%' && c != '?' && c != '#';

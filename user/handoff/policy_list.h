@@ -2,12 +2,11 @@
 /*
  * policy_list.h - one row a policy of a route, from its annotation to the field that a worker reads
  *
- * A row makes: the bit that says whether it is given, the field of struct policy, its merge and
- * its end (table/policy/policy.h), the annotation (policy.c), and, with place ROUTE, the field of
+ * A row makes: the bit that says whether it is set, the field of struct policy, its merge and its
+ * end (table/policy/policy.h), the annotation (policy.c), and, with place ROUTE, the field of
  * struct route with what writes, moves and checks it. `make check` compares docs/ingress.md with
- * the rows.
- * The list stands here because both sides of a snapshot need it. A reader uses type, field and
- * place only: what an annotation is, the table knows.
+ * the rows. The list is here because both sides of a snapshot need it. A reader uses only type,
+ * field and place; only the table knows annotations.
  *
  * X(ID, type, field, place, "annotation", parser, words, fate, "what is expected")
  *
@@ -16,7 +15,7 @@
  *   place  ROUTE: a field of that name and type in struct route (TEXT: offset of a text; not for
  *          TRUTH and NETWORKS); HERE: host_block.c makes something else of it, or nothing
  *   words  for parse_word, else NULL
- *   fate   of a value that cannot be read: DEFAULT: as if it was not written; SHUT: given, and
+ *   fate   of an invalid value: DEFAULT: as if it was not written; SHUT: set, and
  *          empty
  */
 #ifndef SLUICE_HANDOFF_POLICY_LIST_H

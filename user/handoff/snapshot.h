@@ -21,7 +21,7 @@ struct snapshot; /* an opened one */
 enum route_flag {
 	ROUTE_F_DEFAULT_BACKEND = 1 << 0, /* the default backend, not a path */
 	ROUTE_F_REGEX = 1 << 1,
-	ROUTE_F_SSL_REDIRECT = 1 << 2, /* asked for; what counts is snapshot_redirects() */
+	ROUTE_F_SSL_REDIRECT = 1 << 2, /* requested; snapshot_redirects() decides */
 	ROUTE_F_TLS_PASSTHROUGH = 1 << 3,
 	ROUTE_F_COOKIE_SECURE = 1 << 4,
 	ROUTE_F_BACKEND_TLS_INSECURE = 1 << 5, /* do not verify the backend's certificate */
@@ -30,7 +30,7 @@ enum route_flag {
 	ROUTE_F_SPLICE_UPLOAD = 1 << 9,  /* bodies of requests reach the backend as they are */
 	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
 	ROUTE_F_EXACT = 1 << 17,         /* .path is all of the path, not the beginning of it */
-	ROUTE_F_SOURCES = 1 << 18,       /* clients in .sources alone are let in */
+	ROUTE_F_SOURCES = 1 << 18,       /* only clients in .sources are allowed */
 	ROUTE_F_NEVER_EJECT = 1 << 16,   /* eject-after "0" */
 };
 
@@ -149,7 +149,7 @@ bool snapshot_passes_through(const struct snapshot *snapshot);
 /**
  * snapshot_redirects - does plain HTTP for this request get a 308 to https?
  * True for hosts with TLS (exact or wildcard) unless the route's Ingress says ssl-redirect "false";
- * never below /.well-known/acme-challenge/. @route: what snapshot_match() returned, or NULL.
+ * never below /.well-known/acme-challenge/. @route: the result of snapshot_match(), or NULL.
  */
 bool snapshot_redirects(const struct snapshot *snapshot, const struct route *route,
 			const char *host, size_t host_bytes, const char *path, size_t path_bytes);

@@ -46,7 +46,7 @@ struct snapshot_slot {
 
 enum snapshot_host_flag {
 	SNAPSHOT_HOST_F_RULES = 1 << 0, /* has rules: no other host answers for it */
-	SNAPSHOT_HOST_F_TLS = 1 << 1,   /* .tls is in force */
+	SNAPSHOT_HOST_F_TLS = 1 << 1,   /* .tls is in use */
 };
 
 struct snapshot_host {
@@ -66,8 +66,8 @@ struct snapshot_host {
 
 /*
  * Exact: .text is the path and .here its route. Prefix: .text is the path without a trailing slash
- * ("" for "/"); .here is the route of the path that is .text, .below of those that go on with '/'
- * (they differ when both "/foo" and "/foo/" are given).
+ * ("" for "/"); .here is the route of the path that is .text, .below of those that continue with
+ * '/' (they differ when both "/foo" and "/foo/" are given).
  */
 struct snapshot_path {
 	uint32_t hash;
@@ -75,7 +75,7 @@ struct snapshot_path {
 	uint32_t here, below; /* struct route; both 0: slot empty */
 };
 
-/* FNV-1a, 32 bit, from a seed; can go on byte by byte (a prefix of a path, '*' before a host). */
+/* FNV-1a, 32 bit, from a seed; can be extended by bytes (a prefix of a path, '*' before a host). */
 static inline uint32_t snapshot_hash_more(uint32_t hash, const char *text, uint32_t bytes)
 {
 	for (uint32_t i = 0; i < bytes; i++)

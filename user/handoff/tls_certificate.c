@@ -58,7 +58,7 @@ static int read_chain(struct tls_certificate *c, const struct certificate *pem)
 			goto out;
 		}
 	}
-	ERR_clear_error(); /* the end of the file is told as an error */
+	ERR_clear_error(); /* the end of the file is reported as an error */
 	err = 0;
 out:
 	BIO_free(bio);
@@ -85,14 +85,14 @@ static time_t unix_of(const ASN1_TIME *when)
 	return ASN1_TIME_to_tm(when, &utc) ? timegm(&utc) : 0;
 }
 
-/* Whether a response says of this certificate that it is good. Return: NULL, with the time until
- * which it says so; what is wrong with it. */
+/* Whether a response says that this certificate is good. Return: NULL, with the time until which it
+ * says so; what is wrong with it. */
 static const char *judge_ocsp(const struct tls_certificate *c, OCSP_RESPONSE *response,
 			      time_t *until_s)
 {
 	OCSP_BASICRESP *basic = OCSP_response_get1_basic(response);
 	ASN1_GENERALIZEDTIME *next = NULL;
-	const char *fault = "is no successful one";
+	const char *fault = "is not a successful one";
 	X509 *issuer = sk_X509_num(c->chain) > 0 ? sk_X509_value(c->chain, 0) : NULL;
 	OCSP_CERTID *id = NULL;
 	int status = -1;
@@ -124,7 +124,7 @@ out:
 static int read_ocsp(struct tls_certificate *c, const struct certificate *pem)
 {
 	const unsigned char *at = (const unsigned char *)pem->ocsp;
-	const char *fault = "is no OCSP response in DER";
+	const char *fault = "is not an OCSP response in DER";
 	OCSP_RESPONSE *response;
 
 	if (!pem->ocsp_bytes)
@@ -156,10 +156,10 @@ int tls_certificate_load(const struct certificate *pem, struct tls_certificate *
 	if (!c)
 		return -ENOMEM;
 	c->refs = 1;
-	*fault = "has a tls.crt that is no certificate in PEM";
+	*fault = "has a tls.crt that is not a certificate in PEM";
 	err = read_chain(c, pem);
 	if (!err) {
-		*fault = "has a tls.key that is no PEM, encrypted, or not of its tls.crt";
+		*fault = "has a tls.key that is not PEM, is encrypted, or not of its tls.crt";
 		err = read_key(c, pem);
 	}
 	if (!err)

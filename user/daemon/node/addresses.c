@@ -187,7 +187,7 @@ static void timer_fired(void *ctx)
 		a->changed(a->ctx);
 }
 
-/* What changed is read anew as a whole: events say only that something did. */
+/* After a change everything is read again: events only say that something changed. */
 static void netlink_ready(void *ctx, int fd, uint32_t events)
 {
 	struct addresses *a = ctx;

@@ -28,7 +28,7 @@ int addresses_start(struct loop *loop, const char *const *interfaces, size_t int
 		    void (*changed)(void *ctx), void *ctx, struct addresses **out);
 void addresses_stop(struct addresses *addresses); /* takes NULL */
 
-/* Those of the interfaces, link-local ones left out. Borrowed until the loop goes on. */
+/* Those of the interfaces, link-local ones left out. Borrowed until the loop continues. */
 const struct address_list *addresses_of_interfaces(const struct addresses *addresses);
 
 /* Those of all devices but loopback. Borrowed likewise. */

@@ -212,7 +212,7 @@ static void forget_absent(struct announcer *announcer)
 	}
 }
 
-/* Neighbours are told anew where interfaces or their MACs have changed. */
+/* Neighbours are told again where interfaces or their MACs have changed. */
 static void read_ethernets(struct announcer *announcer)
 {
 	struct ethernet now[SLUICE_INTERFACES_MAX] = { 0 };

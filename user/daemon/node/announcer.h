@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * announcer.h - virtual addresses in a flat network: this node answers for those that it holds
+ * announcer.h - virtual addresses in a flat network: this node answers for its own
  *
- * The programs answer questions (bpf/node/announce.bpf.h); here stands for which addresses they do, and
- * neighbours are told when one is taken over. Who holds an address is for the source to say.
+ * The programs answer questions (bpf/node/announce.bpf.h); this file sets their addresses, and
+ * informs neighbours of a take-over. The source decides which node holds an address.
  */
 #ifndef SLUICE_DAEMON_ANNOUNCER_H
 #define SLUICE_DAEMON_ANNOUNCER_H
@@ -28,7 +28,7 @@ struct announcer_options {
 	void *ctx;
 };
 
-/* Return: 0; -errno, said in a log line. */
+/* Return: 0; -errno, with a log line. */
 int announcer_new(const struct announcer_options *options, struct announcer **out);
 
 /* holds() may answer otherwise, or other addresses are served. Takes NULL. */
@@ -38,12 +38,12 @@ void announcer_review_soon(struct announcer *announcer);
 void announcer_leave(struct announcer *announcer);
 
 /*
- * What this node holds for ever (without other nodes) stays in force; the rest is left as by
+ * Addresses that this node holds for ever (without other nodes) stay; the rest is left as by
  * announcer_leave(). Takes NULL.
  */
 void announcer_free(struct announcer *announcer);
 
-/* A former sluiced may have announced: no longer. Return: 0; -errno, said in a log line. */
+/* Ends announcements of a previous sluiced. Return: 0; -errno, with a log line. */
 int announcer_turn_off(struct dataplane *dataplane);
 
 #endif /* SLUICE_DAEMON_ANNOUNCER_H */

@@ -32,7 +32,7 @@ struct desk {
 	pthread_mutex_t lock;
 	pthread_cond_t asked;
 	struct lookup *questions, *answers; /* owned */
-	int event_fd;                       /* owned; says that there are answers */
+	int event_fd;                       /* owned; signals that there are answers */
 	unsigned int users;
 	bool stop;
 };
@@ -135,7 +135,7 @@ static void *run(void *arg)
 		lookup->next = desk->answers;
 		desk->answers = lookup;
 		if (write(desk->event_fd, &one, sizeof(one)) < 0)
-			continue; /* it is full of what was said before: that wakes the loop, too */
+			continue; /* it is full of earlier signals, which wake the loop too */
 	}
 	desk_leave(desk);
 	return NULL;

@@ -22,14 +22,14 @@ struct external_names_options {
 	struct loop *loop;
 	const struct model *model;
 	struct table *table;
-	void (*changed)(void *ctx); /* the table has been told of addresses */
+	void (*changed)(void *ctx); /* the table has got addresses */
 	void *ctx;
 };
 
 int external_names_new(const struct external_names_options *options, struct external_names **out);
 void external_names_free(struct external_names *names); /* takes NULL */
 
-/* The table was compiled anew: other names may be wanted. */
+/* The table was compiled again: other names may be wanted. */
 void external_names_refresh(struct external_names *names);
 
 #endif /* SLUICE_DAEMON_EXTERNAL_NAMES_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * gratuitous.h - frames that tell neighbours where an address is now, unasked
+ * gratuitous.h - unsolicited frames that announce the new place of an address
  */
 #ifndef SLUICE_DAEMON_GRATUITOUS_H
 #define SLUICE_DAEMON_GRATUITOUS_H
@@ -14,7 +14,7 @@
 
 enum gratuitous_form {
 	GRATUITOUS_REQUEST, /* ARP: RFC 5227, 3; what most systems heed */
-	GRATUITOUS_REPLY,   /* ARP: some heed this one alone */
+	GRATUITOUS_REPLY,   /* ARP: some accept only this one */
 };
 
 /**

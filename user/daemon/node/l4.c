@@ -9,7 +9,7 @@
 #include "admin/health_ports.h"
 #include "base/log.h"
 
-/* Whether XDP can send by a device may change at its other end, of which nobody tells us. */
+/* Whether XDP can send by a device may change at its other end, without an event here. */
 #define PORTS_PERIOD_MS 5000
 
 struct l4 {

@@ -38,7 +38,7 @@ void l4_addresses_changed(struct l4 *l4);
 /* The last records of dropped packets, for admin/. */
 const struct drop_log *l4_drop_log(const struct l4 *l4);
 
-/* As dataplane_deny(), said in the log. */
+/* As dataplane_deny(), with a log line. */
 int l4_deny(struct l4 *l4, const struct inet_network *network, bool deny);
 
 #endif /* SLUICE_DAEMON_L4_H */

@@ -41,7 +41,7 @@ struct occupants {
 	struct occupants_options options;
 	struct loop_timer *timer;
 	struct view now;
-	int last_err; /* said already */
+	int last_err; /* already reported */
 };
 
 /* ---- who listens ---------------------------------------------------------------------------------- */

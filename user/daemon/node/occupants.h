@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * occupants.h - processes that listen where Sluice takes the connections
+ * occupants.h - processes that listen on ports that Sluice serves
  *
- * The socket lookup is asked before the sockets of the node, so a server that listens on port 80 of
- * a served address gets no new connection any more. That is found and said.
+ * The socket lookup runs before the sockets of the node are searched, so a server on port 80 of a
+ * served address gets no new connections. This finds and reports such servers.
  */
 #ifndef SLUICE_DAEMON_NODE_OCCUPANTS_H
 #define SLUICE_DAEMON_NODE_OCCUPANTS_H

@@ -8,10 +8,10 @@
 #include "daemon/options/option_values.h"
 
 enum option_flag {
-	OPTION_F_SWITCH = 1 << 0, /* "--name" alone means "true" */
+	OPTION_F_SWITCH = 1 << 0, /* "--name" without a value means "true" */
 	OPTION_F_LIST = 1 << 1,   /* may be given again; commas part the values */
 	OPTION_F_ACTION = 1 << 2, /* .action, not a setting */
-	/* The helper's, who gets it as written here, once checked, or as a number of ms or bytes. */
+	/* A flag of the helper, which gets the checked text, or a number of ms or bytes. */
 	OPTION_F_FORWARD = 1 << 3,
 	OPTION_F_FORWARD_MS = 1 << 4,
 	OPTION_F_FORWARD_BYTES = 1 << 5,

@@ -23,7 +23,7 @@ static int refuse(struct option_value *v, const char *format, ...)
 	return -EINVAL;
 }
 
-/* Decimal digits alone, up to and including @max. */
+/* Only decimal digits, up to and including @max. */
 static bool parse_number(const char *text, size_t length, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;
@@ -87,7 +87,8 @@ int option_value_text(struct option_value *v)
 int option_value_node(struct option_value *v)
 {
 	if (!is_dns_name(v->text, strlen(v->text), 253))
-		return refuse(v, "is no name that a node can have (lower case, digits, - and .)");
+		return refuse(v,
+			      "is not a name that a node can have (lower case, digits, - and .)");
 	*(const char **)v->field = v->text;
 	return 0;
 }
@@ -97,7 +98,7 @@ int option_value_port(struct option_value *v)
 	uint64_t port;
 
 	if (!parse_number(v->text, strlen(v->text), UINT16_MAX, &port))
-		return refuse(v, "is no port (1 to 65535, 0 to switch it off)");
+		return refuse(v, "is not a port (1 to 65535, 0 to switch it off)");
 	*(uint16_t *)v->field = (uint16_t)port;
 	return 0;
 }
@@ -107,7 +108,7 @@ int option_value_number(struct option_value *v)
 	uint64_t number;
 
 	if (!parse_number(v->text, strlen(v->text), v->most, &number) || number < v->least)
-		return refuse(v, "is no number from %" PRIu64 " to %" PRIu64, v->least, v->most);
+		return refuse(v, "is not a number from %" PRIu64 " to %" PRIu64, v->least, v->most);
 	*(uint32_t *)v->field = (uint32_t)number;
 	return 0;
 }
@@ -123,7 +124,7 @@ int option_value_bytes(struct option_value *v)
 	if ((v->text[digits] && (!unit || v->text[digits + 1])) ||
 	    !parse_number(v->text, digits, v->most >> shift, &count) || count << shift < v->least)
 		return refuse(v,
-			      "is no size from %" PRIu64 " to %" PRIu64 " bytes (1k is 1024, "
+			      "is not a size from %" PRIu64 " to %" PRIu64 " bytes (1k is 1024, "
 			      "1m, 1g)",
 			      v->least, v->most);
 	*(uint64_t *)v->field = count << shift;
@@ -138,14 +139,14 @@ static int check_range(struct option_value *v, const char *range)
 	uint64_t bits;
 
 	if ((size_t)(slash - range) >= sizeof(text))
-		return refuse(v, "is no address");
+		return refuse(v, "is not an address");
 	memcpy(text, range, (size_t)(slash - range));
 	text[slash - range] = '\0';
 	if (inet_addr_parse(text, &addr))
 		return refuse(v, "does not read ADDRESS or ADDRESS/BITS");
 	if (*slash &&
 	    !parse_number(slash + 1, strlen(slash + 1), inet_addr_is_v4(&addr) ? 32 : 128, &bits))
-		return refuse(v, "has no prefix length from 0 to %d behind its slash",
+		return refuse(v, "has no prefix length from 0 to %d after its slash",
 			      inet_addr_is_v4(&addr) ? 32 : 128);
 	return 0;
 }
@@ -202,7 +203,7 @@ int option_value_duration(struct option_value *v)
 		*(uint32_t *)v->field = (uint32_t)(count * units[i].ms);
 		return 0;
 	}
-	return refuse(v, "is no duration (such as 500ms, 30s, 5m, 1h)");
+	return refuse(v, "is not a duration (such as 500ms, 30s, 5m, 1h)");
 }
 
 int option_value_interface(struct option_value *v)
@@ -210,7 +211,7 @@ int option_value_interface(struct option_value *v)
 	const char **grown;
 
 	if (!*v->text || strlen(v->text) >= SLUICE_IFNAME_MAX || strchr(v->text, '/'))
-		return refuse(v, "is no name that an interface can have (1 to 15 characters)");
+		return refuse(v, "is not a name that an interface can have (1 to 15 characters)");
 	for (size_t i = 0; i < v->options->interfaces_count; i++)
 		if (strcmp(v->options->interfaces[i], v->text) == 0)
 			return 0;
@@ -231,7 +232,7 @@ int option_value_address(struct option_value *v)
 	struct inet_addr addr;
 
 	if (inet_addr_parse(v->text, &addr))
-		return refuse(v, "is no IPv4 or IPv6 address");
+		return refuse(v, "is not an IPv4 or IPv6 address");
 	if (inet_addr_is_any(&addr))
 		return refuse(v, "is the wildcard; leave the flag out to serve every address");
 	for (size_t i = 0; i < v->options->addresses_count; i++)

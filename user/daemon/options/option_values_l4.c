@@ -47,7 +47,7 @@ int option_value_return_interface(struct option_value *v)
 	const char **grown;
 
 	if (!*v->text || strlen(v->text) >= SLUICE_IFNAME_MAX || strchr(v->text, '/'))
-		return refuse(v, "is no name that an interface can have (1 to 15 characters)");
+		return refuse(v, "is not a name that an interface can have (1 to 15 characters)");
 	if (v->options->l4.return_interfaces_count == SLUICE_INTERFACES_MAX)
 		return refuse(v, "is one interface too many (16 at most)");
 	grown = reallocarray(v->options->l4.return_interfaces,
@@ -64,7 +64,7 @@ int option_value_node_address(struct option_value *v)
 	struct inet_addr addr;
 
 	if (inet_addr_parse(v->text, &addr))
-		return refuse(v, "is no IPv4 or IPv6 address");
+		return refuse(v, "is not an IPv4 or IPv6 address");
 	if (inet_addr_is_any(&addr))
 		return refuse(v, "is the wildcard, which no packet can come from");
 	if (inet_addr_is_v4(&addr))
@@ -84,7 +84,7 @@ int option_value_port_range(struct option_value *v)
 		return refuse(v, "does not read FIRST-LAST");
 	most = strtoul(end + 1, &end, 10);
 	if (*end || most > UINT16_MAX || least < PORT_LEAST || least > most)
-		return refuse(v, "is no range of ports from 1024 to 65535");
+		return refuse(v, "is not a range of ports from 1024 to 65535");
 	v->options->l4.source_port_min = (uint16_t)least;
 	v->options->l4.source_port_max = (uint16_t)most;
 	return 0;

@@ -206,7 +206,7 @@ static int parse_flag(struct options *options, int argc, char **argv, int *index
 	return set_option(options, spec, value, origin, error);
 }
 
-/* What no single flag can tell. */
+/* Faults of combinations of flags. */
 static int check_together(const struct options *options, char error[OPTIONS_ERROR_MAX])
 {
 	const char *why = NULL;

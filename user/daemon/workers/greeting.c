@@ -107,7 +107,7 @@ static void dial(const char *pin_folder, uint32_t slot, struct greetings *out)
 	out->taken[slot] = true;
 	if (fd < 0) {
 		log_warn("supervisor: worker %u holds its name but takes no connection: %s; "
-			 "its slot is left alone",
+			 "its slot is not used",
 			 slot, strerror(-fd));
 		return;
 	}

@@ -64,7 +64,7 @@ static int open_binary(const char *binary, int *out, char error[HELPER_ERROR_MAX
 	return 0;
 }
 
-/* Digits alone. Return: 0; -EINVAL. */
+/* Only digits. Return: 0; -EINVAL. */
 static int parse_id(const char *text, uid_t *out)
 {
 	unsigned long long value;

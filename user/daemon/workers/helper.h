@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * helper.h - where sluice-proxy is, and as whom it runs
+ * helper.h - the file of sluice-proxy, and its user
  */
 #ifndef SLUICE_DAEMON_HELPER_H
 #define SLUICE_DAEMON_HELPER_H
@@ -20,7 +20,7 @@ struct helper {
  * @binary: file, or NULL: sluice-proxy beside the running program
  * @user: name or number, or NULL: sluice-proxy if there is such a user, else 65532
  * @error: out, on failure: flag, value, reason
- * Without root the user is our own: nobody else is possible.
+ * Without root the user is our own: no other is possible.
  * Return: 0; -ENOENT, -EACCES, ... the program; -EINVAL the user.
  */
 int helper_find(const char *binary, const char *user, struct helper *out,

@@ -116,7 +116,7 @@ const char *keys_inspect(const struct secret *secret, int64_t *end_unix_s)
 	int err;
 
 	take_certificate(secret, &pem);
-	pem.ocsp_bytes = 0; /* the helper's to tell */
+	pem.ocsp_bytes = 0; /* the helper reports it */
 	err = tls_certificate_load(&pem, &certificate, &fault);
 	if (err == -ENOMEM) {
 		*end_unix_s = 0;
@@ -139,7 +139,7 @@ static int add_secret(void *ctx, enum table_secret_use use, const char *namespac
 
 	secret = (const struct secret *)model_get(selection->model, OBJECT_SECRET, namespace, name);
 	if (!secret)
-		return 0; /* gone since the table was compiled: the next update says so */
+		return 0; /* gone since the table was compiled: the next update reports it */
 	length = asprintf(&text, "%s/%s", namespace, name);
 	if (length < 0)
 		return -ENOMEM;

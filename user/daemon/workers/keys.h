@@ -24,12 +24,12 @@ void keys_free(struct keys *keys); /* takes NULL; zeroes */
 /* A new ticket key; the oldest is forgotten. Return: 0; -errno, keys as before. */
 int keys_rotate(struct keys *keys);
 
-/* For struct table_options: tells whether the helper will be able to serve a certificate. */
+/* For struct table_options: can the helper serve this certificate? */
 const char *keys_inspect(const struct secret *secret, int64_t *end_unix_s);
 
 /**
  * keys_write - the set of certificates for the workers (handoff/certificates.h)
- * @table: says which Secrets are named; @model: holds them
+ * @table: names the Secrets; @model: holds them
  * Return: 0 with *fd owned by the caller; -errno.
  */
 int keys_write(struct keys *keys, const struct table *table, const struct model *model, int *fd,

@@ -17,7 +17,7 @@ void machine_secret(const char *path, uint64_t out[2])
 		fclose(file);
 	if (found && (out[0] || out[1]))
 		return;
-	log_info("%s holds no id: affinity cookies are given anew after a restart", path);
+	log_info("%s holds no id: affinity cookies change after a restart", path);
 	if (getrandom(out, 2 * sizeof(*out), 0) != 2 * sizeof(*out))
 		out[0] = out[1] = 0;
 }

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 /**
- * machine_secret - what affinity cookies are keyed with where Services have no uid
+ * machine_secret - the key of affinity cookies if Services have no uid
  * @path: of the machine id, usually MACHINE_ID_PATH
- * The machine id; where there is none, random bytes: cookies are then given anew after a restart.
- * Never to be shown, only to key a MAC with (machine-id(5)).
+ * The machine id; without one, random bytes: cookies then change after a restart. Never show it;
+ * use it only to key a MAC (machine-id(5)).
  */
 void machine_secret(const char *path, uint64_t out[2]);
 

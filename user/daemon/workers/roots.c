@@ -84,7 +84,7 @@ void roots_refresh(struct roots *roots)
 	int err = 0;
 
 	if (fd < 0 && errno == ENOENT && !roots->file)
-		return; /* a system without: told by the helper where a route needs them */
+		return; /* a system without: the helper reports it if a route needs them */
 	if (fd < 0 || fstat(fd, &status))
 		err = -errno;
 	if (!err && !same(&status, &roots->read)) {
@@ -95,7 +95,7 @@ void roots_refresh(struct roots *roots)
 		close(fd);
 	if (err)
 		log_warn("CA certificates for backends: %s: %s; %s", place, strerror(-err),
-			 roots->pem ? "those of before stay in force" : "there are none");
+			 roots->pem ? "keeping the previous ones" : "there are none");
 }
 
 void roots_clear(struct roots *roots)

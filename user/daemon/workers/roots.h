@@ -16,8 +16,8 @@ struct roots {
 	size_t pem_bytes;
 };
 
-/* Reads the bundle if it has changed since; one that cannot be read is told in the log, and the one
- * of before stays. */
+/* Reads the bundle if it has changed since; an unreadable one is logged, and the previous one
+ * stays. */
 void roots_refresh(struct roots *roots);
 void roots_clear(struct roots *roots);
 

@@ -18,15 +18,15 @@ int sockets_listen_tcp(int family);
 
 /**
  * sockets_listen_control - the abstract control socket of one slot (control.h)
- * Return: the descriptor; -EADDRINUSE if somebody holds the name; -errno.
+ * Return: the descriptor; -EADDRINUSE if the name is in use; -errno.
  */
 int sockets_listen_control(const char *pin_folder, uint32_t slot);
 
 /**
- * sockets_connect_control - connect to whoever listens there
+ * sockets_connect_control - connect to the listening process
  * @attested: received messages carry SCM_CREDENTIALS, from the first one on
  * @peer: out, the process that made the listener
- * Return: the descriptor; -ECONNREFUSED nobody does; -EAGAIN its backlog is full; -errno.
+ * Return: the descriptor; -ECONNREFUSED none does; -EAGAIN its backlog is full; -errno.
  */
 int sockets_connect_control(const char *pin_folder, uint32_t slot, bool attested,
 			    struct ucred *peer);

@@ -65,7 +65,7 @@ static int reset_signals(void)
 	sigset_t none;
 
 	for (int signal = 1; signal < NSIG; signal++)
-		sigaction(signal, &by_default, NULL); /* fails for SIGKILL and SIGSTOP alone */
+		sigaction(signal, &by_default, NULL); /* fails only for SIGKILL and SIGSTOP */
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -119,7 +119,7 @@ static void run_child(const struct spawn_options *options, int binary_fd, int fa
 {
 	struct failure failure = { .step = STEP_DESCRIPTORS };
 
-	setsid(); /* Ctrl-C at the terminal is for sluiced, who ends the helper in order */
+	setsid(); /* Ctrl-C at the terminal is for sluiced, which ends the helper in order */
 	if (arrange_descriptors(options))
 		goto out;
 	failure.step = STEP_SIGNALS;

@@ -26,7 +26,7 @@ struct spawn_options {
  * @pidfd: out, owned by the caller; readable when the process has ended
  * @error: out, on failure: which step failed and why
  * The program gets stdin from /dev/null, our stdout and stderr, a session of its own, default
- * signals, an environment of TZ alone, no_new_privs, an empty capability bounding set, and as many
+ * signals, an environment with only TZ, no_new_privs, an empty capability bounding set, and as many
  * descriptors as the hard limit allows. Return: 0; -errno of the failed step.
  */
 int spawn(const struct spawn_options *options, pid_t *pid, int *pidfd, char error[SPAWN_ERROR_MAX]);

@@ -75,7 +75,7 @@ static int steer(struct supervisor *s)
 		differs = differs || is_eligible(worker) != worker->steered;
 	}
 	if (count == 0 || !differs)
-		return 0; /* nobody better: what was said last stays */
+		return 0; /* no better one: the last report stays */
 	err = s->options.steer(s->options.ctx, fds, count);
 	if (err)
 		return err;
@@ -209,7 +209,7 @@ static void adopt_one(struct supervisor *s, struct greeting *greeting, uint32_t 
 
 	err = worker_process_adopt(&s->host, greeting, &worker);
 	if (err) {
-		log_error("supervisor: adopt worker %u: %s; it goes on unwatched", slot,
+		log_error("supervisor: adopt worker %u: %s; it continues unsupervised", slot,
 			  strerror(-err));
 		return;
 	}

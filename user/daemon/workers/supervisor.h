@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * supervisor.h - the workers of the helper: as many as wanted, alive, told what is new
+ * supervisor.h - the workers of the helper: keeps their number, restarts and updates them
  *
- * Workers of a former sluiced that are of this build and these settings are adopted; others serve
+ * Workers of a previous sluiced that are of this build and these settings are adopted; others serve
  * until a new set is ready, then new connections go to the new set at once and the old one drains.
- * Knows nothing of the dataplane: what it needs of it comes in as descriptors and a function.
+ * It does not know the dataplane, which it uses only through descriptors and a function.
  */
 #ifndef SLUICE_DAEMON_SUPERVISOR_H
 #define SLUICE_DAEMON_SUPERVISOR_H
@@ -50,7 +50,7 @@ struct supervisor_options {
  */
 int supervisor_start(const struct supervisor_options *options, struct supervisor **out);
 
-/* Lets go: workers go on by themselves. Takes NULL. */
+/* Ends supervision; workers continue by themselves. Takes NULL. */
 void supervisor_free(struct supervisor *supervisor);
 
 /* The newest routing table for all workers. @fd: moves to the supervisor. */

@@ -68,7 +68,7 @@ struct worker_process {
 	int control;          /* owned; connected; -1: none */
 	struct loop_watch *control_watch;
 	pid_t pid;
-	int pidfd; /* owned; -1: not known, the end of .control tells */
+	int pidfd; /* owned; -1: not known, the end of .control signals it */
 	struct loop_watch *pidfd_watch;
 
 	/* The connection broke and is closed. Set by worker_process.c. */

@@ -105,7 +105,7 @@ static void talk_lost(struct worker_process *worker, int err)
 		process_ended(worker);
 		return;
 	}
-	/* Mostly its pidfd tells in the same turn that it is gone. */
+	/* Usually its pidfd signals its end in the same turn. */
 	log_debug("supervisor: worker %u (pid %d): control connection lost: %s", worker->slot,
 		  worker->pid, strerror(-err));
 	loop_timer_arm(worker->start_timer, RECONNECT_DELAY_MS);
@@ -270,7 +270,7 @@ void worker_process_drain(struct worker_process *worker, uint32_t timeout_ms)
 		err = control_send(worker->control, CONTROL_DRAIN, &payload, sizeof(payload), NULL,
 				   0);
 	if (err) {
-		log_warn("supervisor: worker %u (pid %d) cannot be told to drain: %s; killed",
+		log_warn("supervisor: worker %u (pid %d) cannot be asked to drain: %s; killed",
 			 worker->slot, worker->pid, strerror(-err));
 		worker_process_kill(worker);
 	}

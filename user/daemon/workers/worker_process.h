@@ -12,7 +12,7 @@
 struct greeting;
 
 /**
- * worker_process_new - a worker in a slot that nobody holds: its sockets; no process yet
+ * worker_process_new - a worker in a free slot: its sockets; no process yet
  * Return: 0; -EADDRINUSE the name of the slot is taken; -errno.
  */
 int worker_process_new(const struct worker_host *host, uint32_t slot, struct worker_process **out);
@@ -33,7 +33,7 @@ void worker_process_drain(struct worker_process *worker, uint32_t timeout_ms);
 /* SIGKILL, where its pid is known. */
 void worker_process_kill(struct worker_process *worker);
 
-/* Lets go of it: the process, if there is one, goes on by itself. Takes NULL. */
+/* Releases it: the process, if there is one, continues by itself. Takes NULL. */
 void worker_process_free(struct worker_process *worker);
 
 #endif /* SLUICE_DAEMON_WORKERS_WORKER_PROCESS_H */

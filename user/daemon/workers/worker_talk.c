@@ -42,7 +42,7 @@ static void snapshot_done(struct worker_process *worker, const struct control_sn
 	if (done->error) {
 		log_line(worker->state == WORKER_DRAINING ? LOG_DEBUG : LOG_ERROR,
 			 "supervisor: worker %u (pid %d) refused routing table %" PRIu64
-			 ": %s; it goes on with %" PRIu64,
+			 ": %s; it continues with %" PRIu64,
 			 worker->slot, worker->pid, done->generation, strerror(-done->error),
 			 worker->generation_done);
 	} else {
