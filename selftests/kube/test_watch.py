@@ -251,6 +251,20 @@ class Watching(unittest.TestCase):
         watch.expect("put Ingress shop/b", 30)
         self.assertEqual(watch.counts()["relists"], 0)
 
+    def test_a_server_that_was_away_for_long_is_followed_at_once(self):
+        """What waits for its next try by then is woken when any other request is answered, and a
+        version that has expired meanwhile is no failure to wait for."""
+        self.double.namespace("sluice-system")
+        watch = self.watch("--write", "--identity=a")
+        watch.expect("synced")
+        watch.expect_log("now the leader")
+        self.double.stop()
+        time.sleep(20)  # the next tries are more than ten seconds apart
+        self.double.put(ingress("late"))
+        self.double.expire()
+        self.double.start()
+        watch.expect("put Ingress shop/late", 5)
+
     def test_start_before_the_api_server(self):
         self.double.stop()
         watch = self.watch()

@@ -87,6 +87,15 @@ static void on_review(void *ctx)
 		publish_review(kube->publish);
 }
 
+/* Whoever waits for the server to come back need not wait any longer. */
+static void on_reached(void *ctx)
+{
+	struct kube *kube = ctx;
+
+	for (size_t i = 0; i < kube->reflectors_count; i++)
+		reflector_wake(kube->reflectors[i]);
+}
+
 static void on_leads(void *ctx, bool leads)
 {
 	struct kube *kube = ctx;
@@ -161,6 +170,7 @@ static int start_writing(struct kube *kube, const struct kube_options *options)
 		.identity = options->identity,
 		.duration_s = options->lease_duration_s,
 		.changed = on_leads,
+		.reached = on_reached,
 		.ctx = kube,
 	};
 	int err;
@@ -269,6 +279,7 @@ static int add_reflector(struct kube *kube, const struct reflector_options *opti
 	const struct reflector_events events = {
 		.changed = options->kind == OBJECT_LEASE ? on_leases_changed : on_changed,
 		.synced = on_synced,
+		.reached = on_reached,
 		.adjust = adjust,
 		.refused = on_refused,
 		.ctx = kube,

@@ -225,6 +225,8 @@ static void on_done(void *ctx, const struct http_reply *reply)
 	if (!reply->err && reply->status >= 200 && reply->status < 300 &&
 	    take_lease(leader, reply) == 0) {
 		leader->complained = false;
+		if (leader->options.reached)
+			leader->options.reached(leader->options.ctx);
 		if (verb == API_GET) {
 			judge(leader);
 			return;

@@ -26,6 +26,8 @@ struct leader_options {
 	void (*changed)(void *ctx, bool leads);
 	/* Called after each renewal: we hold it until then (loop_now_ms()). May be NULL. */
 	void (*renewed)(void *ctx, uint64_t until_ms);
+	/* Called for each answer about the Lease: the server is there. May be NULL. */
+	void (*reached)(void *ctx);
 	void *ctx;
 };
 

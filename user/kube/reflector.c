@@ -8,11 +8,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "kube/retry.h"
 #include "kube/selection.h"
 #include "kube/split.h"
 
-#define BACKOFF_FIRST_MS       200u
-#define BACKOFF_MAX_MS         30000u
 #define HEALTHY_MS             10000u /* a watch that lasted this long did not fail */
 #define FAILURES_BEFORE_RELIST 3u
 #define SILENCES_BEFORE_RELIST 2u
@@ -30,7 +29,7 @@ struct reflector {
 	struct selection selection;
 	uint64_t idle_limit_ms; /* of a watch */
 	struct reflector_events events;
-	struct loop_timer *retry;     /* owned */
+	struct retry retry;
 	struct http_request *request; /* borrowed; NULL while waiting for the next try */
 	struct intake intake;
 	struct split_lines lines;
@@ -43,7 +42,7 @@ struct reflector {
 	bool optional;
 	bool synced; /* read to its end, or optional and denied */
 
-	unsigned int failures; /* in a row */
+	unsigned int expiries; /* versions in a row that were too old */
 	unsigned int silences; /* watches in a row without a line */
 	size_t lines_seen;     /* of the current request */
 	size_t too_long_seen;
@@ -82,21 +81,6 @@ static void plan_relist(struct reflector *reflector)
 	reflector->step = reflector->no_streaming ? STEP_PAGE : STEP_STREAM;
 }
 
-/* Half of the delay is random, so that replicas do not return all at once. */
-static void back_off(struct reflector *reflector, uint64_t least_ms)
-{
-	unsigned int shift = reflector->failures < 8 ? reflector->failures : 8;
-	uint64_t delay_ms = (uint64_t)BACKOFF_FIRST_MS << shift;
-
-	if (delay_ms > BACKOFF_MAX_MS)
-		delay_ms = BACKOFF_MAX_MS;
-	delay_ms = delay_ms / 2 + arc4random_uniform((uint32_t)delay_ms / 2 + 1);
-	if (delay_ms < least_ms)
-		delay_ms = least_ms + arc4random_uniform((uint32_t)least_ms / 4 + 1);
-	reflector->failures++;
-	loop_timer_arm(reflector->retry, delay_ms);
-}
-
 /* ---- what a stream says ---------------------------------------------------------------------- */
 
 static int take_version(struct reflector *reflector, const cJSON *object)
@@ -116,6 +100,14 @@ static void set_synced(struct reflector *reflector)
 	reflector->events.synced(reflector->events.ctx);
 }
 
+/* The server has answered, with something useful. */
+static void note_success(struct reflector *reflector)
+{
+	if (reflector->retry.failures)
+		reflector->events.reached(reflector->events.ctx);
+	reflector->retry.failures = 0;
+}
+
 static int list_end(struct reflector *reflector)
 {
 	int err = intake_list_end(&reflector->intake);
@@ -123,7 +115,8 @@ static int list_end(struct reflector *reflector)
 	if (err)
 		return err;
 	reflector->step = STEP_WATCH;
-	reflector->failures = 0;
+	reflector->expiries = 0;
+	note_success(reflector);
 	reflector->no_pages = false;
 	set_synced(reflector);
 	reflector->events.changed(reflector->events.ctx);
@@ -197,7 +190,8 @@ static int on_line(void *ctx, char *line, size_t bytes)
 	int err = -EPROTO;
 
 	if (type && cJSON_IsObject(object)) {
-		reflector->lines_seen++;
+		if (!reflector->lines_seen++ && strcmp(type, "ERROR") != 0)
+			note_success(reflector);
 		reflector->silences = 0;
 		err = take_event(reflector, type, object);
 	}
@@ -269,7 +263,7 @@ out:
 /* Each failure is logged when it begins, then less and less often. */
 static void log_failure(struct reflector *reflector, const char *text)
 {
-	bool rare = reflector->failures & (reflector->failures - 1);
+	bool rare = reflector->retry.failures & (reflector->retry.failures - 1);
 
 	reflector->counts.errors++;
 	if (rare)
@@ -286,11 +280,12 @@ static void on_expired(struct reflector *reflector)
 	if (reflector->step == STEP_PAGE)
 		reflector->no_pages = true;
 	plan_relist(reflector);
-	if (reflector->failures)
-		back_off(reflector, 0);
+	/* No failure: the server answers, and a list gets what was missed. Unless it says so always. */
+	note_success(reflector);
+	if (reflector->expiries++)
+		retry_later(&reflector->retry, 0);
 	else
-		loop_timer_arm(reflector->retry, 0);
-	reflector->failures++;
+		loop_timer_arm(reflector->retry.timer, 0);
 }
 
 static void on_stream_end(struct reflector *reflector, uint64_t lived_ms)
@@ -300,11 +295,11 @@ static void on_stream_end(struct reflector *reflector, uint64_t lived_ms)
 	if (reflector->silences >= SILENCES_BEFORE_RELIST)
 		plan_relist(reflector);
 	if (lived_ms >= HEALTHY_MS || reflector->lines_seen)
-		reflector->failures = 0;
+		reflector->retry.failures = 0;
 	if (lived_ms >= 1000)
-		loop_timer_arm(reflector->retry, 0);
+		loop_timer_arm(reflector->retry.timer, 0);
 	else
-		back_off(reflector, 0);
+		retry_later(&reflector->retry, 0);
 }
 
 /* Any failure except an expired version. */
@@ -333,12 +328,11 @@ static void on_failure(struct reflector *reflector, const struct http_reply *rep
 			reflector->silences++;
 		if (!reflector->version || reflector->silences >= SILENCES_BEFORE_RELIST ||
 		    (answered && !throttled && !denied &&
-		     reflector->failures >= FAILURES_BEFORE_RELIST))
+		     reflector->retry.failures >= FAILURES_BEFORE_RELIST))
 			plan_relist(reflector);
 	}
-	if (least_ms > BACKOFF_MAX_MS * 2)
-		least_ms = BACKOFF_MAX_MS * 2;
-	back_off(reflector, least_ms);
+	reflector->retry.unreachable = !reply->status && !reflector->has_error;
+	retry_later(&reflector->retry, least_ms);
 }
 
 static void describe(const struct reflector *reflector, struct api_call *call)
@@ -385,7 +379,7 @@ static void on_done(void *ctx, const struct http_reply *reply)
 		return;
 	}
 	if (reflector->lines_seen || (reflector->step == STEP_WATCH && lived_ms >= HEALTHY_MS))
-		reflector->failures = 0;
+		reflector->retry.failures = 0;
 	if (reflector->has_error) {
 		snprintf(text, sizeof(text), "watch %s: ERROR event %ld %s: %s",
 			 call.resource->plural, status.code, status.reason, status.message);
@@ -419,6 +413,7 @@ static void send_next(void *ctx)
 	split_lines_reset(&reflector->lines);
 	split_list_reset(&reflector->list);
 	reflector->has_error = false;
+	reflector->retry.unreachable = false;
 	reflector->lines_seen = 0;
 	reflector->too_long_seen = 0;
 	reflector->started_ms = loop_now_ms();
@@ -434,7 +429,7 @@ static void send_next(void *ctx)
 			 strerror(-err));
 		if (err == -EMSGSIZE)
 			plan_relist(reflector); /* of a continue token without end */
-		back_off(reflector, 0);
+		retry_later(&reflector->retry, 0);
 	}
 }
 
@@ -456,7 +451,7 @@ int reflector_start(struct loop *loop, struct api *api, struct model *model,
 	err = selection_init(&reflector->selection, options->resource, options->namespace,
 			     options->label_selector, options->field_selector);
 	if (!err)
-		err = loop_timer_new(loop, send_next, reflector, &reflector->retry);
+		err = loop_timer_new(loop, send_next, reflector, &reflector->retry.timer);
 	if (err) {
 		reflector_stop(reflector);
 		return err;
@@ -470,7 +465,7 @@ int reflector_start(struct loop *loop, struct api *api, struct model *model,
 		.ctx = events->ctx,
 	};
 	plan_relist(reflector);
-	loop_timer_arm(reflector->retry, 0);
+	loop_timer_arm(reflector->retry.timer, 0);
 	*out = reflector;
 	return 0;
 }
@@ -480,7 +475,7 @@ void reflector_stop(struct reflector *reflector)
 	if (!reflector)
 		return;
 	http_cancel(reflector->request);
-	loop_timer_free(reflector->retry);
+	loop_timer_free(reflector->retry.timer);
 	split_lines_reset(&reflector->lines);
 	split_list_reset(&reflector->list);
 	intake_free(&reflector->intake);
@@ -488,6 +483,11 @@ void reflector_stop(struct reflector *reflector)
 	free(reflector->page_token);
 	selection_free(&reflector->selection);
 	free(reflector);
+}
+
+void reflector_wake(struct reflector *reflector)
+{
+	retry_wake(&reflector->retry);
 }
 
 void reflector_count(const struct reflector *reflector, struct reflector_counts *out)

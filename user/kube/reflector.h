@@ -41,6 +41,7 @@ struct reflector_options {
 struct reflector_events {
 	void (*changed)(void *ctx); /* the model may have noted a change */
 	void (*synced)(void *ctx);  /* the first list has been read to its end; once */
+	void (*reached)(void *ctx); /* the server answers again, after failures */
 	int (*adjust)(void *ctx, struct object *object); /* as in struct intake */
 	intake_refused_fn *refused;
 	void *ctx;
@@ -59,6 +60,9 @@ int reflector_start(struct loop *loop, struct api *api, struct model *model,
 		    const struct reflector_options *options, const struct reflector_events *events,
 		    struct reflector **out);
 void reflector_stop(struct reflector *reflector); /* takes NULL */
+
+/* The server answers somebody: if this one waits because it could not reach it, it tries now. */
+void reflector_wake(struct reflector *reflector);
 
 void reflector_count(const struct reflector *reflector, struct reflector_counts *out);
 
