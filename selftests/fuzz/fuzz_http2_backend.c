@@ -63,8 +63,7 @@ static void listen_there(void)
 
 static void set_up(void)
 {
-	static char name[] = "fuzz";
-	char *args[] = { name, NULL };
+	char *args[] = { (char *)(uintptr_t) "fuzz", NULL };
 
 	log_setup("fuzz", LOG_TEXT, LOG_ERROR);
 	must(settings_parse(1, args, &settings) == 0);

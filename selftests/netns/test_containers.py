@@ -3,86 +3,15 @@
 
 import contextlib
 import os
-import re
 import signal
-import socket
 import time
 import unittest
 
-from cluster import NODE_IP, VIP, Cluster, app, endpoint_slice, ingress, path, rule, service
-from container import Container, overlay_capabilities
-from load import Requests, Wrk
+from cluster import VIP, endpoint_slice, ingress, path, rule, service
+from container import Container
+from container_scene import DOWNLOAD_BYTES, HOST, Download, Probes, Scene
+from load import Wrk
 from netns import BUILD, wait_until
-
-HOST = "web.test"
-PROBE_INTERVAL_S = 0.01  # 100 Hz
-DOWNLOAD_BYTES = 20 << 20
-
-
-class Download:
-    """A client that reads a long answer slowly, and all of it only when it is let go."""
-
-    def __init__(self, cluster):
-        self.sock = cluster.client.connect(NODE_IP, 80, timeout=20)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
-        self.sock.sendall(f"GET /files/long HTTP/1.1\r\nHost: {HOST}\r\n"
-                          "Connection: close\r\n\r\n".encode())
-        self.got = len(self.sock.recv(1024))
-
-    def trickle(self):
-        self.got += len(self.sock.recv(1024))
-
-    def finish(self):
-        """Reads the rest. Returns octets in all, head included."""
-        while True:
-            data = self.sock.recv(1 << 16)
-            if not data:
-                return self.got
-            self.got += len(data)
-
-
-class Probes:
-    """One request after the other, each on a connection of its own, a hundred in a second."""
-
-    def __init__(self, cluster):
-        self.requests = Requests(cluster, HOST, threads=1, pause=PROBE_INTERVAL_S)
-
-    def stop(self):
-        return self.requests.stop()
-
-
-class Scene(unittest.TestCase):
-    """Each test begins with one container that is ready."""
-
-    capabilities = None  # all
-
-    def setUp(self):
-        self.cluster = Cluster(pods=("pod-a", "pod-b"))
-        self.addCleanup(self.cluster.close)
-        pods = list(self.cluster.pods.values())
-        for pod in pods:
-            (pod.folder / "files/long").write_bytes(bytes(DOWNLOAD_BYTES))
-        self.cluster.save("web.json", [ingress("web", rule(HOST, path("/", "web")))]
-                          + app("web", *pods))
-        self.cluster.save("echo.json", [
-            service("echo", [(None, 7000, "TCP")], type="LoadBalancer", loadBalancerIP=VIP,
-                    loadBalancerClass="sluice.dev/l4"),
-            endpoint_slice("echo", [pod.ip for pod in pods], [(None, 9000, "TCP")])])
-        self.container = self.start()
-
-    def start(self, *flags, **more):
-        container = Container(self.cluster, *flags, **{"capabilities": self.capabilities, **more})
-        container.wait_ready()
-        return container
-
-    def assertNothingLeft(self):
-        self.assertEqual(self.cluster.workers(), [])
-        self.assertNotIn("xdp", self.cluster.node.run("ip", "link", "show", "eth0").stdout)
-        self.assertEqual([name for name in os.listdir(self.cluster.bpffs)
-                          if not name.endswith(".debug")], [])
-        for way in ("ingress", "egress"):
-            shown = self.cluster.node.run("tc", "filter", "show", "dev", "eth0", way, check=False)
-            self.assertEqual(shown.stdout.strip(), "")
 
 
 class Containers(Scene):
@@ -287,80 +216,6 @@ class Containers(Scene):
         return name[1:]
 
 
-class LeastPrivilege(Scene):
-    """The capabilities of manifests/overlays/capabilities alone, without CAP_SYS_ADMIN."""
-
-    capabilities = overlay_capabilities()
-
-    def assertServed(self):
-        self.assertEqual(self.cluster.get("/", HOST).status, 200)
-        self.assertIn("sees", self.cluster.tcp())
-        interface, = self.cluster.ctl_json("status")["interfaces"]
-        self.assertIn(interface["xdp"], ("native", "generic"))
-
-    def test_it_starts_serves_and_leaves_nothing(self):
-        self.assertServed()
-        self.assertNotIn("error", self.container.log())
-        self.assertEqual(self.container.stop(), 0, self.container.log())
-        self.assertNothingLeft()
-
-    def test_upgrades_lose_nothing(self):
-        kept, probes = Wrk(self.cluster, HOST, 3600), Probes(self.cluster)
-        time.sleep(0.3)
-        for capabilities in (self.capabilities, None, self.capabilities):
-            successor = self.start(capabilities=capabilities)
-            self.assertEqual(self.container.stop(), 0, self.container.log())
-            self.container = successor
-            self.assertServed()
-        kept.process.popen.send_signal(signal.SIGINT)
-        requests, errors = kept.result()
-        done, failures = probes.stop()
-        self.assertEqual(failures, [], f"of {done} probes")
-        self.assertEqual(errors, 0, f"of {requests} requests over kept connections")
-        self.assertEqual(self.container.stop(), 0, self.container.log())
-        self.assertNothingLeft()
-
-    def test_what_a_killed_container_left_is_adopted_and_removed(self):
-        os.kill(self.container.first, signal.SIGKILL)
-        self.container.wait()
-        self.assertIn("sees", self.cluster.tcp())
-        self.container = self.start()
-        self.assertServed()
-        self.assertEqual(self.container.stop(), 0, self.container.log())
-        self.assertNothingLeft()
-
-    def test_a_program_of_somebody_else_stays(self):
-        self.assertEqual(self.container.stop(), 0)
-        self.cluster.attach_xdp_pass(self.cluster.node, "eth0")
-        self.container = self.start()
-        self.assertIn("without CAP_SYS_ADMIN", self.container.log())
-        self.assertEqual(self.cluster.get("/", HOST).status, 200)
-        self.assertIn("sees", self.cluster.tcp())  # by TC
-        self.assertEqual(self.container.stop(), 0)
-        self.assertIn("xdp", self.cluster.node.run("ip", "link", "show", "eth0").stdout)
-
-    def test_every_capability_is_needed(self):
-        """One that is not would have to go."""
-        self.assertEqual(self.container.stop(), 0)
-        for name in self.capabilities:
-            with self.subTest(name):
-                less = [other for other in self.capabilities if other != name]
-                container = Container(self.cluster, "--drain-timeout", "0s", capabilities=less)
-                if name == "kill":
-                    container.wait_ready()
-                    os.kill(container.workers()[0], signal.SIGSTOP)
-                    container.signal(signal.SIGINT)
-                wait_until(lambda one=container: PERMISSION.search(one.log()),
-                           f"a complaint without {name}", 20)
-                os.kill(container.first, signal.SIGKILL)
-                container.wait()
-                self.cluster.cleanup()
-
-
-# That a host refuses the extensions of which libxdp's dispatcher is made is no complaint.
-PERMISSION = re.compile("(?<!dispatcher: Operation )not permitted|no permission"
-                        "|Permission denied", re.I)
-
 STRANGER = """
 import os, socket, sys
 sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -385,7 +240,3 @@ for claims in (True, False):
     except (BrokenPipeError, ConnectionResetError):
         pass
 """
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """sluiced and its workers end, come back and replace each other, while traffic runs."""
 
+import json
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import unittest
 
 from cluster import CLIENT_IP, NODE_IP, Cluster, app, ingress, path, read_response, rule
 from load import Requests, Wrk
-from netns import BUILD, wait_until
+from netns import BUILD, run, wait_until
 
 HOST = "web.test"
 REQUEST = f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
@@ -125,6 +126,44 @@ class Restart(unittest.TestCase):
                 self.cluster.start()
             sock.sendall(REQUEST)
             self.assertEqual(read_response(stream).status, 200)
+
+    def programs(self):
+        """Ids of the programs that are pinned, by name."""
+        folder = self.cluster.bpffs / "sluice/v1/programs"
+        return {path.name.split("_", 1)[1]: json.loads(run(
+            ["bpftool", "-j", "prog", "show", "pinned", path]).stdout)["id"]
+            for path in folder.iterdir()}
+
+    def attached(self):
+        link, = json.loads(self.cluster.node.run("ip", "-j", "-d", "link", "show",
+                                                 "eth0").stdout)
+        return link["xdp"]["prog"]["id"]
+
+    def test_a_restart_of_the_same_build_loads_nothing_again(self):
+        before, attached = self.programs(), self.attached()
+        self.assertIn("xdp_ingress", before)
+        self.cluster.sluiced.stop(signal.SIGTERM)
+        self.cluster.start()
+        self.assertIn("programs of this build are loaded already", self.cluster.sluiced.log())
+        self.assertEqual(self.programs(), before)
+        self.assertEqual(self.attached(), attached)
+        self.assertEqual(self.cluster.get("/", HOST).status, 200)
+
+    def test_programs_of_another_build_are_replaced_while_they_serve(self):
+        before, attached = self.programs(), self.attached()
+        folder = self.cluster.bpffs / "sluice/v1/programs"
+
+        def change():
+            self.cluster.sluiced.stop(signal.SIGTERM)
+            for path in list(folder.iterdir()):  # as another build names them
+                path.rename(folder / f"{'0' * 16}_{path.name.split('_', 1)[1]}")
+            self.cluster.start()
+
+        self.under_load(6, change)
+        after = self.programs()
+        self.assertEqual(set(after), set(before), "those of the other build are gone")
+        self.assertFalse(set(after.values()) & set(before.values()))
+        self.assertNotEqual(self.attached(), attached)
 
     def test_what_reads_the_log_of_sluiced_sees_its_end(self):
         cluster = self.cluster

@@ -48,11 +48,9 @@ int adopt_notes(struct dataplane *dp)
 
 /* ---- ids for the table ----------------------------------------------------------------------- */
 
-/* clang-format off */
-#define array_room(array, count) \
-	((count) & ((count) - 1) ? (array) : \
-	 reallocarray((array), (count) ? 2 * (count) : 1, sizeof(*(array))))
-/* clang-format on */
+#define array_room(array, count)         \
+	((count) & ((count)-1) ? (array) \
+			       : reallocarray((array), (count) ? (count)*2 : 1, sizeof(*(array))))
 
 static int id_upstream(void *ctx, const struct upstream_view *view)
 {

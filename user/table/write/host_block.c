@@ -421,7 +421,6 @@ static bool has_rules(const struct host_entry *host)
 int host_block_build(const struct table *table, const struct host_entry *host, void **out)
 {
 	struct writer writer = { .table = table };
-	void *smaller;
 	uint32_t name;
 
 	put_zeros(&writer, sizeof(struct snapshot_host), 1);
@@ -442,7 +441,8 @@ int host_block_build(const struct table *table, const struct host_entry *host, v
 		return writer.err;
 	}
 	header_of(&writer)->bytes = (uint32_t)writer.count;
-	smaller = realloc(writer.bytes, writer.count); /* gives back what is left over */
-	*out = smaller ? smaller : writer.bytes;
+	*out = realloc(writer.bytes, writer.count); /* smaller: gives back what is left over */
+	if (!*out)
+		*out = writer.bytes;
 	return 0;
 }
