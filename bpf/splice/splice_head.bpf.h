@@ -45,7 +45,8 @@ struct head_scan {
 	bool date_said;
 };
 
-/* clang-format off: letters in their order; the first is the lowest byte, as it is loaded */
+/* Letters in their order; the first is the lowest byte, as it is loaded. */
+/* clang-format off */
 #define HEAD_PACK(a, b, c, d, e, f, g, h)                                            \
 	((__u64)(h) << 56 | (__u64)(g) << 48 | (__u64)(f) << 40 | (__u64)(e) << 32 | \
 	 (__u64)(d) << 24 | (__u64)(c) << 16 | (__u64)(b) << 8 | (__u64)(a))
@@ -89,7 +90,7 @@ static inline __u32 head_first_mark(__u64 marks)
 	return ((marks & -marks) >> 7) * 0x0001020304050607ULL >> 56;
 }
 
-#define HEAD_EACH(byte) ((byte)*0x0101010101010101ULL)
+#define HEAD_EACH(byte) (0x0101010101010101ULL * (byte))
 #define HEAD_MARKS      HEAD_EACH(0x80)
 
 /* Marks the bytes of a word that are in no name: neither letter, digit nor '-'. Exact: no sum below
@@ -244,10 +245,10 @@ static inline __u32 head_begin_line(struct head_scan *scan, __u32 at)
 /* Marks in a word the bytes below 0x20 and 0x7f; the lowest mark is exact, those above may not be. */
 static inline __u64 head_controls(__u64 word)
 {
-	__u64 delete = word ^ HEAD_EACH(0x7f);
+	__u64 del = word ^ HEAD_EACH(0x7f);
 	__u64 low = (word - HEAD_EACH(0x20)) & ~word;
 
-	return (low | ((delete - HEAD_EACH(1)) & ~delete)) & HEAD_MARKS;
+	return (low | ((del - HEAD_EACH(1)) & ~del)) & HEAD_MARKS;
 }
 
 static inline __u32 head_step_value(struct head_scan *scan)

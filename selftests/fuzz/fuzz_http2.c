@@ -39,7 +39,8 @@ static void must(int condition)
 
 static void set_up(void)
 {
-	char *args[] = { (char *)(uintptr_t) "fuzz", (char *)(uintptr_t) "--h2c", NULL };
+	static char name[] = "fuzz", h2c[] = "--h2c";
+	char *args[] = { name, h2c, NULL };
 
 	log_setup("fuzz", LOG_TEXT, LOG_ERROR);
 	must(settings_parse(2, args, &settings) == 0);

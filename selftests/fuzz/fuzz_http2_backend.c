@@ -63,7 +63,8 @@ static void listen_there(void)
 
 static void set_up(void)
 {
-	char *args[] = { (char *)(uintptr_t) "fuzz", NULL };
+	static char name[] = "fuzz";
+	char *args[] = { name, NULL };
 
 	log_setup("fuzz", LOG_TEXT, LOG_ERROR);
 	must(settings_parse(1, args, &settings) == 0);

@@ -373,15 +373,16 @@ static void exec_worker(struct host *host)
 	const int fds[] = { host->control_listen_fd, host->listen_fds[0], host->listen_fds[1],
 			    host->map_fds[0],        host->map_fds[1],    host->map_fds[2],
 			    host->map_fds[3] };
-	char *args[PROXY_ARGS] = { (char *)(uintptr_t)host->proxy, (char *)(uintptr_t) "--worker=0",
-				   (char *)(uintptr_t) "--settings-hash=abcd" };
+	static char worker[] = "--worker=0", hash[] = "--settings-hash=abcd",
+		    root[] = "--allow-root";
+	char *args[PROXY_ARGS] = { (char *)(uintptr_t)host->proxy, worker, hash };
 	char https[32];
 	sigset_t none;
 	int count = 3;
 	int high[7];
 
 	if (geteuid() == 0)
-		args[count++] = (char *)(uintptr_t) "--allow-root";
+		args[count++] = root;
 	if (host->https) {
 		snprintf(https, sizeof(https), "%s%u", CLIENT_FLAG, port_of(host->listen_fds[1]));
 		args[count++] = https;

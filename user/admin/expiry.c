@@ -4,9 +4,8 @@
 
 #include "admin/pages.h"
 
-#define SOON_S     \
-	(14 * 24 * \
-	 3600) /* half of the remaining time of a certificate renewed at two thirds of 90 days */
+/* Half of the remaining time of a certificate renewed at two thirds of 90 days. */
+#define SOON_S (14 * 24 * 3600)
 
 struct walk {
 	struct expiry *out;
@@ -30,9 +29,10 @@ static int look(void *ctx, const char *name, int64_t end_unix_s)
 
 void page_expiry(const struct admin_options *admin, struct expiry *out)
 {
-	struct walk walk = { out, (int64_t)time(NULL) };
+	struct walk walk = { .now_s = (int64_t)time(NULL) };
 
 	*out = (struct expiry){ .certificates = 0 };
+	walk.out = out;
 	if (*admin->table)
 		table_each_certificate(*admin->table, look, &walk);
 }

@@ -166,10 +166,10 @@ static const struct {
 	const char *name, *type, *help;
 	size_t offset;
 } helper_fields[] = {
-#define FIELD(name, type, field, help)                                 \
-	{                                                              \
-		name, type, help, offsetof(struct worker_stats, field) \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define FIELD(name, type, field, help) { name, type, help, offsetof(struct worker_stats, field) }
+	/* clang-format on */
 	FIELD("conns_open", "gauge", conns_open, "Client connections open."),
 	FIELD("conns_accepted_total", "counter", conns_accepted, "Client connections accepted."),
 	FIELD("requests_total", "counter", requests, "Requests read."),

@@ -135,7 +135,7 @@ int inet_network_parse(const char *text, struct inet_network *out)
 	if (bits > most)
 		return -EINVAL;
 	for (unsigned int bit = mapped + bits; bit < 128; bit++)
-		range.addr.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+		range.addr.bytes[bit / 8] &= (uint8_t)(0xffu ^ 0x80u >> bit % 8);
 	range.prefix_bits = (uint8_t)bits;
 	*out = range;
 	return 0;

@@ -48,9 +48,11 @@ int adopt_notes(struct dataplane *dp)
 
 /* ---- ids for the table ----------------------------------------------------------------------- */
 
-#define array_room(array, count)         \
-	((count) & ((count)-1) ? (array) \
-			       : reallocarray((array), (count) ? (count)*2 : 1, sizeof(*(array))))
+/* clang-format off */
+#define array_room(array, count) \
+	((count) & ((count) - 1) ? (array) : \
+	 reallocarray((array), (count) ? 2 * (count) : 1, sizeof(*(array))))
+/* clang-format on */
 
 static int id_upstream(void *ctx, const struct upstream_view *view)
 {

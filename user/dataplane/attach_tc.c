@@ -182,19 +182,19 @@ int detach_tc(const struct attach_context *context, uint32_t ifindex)
 int attach_sk_lookup(const struct attach_context *context, char *error)
 {
 	char path[PIN_PATH_MAX];
-	struct stat namespace;
+	struct stat netns;
 	int fd, err;
 
 	err = link_path(path, context->bpffs, "sk_lookup", 0);
 	if (err)
 		return error_set(error, err, "path too long below %s", context->bpffs);
 	fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &namespace)) {
+	if (fd < 0 || fstat(fd, &netns)) {
 		err = -errno;
 		error_set(error, err, "/proc/self/ns/net: %s", strerror(-err));
 		goto out;
 	}
-	err = link_replace(path, context->sk_lookup_prog, (uint32_t) namespace.st_ino);
+	err = link_replace(path, context->sk_lookup_prog, (uint32_t)netns.st_ino);
 	if (err == -ENOENT)
 		err = link_new(path, context->sk_lookup_prog, fd, BPF_SK_LOOKUP);
 	if (err)

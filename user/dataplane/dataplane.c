@@ -358,6 +358,7 @@ int dataplane_open(const struct dataplane_options *options, struct dataplane **o
 	*out = dp;
 	dp = NULL;
 out:
+	/* cppcheck-suppress nullPointer -- dp is NULL without an error only */
 	if (err && loaded && !dp->adopted) {
 		char ignored[DATAPLANE_ERROR_MAX];
 

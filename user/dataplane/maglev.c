@@ -242,7 +242,7 @@ static size_t choose_by_weight(const struct matching *m, uint32_t slot_hash, uin
  * Eight at a time, because nearly all the time is spent here. @best: out, 0: there is none, and no
  * member is named.
  */
-static inline __attribute__((always_inline)) size_t
+__attribute__((always_inline)) static inline size_t
 greatest_by(const struct matching *m, uint32_t slot_hash, uint32_t top, uint32_t *best)
 {
 	uint32_t scores[MATCHED_MEMBERS_MAX];

@@ -14,6 +14,17 @@
 
 typedef int entry_fn(void *ctx, const void *key, const void *value);
 
+/* Makes an array larger; it stays as it is on -ENOMEM. */
+static int make_room(uint8_t **array, size_t count, size_t item_bytes)
+{
+	uint8_t *room = reallocarray(*array, count, item_bytes);
+
+	if (!room)
+		return -ENOMEM;
+	*array = room;
+	return 0;
+}
+
 /**
  * walk_map - all entries of a map, a batch of them a system call
  * It may miss an entry that is added or removed meanwhile; the walk always ends.
@@ -30,12 +41,11 @@ static int walk_map(int fd, enum map_id id, entry_fn *fn, void *ctx)
 	while (!err) {
 		uint32_t count = capacity, next_place = 0;
 
-		keys = reallocarray(keys, capacity, layout->key_bytes);
-		values = reallocarray(values, capacity, layout->value_bytes);
-		if (!keys || !values) {
-			err = -ENOMEM;
+		err = make_room(&keys, capacity, layout->key_bytes);
+		if (!err)
+			err = make_room(&values, capacity, layout->value_bytes);
+		if (err)
 			break;
-		}
 		if (bpf_map_lookup_batch(fd, first ? NULL : &place, &next_place, keys, values,
 					 &count, NULL))
 			err = -errno;

@@ -107,6 +107,7 @@ int control_receive(int socket, void *buffer, uint32_t size, int fds[4], unsigne
 	if ((size_t)received >= sizeof(message))
 		memcpy(&message, buffer, sizeof(message));
 	if ((size_t)received < sizeof(message) || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+	    /* cppcheck-suppress uninitStructMember -- the first condition excludes it */
 	    message.bytes != (size_t)received - sizeof(message)) {
 		while (*fds_count > 0)
 			close(fds[--*fds_count]);

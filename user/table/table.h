@@ -139,25 +139,31 @@ struct table_delta {
 	uint64_t generation; /* of the table after this change */
 };
 
+struct table_upstream_id {
+	uint32_t id;
+	char name[SLUICE_UPSTREAM_NAME_MAX];
+};
+
+struct table_backend_id {
+	uint32_t id, generation, upstream_id;
+	struct inet_addr addr;
+	uint16_t port; /* host order */
+};
+
+struct table_frontend_id {
+	uint32_t id;
+	struct inet_addr addr;
+	uint16_t port; /* host order */
+	uint8_t proto;
+};
+
 /* What maps that survived a restart say, so that ids keep their meaning and flows live on. */
 struct table_ids {
-	struct {
-		uint32_t id;
-		char name[SLUICE_UPSTREAM_NAME_MAX];
-	} * upstreams; /* owned */
+	struct table_upstream_id *upstreams; /* owned */
 	size_t upstreams_count;
-	struct {
-		uint32_t id, generation, upstream_id;
-		struct inet_addr addr;
-		uint16_t port; /* host order */
-	} * backends;          /* owned */
+	struct table_backend_id *backends; /* owned */
 	size_t backends_count;
-	struct {
-		uint32_t id;
-		struct inet_addr addr;
-		uint16_t port;
-		uint8_t proto;
-	} * frontends; /* owned */
+	struct table_frontend_id *frontends; /* owned */
 	size_t frontends_count;
 	uint64_t generation;
 };

@@ -20,14 +20,12 @@ struct body_case {
 	enum http1_fault_reason reason;
 };
 
-#define TO(name, text, payload, trailers)                                         \
-	{                                                                         \
-		name, text, sizeof(text) - 1, payload, trailers, HTTP1_FAULT_NONE \
-	}
-#define BAD(name, text, reason)                                              \
-	{                                                                    \
-		name, text, sizeof(text) - 1, NULL, "", HTTP1_FAULT_##reason \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define TO(name, text, payload, trailers) \
+	{ name, text, sizeof(text) - 1, payload, trailers, HTTP1_FAULT_NONE }
+#define BAD(name, text, reason) { name, text, sizeof(text) - 1, NULL, "", HTTP1_FAULT_##reason }
+/* clang-format on */
 
 static const struct body_case cases[] = {
 	TO("empty", "0\r\n\r\n", "", ""),

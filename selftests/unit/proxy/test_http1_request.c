@@ -121,10 +121,11 @@ struct bad {
 	enum http1_fault_reason reason;
 };
 
-#define BAD(name, text, status, reason)                                    \
-	{                                                                  \
-		name, text, sizeof(text) - 1, status, HTTP1_FAULT_##reason \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define BAD(name, text, status, reason) \
+	{ name, text, sizeof(text) - 1, status, HTTP1_FAULT_##reason }
+/* clang-format on */
 #define FIELD(name, line, status, reason) \
 	BAD(name, "POST / HTTP/1.1" H "\r\n" line END, status, reason)
 #define HOST(name, value)           BAD(name, "GET / HTTP/1.1\r\nHost:" value END, 400, HOST)

@@ -89,17 +89,18 @@ struct bad {
 	enum http1_fault_reason reason;
 };
 
-#define BAD(name, text, reason)                                       \
-	{                                                             \
-		name, text, sizeof(text) - 1, 0, HTTP1_FAULT_##reason \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define BAD(name, text, reason) { name, text, sizeof(text) - 1, 0, HTTP1_FAULT_##reason }
+/* clang-format on */
 #define FIELD(name, line, reason) BAD(name, OK "\r\n" line END, reason)
-#define SWITCH(name, line)                                                                \
-	{                                                                                 \
-		name, "HTTP/1.1 101 X\r\nConnection: upgrade\r\n" line END,               \
-			sizeof("HTTP/1.1 101 X\r\nConnection: upgrade\r\n" line END) - 1, \
-			HTTP1_ASKED_UPGRADE, HTTP1_FAULT_SWITCH_UNASKED                   \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define SWITCH(name, line) \
+	{ name, "HTTP/1.1 101 X\r\nConnection: upgrade\r\n" line END, \
+	  sizeof("HTTP/1.1 101 X\r\nConnection: upgrade\r\n" line END) - 1, HTTP1_ASKED_UPGRADE, \
+	  HTTP1_FAULT_SWITCH_UNASKED }
+/* clang-format on */
 
 static const struct bad bads[] = {
 	BAD("not HTTP", "SSH-2.0-OpenSSH\r\n\r\n", STATUS_LINE),

@@ -18,18 +18,12 @@ struct path_case {
 };
 
 /* What is forwarded is the normal form; is another text. */
-#define TO(name, raw, normal)                             \
-	{                                                 \
-		name, raw, normal, NULL, HTTP1_FAULT_NONE \
-	}
-#define TO2(name, raw, normal, forwarded)                      \
-	{                                                      \
-		name, raw, normal, forwarded, HTTP1_FAULT_NONE \
-	}
-#define BAD(name, raw, reason)                              \
-	{                                                   \
-		name, raw, NULL, NULL, HTTP1_FAULT_##reason \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define TO(name, raw, normal) { name, raw, normal, NULL, HTTP1_FAULT_NONE }
+#define TO2(name, raw, normal, forwarded) { name, raw, normal, forwarded, HTTP1_FAULT_NONE }
+#define BAD(name, raw, reason) { name, raw, NULL, NULL, HTTP1_FAULT_##reason }
+/* clang-format on */
 
 static const struct path_case cases[] = {
 	TO("empty is the root", "", "/"),

@@ -9,6 +9,8 @@
 #define DAY_MS  (24u * HOUR_MS)
 
 /* Rows of the table, by the kind of flag. */
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
 #define SETTING(name_, argument_, value_, field_, help_)                              \
 	{                                                                             \
 		.name = name_, .argument = argument_, .parse = option_value_##value_, \
@@ -42,8 +44,10 @@
 		.name = name_, .parse = option_value_switch,                                  \
 		.flags = OPTION_F_SWITCH | OPTION_F_ACTION, .action = action_, .help = help_, \
 	}
+/* clang-format on */
 
-/* clang-format off: one flag a paragraph */
+/* One flag a paragraph. */
+/* clang-format off */
 const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	SETTING("manifests", "DIR", text, manifests,
 		"read the *.yaml, *.yml and *.json of DIR and follow its changes"),

@@ -128,6 +128,7 @@ struct own_args {
 /* Arguments of the process: an array of borrowed strings, owned by the caller. */
 static char **make_argv(const struct worker_process *worker, struct own_args *own)
 {
+	static char name[] = "sluice-proxy";
 	const struct worker_host *host = worker->host;
 	char **argv = calloc(host->args_count + 6, sizeof(*argv));
 	struct stat folder;
@@ -138,7 +139,7 @@ static char **make_argv(const struct worker_process *worker, struct own_args *ow
 	snprintf(own->number, sizeof(own->number), "--worker=%u", worker->slot);
 	snprintf(own->settings, sizeof(own->settings), "--settings-hash=%016" PRIx64,
 		 host->settings);
-	argv[count++] = (char *)(uintptr_t) "sluice-proxy";
+	argv[count++] = name;
 	argv[count++] = own->number;
 	argv[count++] = own->settings;
 	if (claim_folder(host->pin_folder, &folder) == 0) {

@@ -5,10 +5,10 @@
 
 #include "proxy/http/http_chars.h"
 
-#define NAME(text)                       \
-	{                                \
-		(text), sizeof(text) - 1 \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define NAME(text) { (text), sizeof(text) - 1 }
+/* clang-format on */
 
 static const struct {
 	const char *text; /* lower case */

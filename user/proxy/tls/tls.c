@@ -57,11 +57,11 @@ static int on_certificate(SSL *ssl, void *ctx)
 
 static int set_mac(EVP_MAC_CTX *mac, const struct certificates_ticket_key *key)
 {
+	static char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)(uintptr_t)key->hmac,
 						  sizeof(key->hmac)),
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-						 (char *)(uintptr_t) "SHA256", 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
 

@@ -89,13 +89,14 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 
 static int read_pem(X509_STORE *store, const struct tls_authority *authority)
 {
+	static char no_passphrase[] = "";
 	BIO *bio = BIO_new_mem_buf(authority->pem, (int)authority->pem_bytes);
 	unsigned int count = 0;
 	X509 *certificate;
 
 	if (!bio)
 		return -ENOMEM;
-	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, (void *)(uintptr_t) "")) != NULL) {
+	while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase)) != NULL) {
 		count += X509_STORE_add_cert(store, certificate) == 1;
 		X509_free(certificate);
 	}

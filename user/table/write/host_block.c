@@ -421,6 +421,7 @@ static bool has_rules(const struct host_entry *host)
 int host_block_build(const struct table *table, const struct host_entry *host, void **out)
 {
 	struct writer writer = { .table = table };
+	void *smaller;
 	uint32_t name;
 
 	put_zeros(&writer, sizeof(struct snapshot_host), 1);
@@ -441,8 +442,7 @@ int host_block_build(const struct table *table, const struct host_entry *host, v
 		return writer.err;
 	}
 	header_of(&writer)->bytes = (uint32_t)writer.count;
-	*out = realloc(writer.bytes, writer.count); /* smaller: gives back what is left over */
-	if (!*out)
-		*out = writer.bytes;
+	smaller = realloc(writer.bytes, writer.count); /* gives back what is left over */
+	*out = smaller ? smaller : writer.bytes;
 	return 0;
 }
