@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/client/conn.h"
+#include "proxy/client/conn_open.h"
 #include "proxy/client/listener.h"
 #include "proxy/client/http2_client.h"
 #include "proxy/http2/http2_stream.h"
@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	piece = data[0] ? data[0] * 64u : size;
 	peer.addr = peer.local = inet_addr_from_v4(0x0100007f);
 	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
-	must(conn_new(&clients, ends[0], &peer, HTTP1_FAULT_NONE) == 0);
+	must(conn_open(&clients, ends[0], &peer, HTTP1_FAULT_NONE) == 0);
 	must(send(ends[1], HELLO, sizeof(HELLO) - 1, MSG_NOSIGNAL) == sizeof(HELLO) - 1);
 	run_turns(&loop, ends[1]);
 	data++;

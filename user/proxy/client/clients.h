@@ -10,6 +10,7 @@
 #include "proxy/loop/sources.h"
 #include "proxy/loop/turn.h"
 
+struct conn;
 struct http2_client;
 struct tls;
 
@@ -20,6 +21,7 @@ struct clients {
 	struct tls *tls;                    /* borrowed; NULL: no HTTPS port */
 
 	struct slab conns;                 /* struct conn */
+	struct conn *newest;               /* list of all */
 	struct slab http2_clients;         /* struct http2_client */
 	struct http2_client *http2_newest; /* list of all, which say that we drain */
 	struct sources sources;            /* of conns; used if their number is limited */

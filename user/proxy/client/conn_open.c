@@ -6,14 +6,17 @@
  * are looked at where they lie in the socket: a header is taken from there to its last byte, a
  * ClientHello stays for who reads it, the TLS library or the backend.
  */
+#include "proxy/client/conn_open.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "proxy/tls/client_hello.h"
-#include "proxy/client/conn.h"
+#include "proxy/client/http1_client.h"
+#include "proxy/client/http2_client.h"
 #include "proxy/http/proxy_header.h"
+#include "proxy/tls/client_hello.h"
 #include "proxy/tls/tls.h"
 
 /* Return: bytes that lie in the socket, at most @size; -EAGAIN; 0 the client ended; -errno. */
@@ -75,14 +78,74 @@ static int read_proxy_header(struct conn *conn)
 	return 0;
 }
 
-enum http1_fault_reason conn_limit_reached(const struct conn *conn)
-{
-	uint32_t most = conn->turn->settings->buffers_max;
+/* ---- the first octets ---------------------------------------------------------------------------- */
 
-	if (conn->over_limit)
-		return conn->over_limit;
-	return most && conn->turn->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
-							     : HTTP1_FAULT_NONE;
+static void speak_http2(struct conn *conn)
+{
+	conn_set_state(conn, CONN_HTTP2);
+	if (http2_client_begin(conn))
+		conn_close(conn);
+	else
+		http2_client_ready(conn);
+}
+
+/* True if what came is, or may become, the preface of HTTP/2 (prior knowledge, RFC 9113 3.3). */
+static bool may_be_http2(const struct conn *conn, bool *whole)
+{
+	static const char text[] = NGHTTP2_CLIENT_MAGIC;
+	size_t bytes = http1_reader_bytes(&conn->reader);
+
+	if (bytes > sizeof(text) - 1)
+		bytes = sizeof(text) - 1;
+	*whole = bytes == sizeof(text) - 1;
+	return !bytes || memcmp(buffer_head(conn->reader.buffer), text, bytes) == 0;
+}
+
+static void read_first(struct conn *conn)
+{
+	bool whole;
+
+	if (!conn->turn->settings->h2c || conn->peer.tls) {
+		http1_client_begin(conn);
+		return;
+	}
+	while (may_be_http2(conn, &whole)) {
+		ssize_t got;
+
+		if (whole) {
+			speak_http2(conn);
+			return;
+		}
+		got = http1_reader_fill(&conn->reader, conn->turn->buffers.size);
+		if (got == -EAGAIN)
+			return;
+		if (got <= 0) {
+			conn_hang_up(conn);
+			return;
+		}
+	}
+	http1_client_begin(conn);
+}
+
+static void handshake(struct conn *conn)
+{
+	int err = tls_handshake(&conn->stream);
+
+	if (err == -EAGAIN)
+		return;
+	if (err) {
+		conn->turn->stats->tls_errors++;
+		conn_close(conn);
+		return;
+	}
+	conn->turn->stats->tls_handshakes++;
+	conn->turn->stats->tls_resumptions += tls_resumed(&conn->stream);
+	if (tls_speaks_http2(&conn->stream)) {
+		speak_http2(conn);
+		return;
+	}
+	conn_set_state(conn, CONN_FIRST);
+	read_first(conn);
 }
 
 /* ---- the ClientHello ----------------------------------------------------------------------------- */
@@ -126,14 +189,14 @@ static void pass_through(struct conn *conn, const struct client_hello *hello,
 {
 	/* Above a limit there is nobody to be told so. */
 	struct exchange *x =
-		conn->over_limit == HTTP1_FAULT_NONE ? conn_begin_exchange(conn) : NULL;
+		conn->over_limit == HTTP1_FAULT_NONE ? http1_client_exchange(conn) : NULL;
 
 	if (!x) {
 		conn_close(conn);
 		return;
 	}
-	timer_disarm(&conn->timer);
-	conn->state = CONN_EXCHANGE;
+	conn->protocol = &http1_client_protocol;
+	conn_set_state(conn, CONN_EXCHANGE);
 	http1_reader_body(&conn->reader, HTTP1_FRAMING_CLOSE, 0, 0);
 	if (http1_writer_begin(&conn->writer, &conn->stream, &conn->turn->buffers, NULL,
 			       HTTP1_FRAMING_CLOSE)) {
@@ -156,8 +219,8 @@ static void accept_tls(struct conn *conn)
 		conn_close(conn);
 		return;
 	}
-	conn->state = CONN_HANDSHAKE;
-	conn_handshake(conn);
+	conn_set_state(conn, CONN_HANDSHAKE);
+	handshake(conn);
 }
 
 static void read_hello(struct conn *conn)
@@ -178,11 +241,14 @@ static void read_hello(struct conn *conn)
 		conn_close(conn);
 }
 
-void conn_opening(struct conn *conn)
+/* ---- the protocol of a connection that begins ----------------------------------------------------- */
+
+static void opening_ready(struct conn *conn)
 {
 	int err;
 
-	if (conn->state == CONN_PROXY_HEADER) {
+	switch (conn->state) {
+	case CONN_PROXY_HEADER:
 		err = read_proxy_header(conn);
 		if (err == -EAGAIN)
 			return;
@@ -191,10 +257,46 @@ void conn_opening(struct conn *conn)
 			conn_close(conn);
 			return;
 		}
-		conn->state = conn->peer.tls ? CONN_HELLO : CONN_HEAD;
-	}
-	if (conn->state == CONN_HELLO)
+		conn_set_state(conn, conn->peer.tls ? CONN_HELLO : CONN_FIRST);
+		opening_ready(conn);
+		return;
+	case CONN_HELLO:
 		read_hello(conn);
-	else
-		conn_read(conn);
+		return;
+	case CONN_HANDSHAKE:
+		handshake(conn);
+		return;
+	default:
+		read_first(conn);
+	}
+}
+
+static void opening_end(struct conn *conn)
+{
+	(void)conn; /* it holds nothing beside the conn */
+}
+
+static const struct conn_protocol opening = {
+	.ready = opening_ready,
+	.next = opening_ready,
+	.timeout = conn_hang_up,
+	.end = opening_end,
+};
+
+int conn_open(struct clients *clients, int fd, const struct exchange_peer *peer,
+	      enum http1_fault_reason over_limit)
+{
+	const struct settings *settings = clients->turn->settings;
+	struct conn *conn;
+	int err = conn_new(clients, fd, peer, over_limit, &opening, &conn);
+
+	if (err)
+		return err;
+	if (settings_expects_proxy_header(settings, peer->local_port, &peer->addr)) {
+		conn_set_state(conn, CONN_PROXY_HEADER);
+		return 0;
+	}
+	conn_set_state(conn, peer->tls ? CONN_HELLO : CONN_FIRST);
+	conn_count_source(conn);
+	return 0;
 }

@@ -60,8 +60,9 @@ void http2_client_stream_gone(struct http2_client *client)
 		arm(client);
 }
 
-void http2_client_timeout(struct http2_client *client)
+static void client_timeout(struct conn *conn)
 {
+	struct http2_client *client = conn->http2;
 	struct http2_session *session = &client->session;
 
 	if (session->out || session->piece_bytes) {
@@ -360,55 +361,14 @@ void http2_clients_drain(struct clients *clients)
 		drain(client);
 }
 
-int http2_client_begin(struct conn *conn)
+static void client_end(struct conn *conn)
 {
+	struct http2_client *client = conn->http2;
 	struct clients *clients = conn->clients;
-	struct turn *turn = conn->turn;
-	const nghttp2_settings_entry said[] = {
-		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX },
-		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
-		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, turn->settings->limits.head_bytes_max },
-		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
-	};
-	struct http2_client *client = slab_get(&clients->http2_clients);
-	struct buffer *early;
-	int err;
-
-	if (!client)
-		return -ENOMEM;
-	http2_session_prepare(&client->session, turn, clients->http2_memory, &conn->stream, true,
-			      &ops);
-	client->session.budget.list_bytes_max =
-		LIST_TIMES_MAX * turn->settings->limits.head_bytes_max;
-	err = http2_session_open(&client->session, said, sizeof(said) / sizeof(said[0]));
-	if (err) {
-		slab_put(&clients->http2_clients, client);
-		return err;
-	}
-	client->conn = conn;
-	conn->http2 = client;
-	link_client(clients, client);
-	turn->stats->http2_conns++;
-	turn->stats->http2_conns_open++;
-	client->head_since_ms = turn->now_ms; /* of the preface and the first head */
-	arm(client);
-	if (turn->draining)
-		drain(client);
-	early = conn->reader.buffer;
-	if (early) {
-		http2_session_take(&client->session, buffer_head(early), buffer_bytes(early));
-		http1_reader_release(&conn->reader);
-	}
-	return 0;
-}
-
-void http2_client_end(struct http2_client *client)
-{
-	struct clients *clients;
 
 	if (!client)
 		return;
-	clients = client->conn->clients;
+	pool_forget_client(clients->services->pool, conn->peer.id);
 	count_bytes(client);
 	while (client->session.streams) {
 		struct http2_stream *s = client->session.streams;
@@ -423,7 +383,7 @@ void http2_client_end(struct http2_client *client)
 	client->session.turn->stats->http2_conns_open--;
 	http2_head_drop(&client->head);
 	http2_session_end(&client->session);
-	client->conn->http2 = NULL;
+	conn->http2 = NULL;
 	slab_put(&clients->http2_clients, client);
 }
 
@@ -465,8 +425,9 @@ static void settled(struct http2_session *session, int err)
 		conn_linger(client->conn);
 }
 
-void http2_client_ready(struct http2_client *client)
+void http2_client_ready(struct conn *conn)
 {
+	struct http2_client *client = conn->http2;
 	struct http2_session *session = &client->session;
 	int err;
 
@@ -478,4 +439,54 @@ void http2_client_ready(struct http2_client *client)
 	err = http2_session_read(session);
 	if (err)
 		take_end(client, err);
+}
+
+static const struct conn_protocol protocol = {
+	.ready = http2_client_ready,
+	.next = http2_client_ready,
+	.timeout = client_timeout,
+	.end = client_end,
+};
+
+int http2_client_begin(struct conn *conn)
+{
+	struct clients *clients = conn->clients;
+	struct turn *turn = conn->turn;
+	const nghttp2_settings_entry said[] = {
+		{ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, HTTP2_STREAMS_MAX },
+		{ NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP2_STREAM_WINDOW },
+		{ NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, turn->settings->limits.head_bytes_max },
+		{ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 },
+	};
+	struct http2_client *client = slab_get(&clients->http2_clients);
+	struct buffer *early;
+	int err;
+
+	if (!client)
+		return -ENOMEM;
+	http2_session_prepare(&client->session, turn, clients->http2_memory, &conn->stream, true,
+			      &ops);
+	client->session.budget.list_bytes_max =
+		LIST_TIMES_MAX * turn->settings->limits.head_bytes_max;
+	err = http2_session_open(&client->session, said, sizeof(said) / sizeof(said[0]));
+	if (err) {
+		slab_put(&clients->http2_clients, client);
+		return err;
+	}
+	client->conn = conn;
+	conn->http2 = client;
+	conn->protocol = &protocol;
+	link_client(clients, client);
+	turn->stats->http2_conns++;
+	turn->stats->http2_conns_open++;
+	client->head_since_ms = turn->now_ms; /* of the preface and the first head */
+	arm(client);
+	if (turn->draining)
+		drain(client);
+	early = conn->reader.buffer;
+	if (early) {
+		http2_session_take(&client->session, buffer_head(early), buffer_bytes(early));
+		http1_reader_release(&conn->reader);
+	}
+	return 0;
 }

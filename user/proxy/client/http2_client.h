@@ -37,17 +37,13 @@ struct http2_client {
 
 /**
  * http2_client_begin - the connection speaks HTTP/2 from its first octet on
- * @conn: its .http2 is set; bytes in its reader are taken over
+ * @conn: its .http2 and .protocol are set; bytes in its reader are taken over
  * Return: 0; -ENOMEM.
  */
 int http2_client_begin(struct conn *conn);
 
-/* Ends all streams and frees it; the conn stays. Takes NULL. */
-void http2_client_end(struct http2_client *client);
-
-/* Events and the timer of the conn. It may be closed when they return. */
-void http2_client_ready(struct http2_client *client);
-void http2_client_timeout(struct http2_client *client);
+/* Something happened to its socket. It may be closed when this returns. */
+void http2_client_ready(struct conn *conn);
 
 /* Says to all clients that no new stream is taken; called again while it drains. */
 void http2_clients_drain(struct clients *clients);

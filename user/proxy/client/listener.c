@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "proxy/client/conn.h"
+#include "proxy/client/conn_open.h"
 #include "handoff/control.h"
 #include "proxy/client/http2_client.h"
 
@@ -95,7 +95,7 @@ static bool take(struct listener *listener, int fd, const struct sockaddr_storag
 		close(fd);
 		return true;
 	}
-	return conn_new(clients, fd, &peer, over) == 0;
+	return conn_open(clients, fd, &peer, over) == 0;
 }
 
 static bool full(const struct turn *turn)
