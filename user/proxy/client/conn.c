@@ -9,6 +9,7 @@
 #define REFUSED_HEAD_MS   5000u
 #define DISCARD_MS        5000u
 #define FLUSH_LOOK_MS     5u
+#define DRAIN_IDLE_MS     1000u /* longer than most round trips: a request may be on its way */
 
 /* ---- states and their deadlines ------------------------------------------------------------------ */
 
@@ -154,6 +155,19 @@ void conn_hang_up(struct conn *conn)
 		conn_close(conn);
 	else
 		conn_set_state(conn, CONN_FLUSH);
+}
+
+void conns_drain(struct clients *clients)
+{
+	uint64_t now_ms = clients->turn->now_ms;
+	struct conn *older;
+
+	for (struct conn *conn = clients->newest; conn; conn = older) {
+		older = conn->older;
+		if (conn->state == CONN_IDLE && !conn->next.next &&
+		    now_ms >= conn->idle_since_ms + DRAIN_IDLE_MS)
+			conn_linger(conn);
+	}
 }
 
 /* ---- events --------------------------------------------------------------------------------------- */

@@ -121,4 +121,7 @@ void conn_count_source(struct conn *conn);
 /* Which limit a request breaks by coming now. Return: HTTP1_FAULT_NONE: none. */
 enum http1_fault_reason conn_limit_reached(const struct conn *conn);
 
+/* Ends the conns that were idle for a while: we drain. */
+void conns_drain(struct clients *clients);
+
 #endif /* SLUICE_PROXY_CONN_H */

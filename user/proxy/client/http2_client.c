@@ -19,11 +19,13 @@ static void settled(struct http2_session *session, int err);
 static void set_callbacks(nghttp2_session_callbacks *callbacks);
 
 static bool on_frame_head(struct http2_session *session, const struct http2_frame_head *head);
+static void on_frame_done(struct http2_session *session);
 static void on_reset(struct http2_session *session, uint32_t code);
 static void over_budget(struct http2_session *session);
 
 static const struct http2_session_ops ops = {
 	.frame = on_frame_head,
+	.frame_done = on_frame_done,
 	.reset = on_reset,
 	.over_budget = over_budget,
 	.set = set_callbacks,
@@ -38,26 +40,42 @@ static struct http2_client *client_of(struct http2_session *session)
 
 /* ---- time --------------------------------------------------------------------------------------- */
 
-/* Exchanges have timers of their own; the conn's is for what is between them. */
-static void arm(struct http2_client *client)
+static void set_state(struct http2_client *client, enum http2_client_state state)
 {
-	struct turn *turn = client->session.turn;
-	const struct settings *settings = turn->settings;
+	static const struct {
+		uint64_t ms;
+		size_t setting; /* offset of the time in struct settings, in place of .ms */
+	} limits[HTTP2_CLIENT_STATES] = {
+		[HTTP2_CLIENT_HEAD] = { 0, offsetof(struct settings, client_head_timeout_ms) },
+		[HTTP2_CLIENT_BUSY] = { 0, 0 }, /* each exchange has its own */
+		[HTTP2_CLIENT_IDLE] = { 0, offsetof(struct settings, client_idle_timeout_ms) },
+		[HTTP2_CLIENT_FAREWELL] = { FAREWELL_MS, 0 },
+	};
+	const struct turn *turn = client->session.turn;
 	struct timer *timer = &client->conn->timer;
+	uint64_t ms = limits[state].ms;
 
-	if (client->head_since_ms)
-		timers_arm(&turn->timers, timer,
-			   client->head_since_ms + settings->client_head_timeout_ms);
-	else if (!client->session.streams)
-		timers_arm(&turn->timers, timer, turn->now_ms + settings->client_idle_timeout_ms);
+	client->state = (uint8_t)state;
+	if (limits[state].setting)
+		ms = *(const uint64_t *)(const void *)((const char *)turn->settings +
+						       limits[state].setting);
+	if (ms)
+		turn_arm(client->session.turn, timer, ms);
 	else
 		timer_disarm(timer);
 }
 
+/* What it waits for has changed: a head is whole, or a stream has come or gone. */
+static void look_again(struct http2_client *client)
+{
+	if (client->state != HTTP2_CLIENT_FAREWELL)
+		set_state(client, client->session.streams ? HTTP2_CLIENT_BUSY : HTTP2_CLIENT_IDLE);
+}
+
 void http2_client_stream_gone(struct http2_client *client)
 {
-	if (!client->session.streams)
-		arm(client);
+	if (client->state == HTTP2_CLIENT_BUSY && !client->session.streams)
+		look_again(client);
 }
 
 static void client_timeout(struct conn *conn)
@@ -65,18 +83,16 @@ static void client_timeout(struct conn *conn)
 	struct http2_client *client = conn->http2;
 	struct http2_session *session = &client->session;
 
-	if (session->out || session->piece_bytes) {
+	if (client->state == HTTP2_CLIENT_FAREWELL || session->out || session->piece_bytes) {
 		conn_close(client->conn); /* even our farewell is not read */
 		return;
 	}
-	if (client->head_since_ms) {
+	if (client->state == HTTP2_CLIENT_HEAD) {
 		session->turn->stats->timeouts++;
 		log_debug("proxy: HTTP/2: a head took too long");
 	}
-	client->head_since_ms = 0;
+	set_state(client, HTTP2_CLIENT_FAREWELL);
 	http2_session_terminate(session, NGHTTP2_NO_ERROR);
-	timers_arm(&session->turn->timers, &client->conn->timer,
-		   session->turn->now_ms + FAREWELL_MS);
 }
 
 /* ---- floods and frames ---------------------------------------------------------------------------- */
@@ -233,11 +249,27 @@ static bool on_frame_head(struct http2_session *session, const struct http2_fram
 	struct http2_client *client = client_of(session);
 	bool any = client->greeted && !client->in_head;
 	bool pass = check_frame(client, head);
+	bool ends = head->flags & NGHTTP2_FLAG_END_HEADERS;
 
 	client->greeted |= head->type == NGHTTP2_SETTINGS;
-	if (head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION)
-		client->in_head = !(head->flags & NGHTTP2_FLAG_END_HEADERS);
+	client->head_ends = false;
+	if (head->type == NGHTTP2_HEADERS || head->type == NGHTTP2_CONTINUATION) {
+		if (head->type == NGHTTP2_HEADERS && client->state != HTTP2_CLIENT_FAREWELL)
+			set_state(client, HTTP2_CLIENT_HEAD);
+		client->in_head = !ends;
+		client->head_ends = ends;
+	}
 	return pass || !any;
+}
+
+/* nghttp2 says nothing of a head that it refuses or passes over: it has ended all the same. */
+static void on_frame_done(struct http2_session *session)
+{
+	struct http2_client *client = client_of(session);
+
+	if (client->head_ends)
+		look_again(client);
+	client->head_ends = false;
 }
 
 static void leave(struct http2_client *client)
@@ -278,8 +310,6 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 		}
 		return 0;
 	case NGHTTP2_HEADERS:
-		client->head_since_ms = 0;
-		arm(client);
 		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
 			note_closed(client, frame->hd.stream_id);
 		if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -479,8 +509,7 @@ int http2_client_begin(struct conn *conn)
 	link_client(clients, client);
 	turn->stats->http2_conns++;
 	turn->stats->http2_conns_open++;
-	client->head_since_ms = turn->now_ms; /* of the preface and the first head */
-	arm(client);
+	set_state(client, HTTP2_CLIENT_HEAD); /* of the preface and the first head */
 	if (turn->draining)
 		drain(client);
 	early = conn->reader.buffer;

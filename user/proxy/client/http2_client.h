@@ -13,6 +13,21 @@
 #include "proxy/http2/http2_head.h"
 #include "proxy/http2/http2_session.h"
 
+/*
+ * What the connection waits for, and so its deadline:
+ *
+ *      begun -> HEAD <-> BUSY <-> IDLE        FAREWELL follows on any of them
+ *
+ * http2_client_set_state() arms it from one table. While streams run each exchange has its own.
+ */
+enum http2_client_state {
+	HTTP2_CLIENT_HEAD,     /* a head comes in, at first with the preface */
+	HTTP2_CLIENT_BUSY,     /* streams run */
+	HTTP2_CLIENT_IDLE,     /* no stream is open */
+	HTTP2_CLIENT_FAREWELL, /* the last GOAWAY is to leave */
+	HTTP2_CLIENT_STATES,
+};
+
 /* Streams that ended lately, so that a frame for one of them can be told from a late one. */
 #define HTTP2_CLOSED_MAX 64u
 
@@ -22,8 +37,8 @@ struct http2_client {
 	struct http2_client *newer, *older; /* all of them */
 	struct http2_head head;
 	struct http2_guard guard;
-	uint64_t head_since_ms; /* when the head that is incoming began; 0: none is */
-	uint64_t notice_ms;     /* when the first GOAWAY of two was said; 0: not draining */
+	uint8_t state;      /* enum http2_client_state */
+	uint64_t notice_ms; /* when the first GOAWAY of two was said; 0: not draining */
 	int32_t closed
 		[HTTP2_CLOSED_MAX]; /* ring of ids that the client ended; negative: has reset */
 	uint32_t closed_next;
@@ -33,6 +48,7 @@ struct http2_client {
 	bool leaving;       /* the last GOAWAY is said */
 	bool greeted;       /* the SETTINGS that come first came */
 	bool in_head;       /* CONTINUATION has to come next */
+	bool head_ends;     /* the frame that comes in is the last of a head */
 };
 
 /**

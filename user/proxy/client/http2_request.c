@@ -31,9 +31,6 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 	if (frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
 	http2_head_begin(&client->head, &turn->buffers, trailers);
-	client->head_since_ms = turn->now_ms;
-	timers_arm(&turn->timers, &client->conn->timer,
-		   turn->now_ms + turn->settings->client_head_timeout_ms);
 	if (trailers || (client->session.streams_count < HTTP2_STREAMS_MAX &&
 			 http2_stream_new(&client->session, frame->hd.stream_id, on_wake)))
 		return 0;

@@ -221,6 +221,7 @@ static void on_drain_look(struct timer *timer)
 		turn->stop = true;
 		return;
 	}
+	conns_drain(listener->clients);
 	http2_clients_drain(listener->clients);
 	turn_arm(turn, timer, DRAIN_LOOK_MS);
 }

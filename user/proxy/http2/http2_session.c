@@ -210,10 +210,14 @@ static ssize_t take_piece(struct http2_session *s, const uint8_t *data, size_t b
 	part = s->pass_bytes < bytes ? s->pass_bytes : bytes;
 	s->pass_bytes -= (uint32_t)part;
 	taken = at - data + (ssize_t)part;
-	if (s->drops)
-		return taken;
-	err = nghttp2_session_mem_recv(s->ng, from, head_bytes + part);
-	return err < 0 ? err : taken;
+	if (!s->drops) {
+		err = nghttp2_session_mem_recv(s->ng, from, head_bytes + part);
+		if (err < 0)
+			return err;
+	}
+	if (!s->pass_bytes && s->ops->frame_done)
+		s->ops->frame_done(s);
+	return taken;
 }
 
 int http2_session_field(struct http2_session *s, nghttp2_rcbuf *name, nghttp2_rcbuf *value)

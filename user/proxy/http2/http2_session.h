@@ -52,6 +52,8 @@ struct http2_session_ops {
 	/* A frame begins; nghttp2 has seen all before it, and nothing of it. May be NULL. nghttp2
 	 * itself tells of no frame that it ignores. Return: false: it is not to see this one. */
 	bool (*frame)(struct http2_session *session, const struct http2_frame_head *head);
+	/* nghttp2 has seen the frame to its last octet, or was kept from it. May be NULL. */
+	void (*frame_done)(struct http2_session *session);
 	/* A stream was reset by us, or by nghttp2. May be NULL. */
 	void (*reset)(struct http2_session *session, uint32_t code);
 	/* The peer is cut off for its heads: see http2_budget.h. */
