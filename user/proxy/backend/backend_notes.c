@@ -46,7 +46,7 @@ struct backend_note *backend_note_find(struct backend_notes *notes, uint32_t id,
 	return note && note->identity && note->generation == generation ? note : NULL;
 }
 
-/* ---- failures ------------------------------------------------------------------------------------ */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 bool backend_note_aside(const struct backend_note *note, uint64_t now_ms)
 {
@@ -112,7 +112,7 @@ void backend_note_succeeded(struct backend_note *note, uint64_t now_ms)
 	note->trial = false;
 }
 
-/* ---- slow start, health -------------------------------------------------------------------------- */
+/* ---- slow start, health ---------------------------------------------------------------------- */
 
 uint32_t backend_note_weight(const struct backend_note *note, uint32_t slow_start_ms,
 			     uint64_t now_ms)

@@ -49,7 +49,7 @@ static uint32_t either(uint32_t of_route, uint32_t usual)
 	return of_route ? of_route : usual;
 }
 
-/* ---- one check ----------------------------------------------------------------------------------- */
+/* ---- one check ------------------------------------------------------------------------------- */
 
 static void say(const struct probe *probe, bool ok, const char *why)
 {
@@ -238,7 +238,7 @@ static void start(const struct health_target *target, const struct backend_view 
 	turn_arm(turn, &probe->timer, either(target->route->check_timeout_ms, HEALTH_TIMEOUT_MS));
 }
 
-/* ---- targets --------------------------------------------------------------------------------------- */
+/* ---- targets --------------------------------------------------------------------------------- */
 
 /* Members of the upstream now. */
 static uint64_t members_word(const struct health_target *target)
@@ -327,7 +327,7 @@ static void target_free(struct health_target *target)
 	free(target);
 }
 
-/* ---- the list of them ------------------------------------------------------------------------------- */
+/* ---- the list of them ------------------------------------------------------------------------ */
 
 struct collected {
 	const struct snapshot *snapshot;

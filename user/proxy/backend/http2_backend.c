@@ -70,7 +70,7 @@ static void over_budget(struct http2_session *session)
 			   &(struct http1_fault){ .reason = HTTP1_FAULT_HTTP2_FLOOD });
 }
 
-/* ---- heads come in -------------------------------------------------------------------------------- */
+/* ---- heads come in --------------------------------------------------------------------------- */
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
@@ -189,7 +189,7 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
 }
 
-/* ---- a stream, as its exchange sees it --------------------------------------------------------------- */
+/* ---- a stream, as its exchange sees it ------------------------------------------------------- */
 
 static ssize_t text_read(struct stream *stream, void *data, size_t bytes)
 {
@@ -333,7 +333,7 @@ static int new_call(struct http2_backend *b, bool reused, struct upstream_conn *
 	return 0;
 }
 
-/* ---- connections ------------------------------------------------------------------------------------ */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void link_backend(struct http2_backend *b)
 {
@@ -529,7 +529,7 @@ int http2_backend_get(struct http2_backends *all, const struct backend_view *bac
 	return err;
 }
 
-/* ---- idle ones --------------------------------------------------------------------------------------- */
+/* ---- idle ones ------------------------------------------------------------------------------- */
 
 /* Says goodbye to what was idle too long and to what leads to a backend that is gone. */
 static void sweep(struct timer *timer)

@@ -63,7 +63,7 @@ void picker_free(struct picker *picker)
 	picker->upstreams = NULL;
 }
 
-/* ---- members ------------------------------------------------------------------------------------- */
+/* ---- members --------------------------------------------------------------------------------- */
 
 static bool was_tried(const struct picker_tried *tried, uint32_t id)
 {
@@ -120,7 +120,7 @@ static void look_at_list(const struct list *list, uint64_t word)
 	}
 }
 
-/* ---- the ways to choose ---------------------------------------------------------------------------- */
+/* ---- the ways to choose ---------------------------------------------------------------------- */
 
 static bool its_turn(const struct list *list, const struct candidate *c)
 {
@@ -280,7 +280,7 @@ int picker_pick(struct picker *picker, const struct picker_ask *ask, struct back
 	return -ENOENT;
 }
 
-/* ---- affinity -------------------------------------------------------------------------------------- */
+/* ---- affinity -------------------------------------------------------------------------------- */
 
 uint64_t picker_tag(struct picker *picker, const struct route *route,
 		    const struct backend_view *backend)

@@ -11,7 +11,7 @@
 #define FLUSH_LOOK_MS     5u
 #define DRAIN_IDLE_MS     1000u /* longer than most round trips: a request may be on its way */
 
-/* ---- states and their deadlines ------------------------------------------------------------------ */
+/* ---- states and their deadlines -------------------------------------------------------------- */
 
 /* How long a state may last. */
 struct state_limit {
@@ -68,7 +68,7 @@ enum http1_fault_reason conn_limit_reached(const struct conn *conn)
 							     : HTTP1_FAULT_NONE;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void conn_count_bytes(struct conn *conn)
 {
@@ -170,7 +170,7 @@ void conns_drain(struct clients *clients)
 	}
 }
 
-/* ---- events --------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_ready(struct stream *stream)
 {
@@ -204,7 +204,7 @@ static void on_timer(struct timer *timer)
 		conn->protocol->timeout(conn);
 }
 
-/* ---- the beginning -------------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 void conn_count_source(struct conn *conn)
 {

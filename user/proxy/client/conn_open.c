@@ -30,7 +30,7 @@ static ssize_t look(const struct conn *conn, void *out, size_t size)
 	return got < 0 ? -errno : got;
 }
 
-/* ---- the PROXY header ---------------------------------------------------------------------------- */
+/* ---- the PROXY header ------------------------------------------------------------------------ */
 
 static void log_bad_header(const struct conn *conn, const char *why)
 {
@@ -78,7 +78,7 @@ static int read_proxy_header(struct conn *conn)
 	return 0;
 }
 
-/* ---- the first octets ---------------------------------------------------------------------------- */
+/* ---- the first octets ------------------------------------------------------------------------ */
 
 static void speak_http2(struct conn *conn)
 {
@@ -148,7 +148,7 @@ static void handshake(struct conn *conn)
 	read_first(conn);
 }
 
-/* ---- the ClientHello ----------------------------------------------------------------------------- */
+/* ---- the ClientHello ------------------------------------------------------------------------- */
 
 /*
  * Whether the connection is for a backend as it is. Return: 0 and *out; -ENOENT: it is ours, also
@@ -241,7 +241,7 @@ static void read_hello(struct conn *conn)
 		conn_close(conn);
 }
 
-/* ---- the protocol of a connection that begins ----------------------------------------------------- */
+/* ---- the protocol of a connection that begins ------------------------------------------------ */
 
 static void opening_ready(struct conn *conn)
 {

@@ -10,7 +10,7 @@ static struct conn *conn_of(struct exchange *x)
 	return x->owner;
 }
 
-/* ---- what the exchange asks ---------------------------------------------------------------------- */
+/* ---- what the exchange asks ------------------------------------------------------------------ */
 
 /* More of the request body than is dropped to keep a connection. */
 static bool too_much_left(const struct exchange *x)
@@ -137,7 +137,7 @@ static void ended(struct exchange *x, bool aborted)
 	}
 }
 
-/* ---- bytes that the kernel moves ----------------------------------------------------------------- */
+/* ---- bytes that the kernel moves ------------------------------------------------------------- */
 
 static struct stream *client_stream(struct exchange *x)
 {
@@ -182,7 +182,7 @@ static const struct exchange_client client = {
 	.moved = client_moved,
 };
 
-/* ---- the head of a request ---------------------------------------------------------------------- */
+/* ---- the head of a request ------------------------------------------------------------------- */
 
 struct exchange *http1_client_exchange(struct conn *conn)
 {
@@ -263,7 +263,7 @@ static void read_head(struct conn *conn)
 		take_request(conn, err != 0);
 }
 
-/* ---- the protocol --------------------------------------------------------------------------------- */
+/* ---- the protocol ---------------------------------------------------------------------------- */
 
 static void client_ready(struct conn *conn)
 {

@@ -10,7 +10,6 @@
 #include "proxy/http1/fault_log.h"
 #include "proxy/http2/http2_stream.h"
 
-#define PRIORITY_BYTES 5u
 #define FAREWELL_MS    2000u /* for the last GOAWAY to leave */
 #define NOTICE_MS      1000u /* from the first GOAWAY to the last: longer than most round trips */
 #define LIST_TIMES_MAX 8u    /* a head so many times over its limit ends the connection */
@@ -38,7 +37,7 @@ static struct http2_client *client_of(struct http2_session *session)
 	return (struct http2_client *)session;
 }
 
-/* ---- time --------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void set_state(struct http2_client *client, enum http2_client_state state)
 {
@@ -95,28 +94,11 @@ static void client_timeout(struct conn *conn)
 	http2_session_terminate(session, NGHTTP2_NO_ERROR);
 }
 
-/* ---- floods and frames ---------------------------------------------------------------------------- */
-
-static void too_much(struct http2_client *client, const char *what)
-{
-	fault_log_request(
-		&client->conn->clients->services->faults, &client->conn->peer.addr,
-		&(struct http1_fault){ HTTP1_FAULT_HTTP2_FLOOD, { what, (uint32_t)strlen(what) } });
-	client->session.turn->stats->bad_requests++;
-	http2_session_terminate(&client->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void over_budget(struct http2_session *session)
 {
-	too_much(client_of(session), "octets of heads");
-}
-
-static void count_reset(struct http2_client *client)
-{
-	const struct turn *turn = client->session.turn;
-
-	if (!http2_guard_reset(&client->guard, turn->now_ms, turn->settings->http2_resets_max))
-		too_much(client, "resets");
+	http2_client_too_much(client_of(session), "octets of heads");
 }
 
 /* Resets that faults of the client bring about are its own: each costs a stream all the same. */
@@ -128,118 +110,7 @@ static void on_reset(struct http2_session *session, uint32_t code)
 	case NGHTTP2_CONNECT_ERROR:
 		return;
 	default:
-		count_reset(client_of(session));
-	}
-}
-
-static void count_frame(struct http2_client *client)
-{
-	if (!http2_guard_frame(&client->guard, client->session.turn->now_ms))
-		too_much(client, "frames that move nothing");
-}
-
-enum closed { CLOSED_NOT, CLOSED_ENDED, CLOSED_RESET };
-
-/* How the client itself has ended a stream, if that was lately. */
-static enum closed how_closed(const struct http2_client *client, int32_t id)
-{
-	if (id <= 0 || id > client->newest_id)
-		return CLOSED_NOT;
-	for (uint32_t i = 0; i < HTTP2_CLOSED_MAX; i++) {
-		if (client->closed[i] == id)
-			return CLOSED_ENDED;
-		if (client->closed[i] == -id)
-			return CLOSED_RESET;
-	}
-	return CLOSED_NOT;
-}
-
-/* @id: negative if the client has reset it */
-static void note_closed(struct http2_client *client, int32_t id)
-{
-	int32_t stream_id = id < 0 ? -id : id;
-
-	if (how_closed(client, stream_id) == CLOSED_NOT)
-		client->closed[client->closed_next++ % HTTP2_CLOSED_MAX] = id;
-}
-
-/* HEADERS may open a stream: RFC 9113 5.1.1. */
-static void check_new(struct http2_client *client, int32_t id)
-{
-	if (id > client->newest_id) {
-		client->skipped_id = client->newest_id ? client->newest_id + 2 : 1;
-		client->newest_id = id;
-	} else if (id >= client->skipped_id && id < client->newest_id) {
-		http2_session_terminate(&client->session, NGHTTP2_PROTOCOL_ERROR);
-	}
-}
-
-/* Ends a stream that nghttp2 would end the connection for, and keeps the frame from it. */
-static bool end_stream(struct http2_client *client, int32_t id, uint32_t code)
-{
-	nghttp2_submit_rst_stream(client->session.ng, NGHTTP2_FLAG_NONE, id, code);
-	return false;
-}
-
-/* A frame that belongs to an open stream came, maybe for one that the client has ended: RFC 9113 5.1.
- * Return: false: nghttp2 is not to see it. */
-static bool check_closed(struct http2_client *client, const struct http2_frame_head *head)
-{
-	enum closed how = how_closed(client, head->stream_id);
-
-	if (how == CLOSED_ENDED) {
-		if (head->type == NGHTTP2_DATA &&
-		    http2_stream_of(client->session.ng, head->stream_id))
-			return end_stream(client, head->stream_id, NGHTTP2_STREAM_CLOSED);
-		http2_session_terminate(&client->session, NGHTTP2_STREAM_CLOSED);
-	} else if (how == CLOSED_RESET) {
-		end_stream(client, head->stream_id, NGHTTP2_STREAM_CLOSED);
-	}
-	return true;
-}
-
-/* Priorities are not followed. Of a wrong size they end their stream: RFC 9113 6.3. */
-static bool check_priority(struct http2_client *client, const struct http2_frame_head *head)
-{
-	if (head->stream_id == 0)
-		return true;
-	if (head->length_bytes == PRIORITY_BYTES)
-		return false;
-	if (!http2_stream_of(client->session.ng, head->stream_id))
-		return true;
-	return end_stream(client, head->stream_id, NGHTTP2_FRAME_SIZE_ERROR);
-}
-
-/* An increment of 0 ends its stream: RFC 9113 6.9. */
-static bool check_increment(struct http2_client *client, const struct http2_frame_head *head)
-{
-	if (head->length_bytes != sizeof(head->increment) || head->increment ||
-	    !http2_stream_of(client->session.ng, head->stream_id))
-		return true;
-	return end_stream(client, head->stream_id, NGHTTP2_PROTOCOL_ERROR);
-}
-
-static bool check_frame(struct http2_client *client, const struct http2_frame_head *head)
-{
-	switch (head->type) {
-	case NGHTTP2_DATA:
-		if (head->length_bytes == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM))
-			count_frame(client);
-		return check_closed(client, head);
-	case NGHTTP2_HEADERS:
-		check_closed(client, head);
-		check_new(client, head->stream_id);
-		return true;
-	case NGHTTP2_WINDOW_UPDATE:
-		return check_increment(client, head);
-	case NGHTTP2_RST_STREAM:
-	case NGHTTP2_GOAWAY:
-	case NGHTTP2_CONTINUATION:
-		return true;
-	default:
-		if (!(head->flags & NGHTTP2_FLAG_ACK) || head->type > NGHTTP2_CONTINUATION)
-			count_frame(client);
-		return head->type != NGHTTP2_PRIORITY || check_priority(client, head);
+		http2_client_count_reset(client_of(session));
 	}
 }
 
@@ -248,7 +119,7 @@ static bool on_frame_head(struct http2_session *session, const struct http2_fram
 {
 	struct http2_client *client = client_of(session);
 	bool any = client->greeted && !client->in_head;
-	bool pass = check_frame(client, head);
+	bool pass = http2_client_check_frame(client, head);
 	bool ends = head->flags & NGHTTP2_FLAG_END_HEADERS;
 
 	client->greeted |= head->type == NGHTTP2_SETTINGS;
@@ -303,7 +174,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	case NGHTTP2_DATA:
 		if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			return 0;
-		note_closed(client, frame->hd.stream_id);
+		http2_client_note_closed(client, frame->hd.stream_id);
 		if (s) {
 			s->remote_ended = true;
 			http2_stream_wake(s);
@@ -311,14 +182,14 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 		return 0;
 	case NGHTTP2_HEADERS:
 		if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-			note_closed(client, frame->hd.stream_id);
+			http2_client_note_closed(client, frame->hd.stream_id);
 		if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
 			count_stream(client);
 		http2_request_head(client, frame);
 		return 0;
 	case NGHTTP2_RST_STREAM:
-		note_closed(client, -frame->hd.stream_id);
-		count_reset(client);
+		http2_client_note_closed(client, -frame->hd.stream_id);
+		http2_client_count_reset(client);
 		return 0;
 	case NGHTTP2_SETTINGS:
 		client->session.window_changed |= frame->settings.niv != 0;
@@ -339,7 +210,7 @@ static void set_callbacks(nghttp2_session_callbacks *callbacks)
 	http2_request_set_callbacks(callbacks);
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void link_client(struct clients *clients, struct http2_client *client)
 {

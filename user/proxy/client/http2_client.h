@@ -64,7 +64,21 @@ void http2_client_ready(struct conn *conn);
 /* Says to all clients that no new stream is taken; called again while it drains. */
 void http2_clients_drain(struct clients *clients);
 
-/* ---- between http2_client.c and http2_request.c --------------------------------------------------- */
+/* ---- in http2_client_guard.c ----------------------------------------------------------------- */
+
+/* Ends the connection: the client asks for too much of something. */
+void http2_client_too_much(struct http2_client *client, const char *what);
+
+/* One more stream was reset, by the client or for its faults. */
+void http2_client_count_reset(struct http2_client *client);
+
+/* The client has ended a stream. @id: negative if it has reset it. */
+void http2_client_note_closed(struct http2_client *client, int32_t id);
+
+/* A frame begins. Return: false: nghttp2 is not to see it. */
+bool http2_client_check_frame(struct http2_client *client, const struct http2_frame_head *head);
+
+/* ---- between http2_client.c and http2_request.c ---------------------------------------------- */
 
 /* A head or trailers are whole. */
 void http2_request_head(struct http2_client *client, const nghttp2_frame *frame);

@@ -20,7 +20,7 @@ static struct http2_client *client_of(const struct http2_stream *s)
 	return (struct http2_client *)s->session;
 }
 
-/* ---- fields come in ------------------------------------------------------------------------------ */
+/* ---- fields come in -------------------------------------------------------------------------- */
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 {
@@ -130,7 +130,7 @@ void http2_request_head(struct http2_client *client, const nghttp2_frame *frame)
 	http2_stream_wake(s);
 }
 
-/* ---- what the exchange asks ---------------------------------------------------------------------- */
+/* ---- what the exchange asks ------------------------------------------------------------------ */
 
 static struct http2_stream *stream_of(struct exchange *x)
 {
@@ -227,7 +227,7 @@ static const struct exchange_client client_ops = {
 	.ended = ended,
 };
 
-/* ---- a request begins ----------------------------------------------------------------------------- */
+/* ---- a request begins ------------------------------------------------------------------------ */
 
 /* Name of the Secret with the certificate; "" for the default one. */
 static const char *secret_of(const struct snapshot *snapshot, const struct snapshot_tls *tls)

@@ -184,7 +184,7 @@ void listener_open(struct listener *listener)
 	pause_accepting(listener, false);
 }
 
-/* ---- what conns share ------------------------------------------------------------------------------ */
+/* ---- what conns share ------------------------------------------------------------------------ */
 
 void clients_init(struct clients *clients, struct exchange_services *services,
 		  struct http2_memory *memory, struct tls *tls)
@@ -207,7 +207,7 @@ void clients_free(struct clients *clients)
 	sources_free(&clients->sources);
 }
 
-/* ---- draining ----------------------------------------------------------------------------------- */
+/* ---- draining -------------------------------------------------------------------------------- */
 
 static void on_drain_look(struct timer *timer)
 {

@@ -37,7 +37,7 @@ void http2_head_drop(struct http2_head *head)
 	head->text = head->cookies = NULL;
 }
 
-/* ---- text --------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static struct http_slice slice_of(nghttp2_rcbuf *ref)
 {
@@ -116,7 +116,7 @@ static bool only(struct http_slice text, unsigned int classes)
 	return text.bytes && http_run(text.data, 0, text.bytes, classes) == text.bytes;
 }
 
-/* ---- a request ----------------------------------------------------------------------------------- */
+/* ---- a request ------------------------------------------------------------------------------- */
 
 /* The scheme's own port is said or left out (RFC 3986 6.2.3). */
 static uint32_t port_of(const struct http_host *host, bool https)
@@ -338,7 +338,7 @@ struct buffer *http2_head_end_trailers(struct http2_head *head)
 	return take_text(head);
 }
 
-/* ---- fields that go out --------------------------------------------------------------------------- */
+/* ---- fields that go out ---------------------------------------------------------------------- */
 
 static const bool of_connection[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_CONNECTION] = true,        [HTTP_FIELD_HOST] = true,

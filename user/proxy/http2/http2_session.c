@@ -98,7 +98,7 @@ void http2_session_end(struct http2_session *s)
 	s->ng = NULL;
 }
 
-/* ---- in ----------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 /* What a failure of nghttp2 means to the peer. */
 static uint32_t code_of(int err)
@@ -280,7 +280,7 @@ int http2_session_read(struct http2_session *s)
 	return 0;
 }
 
-/* ---- out ---------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 /* Return: 0: .out is empty; -EAGAIN; -errno. */
 static int write_out(struct http2_session *s)

@@ -11,7 +11,7 @@
 
 static struct http2_fields scratch; /* of the head that is being said; a worker is one thread */
 
-/* ---- in ----------------------------------------------------------------------------------------- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *data,
 		   size_t bytes, void *user)
@@ -110,7 +110,7 @@ static void consume(struct source *source, size_t bytes)
 
 static const struct source_ops source_ops = { .peek = peek, .consume = consume };
 
-/* ---- out ---------------------------------------------------------------------------------------- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 static void say_trailers(struct http2_stream *s)
 {
@@ -339,7 +339,7 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	return 0;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------ */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static int on_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
 {

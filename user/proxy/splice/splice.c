@@ -29,7 +29,7 @@
 #define RECORD_DISCARDED (1u << 30)
 #define RECORD_HEADER    8u
 
-/* ---- the ring ------------------------------------------------------------------------------------ */
+/* ---- the ring -------------------------------------------------------------------------------- */
 
 static void take_event(struct splice *splice, const struct splice_event *event)
 {
@@ -100,7 +100,7 @@ static void close_ring(struct splice_ring *ring)
 	*ring = (struct splice_ring){ 0 };
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* A process of our number that was killed left slots: no socket of them lives any more. */
 static void forget_predecessor(const struct splice *splice)
@@ -199,7 +199,7 @@ void splice_free(struct splice *splice)
 	splice->on = false;
 }
 
-/* ---- arming -------------------------------------------------------------------------------------- */
+/* ---- arming ---------------------------------------------------------------------------------- */
 
 int splice_bytes_acked(int fd, uint64_t *out)
 {

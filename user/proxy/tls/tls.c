@@ -53,7 +53,7 @@ static int on_certificate(SSL *ssl, void *ctx)
 	return tls_store_use(tls->store, secret, ssl) ? 0 : 1;
 }
 
-/* ---- tickets ------------------------------------------------------------------------------------ */
+/* ---- tickets --------------------------------------------------------------------------------- */
 
 static int set_mac(EVP_MAC_CTX *mac, const struct certificates_ticket_key *key)
 {
@@ -108,7 +108,7 @@ static int on_status_request(SSL *ssl, void *ctx)
 								   : SSL_TLSEXT_ERR_NOACK;
 }
 
-/* ---- protocols ---------------------------------------------------------------------------------- */
+/* ---- protocols ------------------------------------------------------------------------------- */
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_bytes,
 		   const unsigned char *in, unsigned int in_bytes, void *ctx)
@@ -126,7 +126,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_bytes
 	return SSL_TLSEXT_ERR_OK;
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int set_up(struct tls *tls)
 {

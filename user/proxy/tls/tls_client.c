@@ -39,7 +39,7 @@ struct tls_client {
 	uint64_t profiles_made;
 };
 
-/* ---- authorities -------------------------------------------------------------------------------- */
+/* ---- authorities ----------------------------------------------------------------------------- */
 
 static struct tls_authority *authority_get(struct tls_authority *authority)
 {
@@ -141,7 +141,7 @@ static int authority_ready(struct tls_authority *authority)
 	return 0;
 }
 
-/* ---- profiles ----------------------------------------------------------------------------------- */
+/* ---- profiles -------------------------------------------------------------------------------- */
 
 /* The names by which the cluster knows a service, the one that certificates mostly have first. */
 static int name_service(struct tls_profile *profile)
@@ -269,7 +269,7 @@ int tls_client_profile(struct tls_client *client, const struct tls_wish *wish,
 	return 0;
 }
 
-/* ---- connections -------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static bool is_of_address(X509 *certificate, const struct inet_addr *addr)
 {
@@ -345,7 +345,7 @@ int tls_connect(struct tls_profile *profile, const struct tls_peer *peer, struct
 	return SSL_set_alpn_protos(conn->ssl, protocols, protocols[0] + 1u) ? -ENOMEM : 0;
 }
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void forget_authorities(struct strmap *authorities)
 {

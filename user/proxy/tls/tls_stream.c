@@ -10,7 +10,7 @@
 #include "proxy/tls/tls.h"
 #include "proxy/tls/tls_priv.h"
 
-/* ---- the socket as OpenSSL sees it --------------------------------------------------------------- */
+/* ---- the socket as OpenSSL sees it ----------------------------------------------------------- */
 
 static int bio_read(BIO *bio, char *data, int bytes)
 {
@@ -95,7 +95,7 @@ void tls_io_free(struct tls_io *io)
 	free(io);
 }
 
-/* ---- the stream --------------------------------------------------------------------------------- */
+/* ---- the stream ------------------------------------------------------------------------------ */
 
 /* What a failed call of OpenSSL means to a stream. Return: 0 the peer ended; -EAGAIN; -errno. */
 static int failure(struct stream *stream, int result)
