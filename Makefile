@@ -4,6 +4,7 @@
 #   V=1           show each command
 #   SAN=1         build the programs with AddressSanitizer and UndefinedBehaviorSanitizer, and
 #                 without pools of memory (build/san/)
+#   TSAN=1        build the programs with ThreadSanitizer (build/tsan/)
 #   VMLINUX=full  build the BPF programs against the running kernel's full type dump
 #   PREFIX=, DESTDIR=   where `make install` puts things
 
@@ -29,7 +30,7 @@ endif
 # ---- what there is ----------------------------------------------------------------------------------
 
 B := build
-O := $(B)/obj$(if $(SAN),-san)
+O := $(B)/obj$(if $(SAN),-san)$(if $(TSAN),-tsan)
 layers := base model handoff kube files table dataplane proxy admin daemon cli
 # A layer is a folder of user/; its sources lie in it and in folders below.
 srcs_of = $(sort $(shell find user/$1 -name '*.c'))
@@ -54,8 +55,9 @@ CFLAGS	 ?= -O2 -g
 # SLUICE_NO_POOLS: memory that is given back is freed, so that a use of it is seen (slab.c, buffer.c).
 san_flags := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	     -DSLUICE_NO_POOLS -DSLUICE_CHECK
-ALL_CFLAGS := -std=gnu11 $(warnings) -fstack-protector-strong -fPIE $(CFLAGS) $(if $(SAN),$(san_flags))
-LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),$(san_flags))
+tsan_flags := -fsanitize=thread -fno-omit-frame-pointer
+ALL_CFLAGS := -std=gnu11 $(warnings) -fstack-protector-strong -fPIE $(CFLAGS) $(if $(SAN),$(san_flags)) $(if $(TSAN),$(tsan_flags))
+LDFLAGS += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),$(san_flags)) $(if $(TSAN),$(tsan_flags))
 
 BPF_ARCH   := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/')
 BPF_CFLAGS := -target bpf -D__TARGET_ARCH_$(BPF_ARCH) -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror \
@@ -67,7 +69,7 @@ LIBS_sluicectl	  := -lxdp -lbpf -lelf -lz -lcurl -lcjson
 
 # ---- programs -----------------------------------------------------------------------------------------
 
-programs := $(if $(SAN),$(B)/san,$(B))
+programs := $(if $(SAN),$(B)/san,$(if $(TSAN),$(B)/tsan,$(B)))
 
 program_names := sluiced sluice-proxy sluicectl sluice-init
 

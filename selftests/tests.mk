@@ -31,6 +31,35 @@ unit: $(unit_bins) ## unit tests under ASan and UBSan (no root needed)
 
 .PHONY: unit
 
+# ---- units of what has threads: under ThreadSanitizer -------------------------------------------------
+# sluiced has one, which looks up host names; a worker of the helper has none.
+
+tsan_units := daemon/test_external_names
+tsan_bins := $(tsan_units:%=$T/unit-tsan/%)
+TO := $(B)/obj-tsan
+tsan_archives := $(foreach l,daemon table handoff model base,$(TO)/lib$l.a)
+
+ifndef TSAN
+$(tsan_archives): tsan-archives ;
+tsan-archives: $(skeleton) $(B)/gen/build_id.h
+	$Q $(MAKE) --no-print-directory TSAN=1 $(tsan_archives)
+.PHONY: tsan-archives
+endif
+
+$T/unit-tsan/%: selftests/unit/%.c $(tsan_archives)
+	$(say) TEST $@
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(CPPFLAGS) -Iselftests -std=gnu11 $(warnings) -O1 -g $(tsan_flags) -MMD -MP -o $@ $< \
+		-Wl,--start-group $(tsan_archives) -Wl,--end-group $(LIBS_unit)
+
+unit-tsan: $(tsan_bins) ## unit tests of what has threads under ThreadSanitizer (no root needed)
+	$Q selftests/lib/run-units.sh $(tsan_bins)
+
+.PHONY: unit-tsan
+
+test_suites += unit-tsan
+test_builds += $(tsan_bins)
+
 # ---- all of them --------------------------------------------------------------------------------------
 # A suite is a make target that ends with the line 'N passed, N failed'. The .mk file of its folder
 # adds it here (test_suites) with what can be built beforehand (test_builds).

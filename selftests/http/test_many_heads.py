@@ -90,7 +90,7 @@ class ManyHeads(unittest.TestCase):
         def handler(conn, _backend):
             head, rest = read_head(conn)
             body, _ = read_body(conn, head, rest)
-            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-")
+            conn.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-")
             all_begun.wait(30)
             conn.sendall(b"Length: %d\r\n\r\n%s" % (len(body), body))
 
