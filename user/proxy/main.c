@@ -66,6 +66,8 @@ int main(int argc, char **argv)
 	raise_descriptors();
 	err = worker_new(&settings, &worker);
 	if (!err)
+		err = maps_seal(&worker->maps);
+	if (!err)
 		err = sandbox_enter();
 	if (!err) {
 		trim_memory();

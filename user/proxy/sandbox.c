@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "handoff/control.h"
+#include "proxy/splice/splice_calls.h"
 
 static const int allowed[] = {
 	/* sockets */
@@ -50,9 +53,6 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigreturn),
 	/* memory, and what libc and libcrypto do on their own */
 	SCMP_SYS(brk),
-	SCMP_SYS(munmap),
-	SCMP_SYS(mremap),
-	SCMP_SYS(madvise),
 	SCMP_SYS(futex),
 	SCMP_SYS(getrandom),
 	SCMP_SYS(getpid),
@@ -86,50 +86,104 @@ static const int deadly[] = {
 	SCMP_SYS(userfaultfd),
 };
 
+/* A call that passes where all of its conditions hold. Return: 0; -errno. */
+#define ALLOW(filter, call, count, ...) \
+	seccomp_rule_add((filter), SCMP_ACT_ALLOW, SCMP_SYS(call), (count), __VA_ARGS__)
+
+/* TCP to backends, nothing else: no netlink, no unix, no raw sockets, no UDP, SCTP or MPTCP. */
+static int allow_sockets(scmp_filter_ctx filter)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(families) / sizeof(families[0]); i++)
+		err = ALLOW(filter, socket, 3, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+			    SCMP_A1(SCMP_CMP_EQ, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC),
+			    SCMP_A2(SCMP_CMP_EQ, IPPROTO_TCP));
+	/* what waits in a socket */
+	if (!err)
+		err = ALLOW(filter, ioctl, 1, SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
+	return err;
+}
+
+/* A place for memory that is not below the page of splice_calls.h, nor in it. */
+#define ABOVE(arg, place) SCMP_CMP(arg, SCMP_CMP_GE, (place)->above)
+
+/* mmap() of one form: where the kernel finds a place, or above the page. */
+static int allow_mmap(scmp_filter_ctx filter, const struct splice_calls_place *place,
+		      struct scmp_arg_cmp how, struct scmp_arg_cmp what)
+{
+	int err = ALLOW(filter, mmap, 3, SCMP_A0(SCMP_CMP_EQ, 0), how, what);
+
+	return err ? err : ALLOW(filter, mmap, 3, ABOVE(0, place), how, what);
+}
+
+/*
+ * Memory that is never code. What other processes see of it can be written in the map of splice slots
+ * only; its number cannot be given to another file, as dup3() is bounded. The page of splice_calls.h
+ * stays as it is.
+ */
+static int allow_memory(scmp_filter_ctx filter, const struct splice_calls_place *place)
+{
+	const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	int err;
+
+	err = allow_mmap(filter, place, no_code,
+			 SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_PRIVATE));
+	if (!err)
+		err = allow_mmap(filter, place,
+				 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, 0),
+				 SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_SHARED));
+	if (!err && place->above)
+		err = allow_mmap(filter, place, no_code, SCMP_A4(SCMP_CMP_EQ, CONTROL_FD_SLOTS));
+	if (!err)
+		err = ALLOW(filter, mprotect, 2, ABOVE(0, place), no_code);
+	if (!err)
+		err = ALLOW(filter, munmap, 1, ABOVE(0, place));
+	if (!err)
+		err = ALLOW(filter, madvise, 1, ABOVE(0, place));
+	if (!err) /* to a place that the kernel finds */
+		err = ALLOW(filter, mremap, 2, ABOVE(0, place),
+			    SCMP_A3(SCMP_CMP_MASKED_EQ, MREMAP_FIXED, 0));
+	return err;
+}
+
+/* Sockets of ours into the maps of splice, by arguments that cannot be changed. */
+static int allow_splice(scmp_filter_ctx filter, const struct splice_calls_place *place)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; place->above && !err && i < SPLICE_CALL_COUNT; i++)
+		err = ALLOW(filter, bpf, 3, SCMP_A0(SCMP_CMP_EQ, BPF_MAP_UPDATE_ELEM),
+			    SCMP_A1(SCMP_CMP_EQ, place->calls[i]),
+			    SCMP_A2(SCMP_CMP_EQ, place->call_bytes));
+	return err;
+}
+
 /* Those of which only some forms are harmless. Return: 0; -errno. */
 static int allow_forms(scmp_filter_ctx filter)
 {
-	int err;
+	const struct splice_calls_place place = splice_calls_place();
+	int err = allow_sockets(filter);
 
-	/* TCP to backends, nothing else: no netlink, no unix, no raw sockets */
-	err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-			       SCMP_A0(SCMP_CMP_EQ, AF_INET));
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				       SCMP_A0(SCMP_CMP_EQ, AF_INET6));
-	/* memory that is never code */
+		err = allow_memory(filter, &place);
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		err = allow_splice(filter, &place);
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		err = ALLOW(filter, fcntl, 1, SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS));
-	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, F_GETFL));
+		err = ALLOW(filter, fcntl, 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL));
 	/* stdout and stderr are exchanged, nothing else */
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(dup3), 2,
-				       SCMP_A1(SCMP_CMP_EQ, STDOUT_FILENO),
-				       SCMP_A2(SCMP_CMP_EQ, 0));
+		err = ALLOW(filter, dup3, 2, SCMP_A1(SCMP_CMP_EQ, STDOUT_FILENO),
+			    SCMP_A2(SCMP_CMP_EQ, 0));
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(dup3), 2,
-				       SCMP_A1(SCMP_CMP_EQ, STDERR_FILENO),
-				       SCMP_A2(SCMP_CMP_EQ, 0));
-	/* what waits in a socket; a socket into a map of which we hold the descriptor */
-	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ));
-	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(bpf), 1,
-				       SCMP_A0(SCMP_CMP_EQ, BPF_MAP_UPDATE_ELEM));
+		err = ALLOW(filter, dup3, 2, SCMP_A1(SCMP_CMP_EQ, STDERR_FILENO),
+			    SCMP_A2(SCMP_CMP_EQ, 0));
 	/* abort() */
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		err = ALLOW(filter, tgkill, 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 	return err;
 }
 

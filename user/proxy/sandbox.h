@@ -7,6 +7,7 @@
 
 /**
  * sandbox_enter - no capability, no new privilege, no core file, no system call beyond the list
+ * Of bpf(2) the calls of splice_calls.h pass, if they were prepared, and no others.
  * A call that is not on the list fails with EPERM; those that only an intruder makes kill.
  * Return: 0; -errno with a log line.
  */

@@ -2,9 +2,11 @@
 #include "proxy/backend/maps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -70,6 +72,15 @@ int maps_open(const struct maps_fds *fds, struct maps *out)
 		maps_close(&maps);
 	else
 		*out = maps;
+	return err;
+}
+
+int maps_seal(struct maps *maps)
+{
+	int err = dup3(STDIN_FILENO, maps->worker_stats.fd, O_CLOEXEC) < 0 ? -errno : 0;
+
+	if (err)
+		log_error("proxy: give up the descriptor of worker_stats: %s", strerror(-err));
 	return err;
 }
 

@@ -36,6 +36,14 @@ struct maps_fds {
  * Return: 0; -errno with a log line that names the map.
  */
 int maps_open(const struct maps_fds *fds, struct maps *out);
+/**
+ * maps_seal - give up the descriptor of worker_stats, of which our own entry is mapped
+ * Those of the others stay, to be mapped as they are needed. The kernel maps only descriptors that
+ * write, too; the sandbox refuses what could write by them.
+ * Return: 0; -errno with a log line.
+ */
+int maps_seal(struct maps *maps);
+
 void maps_close(struct maps *maps);
 
 /* A backend as it was at one moment. */

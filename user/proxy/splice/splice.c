@@ -19,6 +19,7 @@
 #include "handoff/control.h"
 #include "proxy/loop/turn.h"
 #include "proxy/options/settings.h"
+#include "proxy/splice/splice_calls.h"
 #include "proxy/splice/splice_priv.h"
 
 /* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough
@@ -169,6 +170,8 @@ int splice_start(struct splice *splice, struct turn *turn)
 		err = -errno;
 	if (!err)
 		err = open_ring(splice);
+	if (!err)
+		err = splice_calls_prepare();
 	if (!err) {
 		splice->ends = calloc(SLUICE_SLOTS_MAX, sizeof(struct splice_end *));
 		err = splice->ends ? 0 : -ENOMEM;

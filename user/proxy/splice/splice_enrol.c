@@ -17,22 +17,10 @@
 #include "base/log.h"
 #include "handoff/control.h"
 #include "proxy/options/settings.h"
+#include "proxy/splice/splice_calls.h"
 #include "proxy/splice/splice_priv.h"
 
 #define BASE_TRIES 8
-
-static int map_put(int map, uint64_t cookie, int fd)
-{
-	uint64_t value = (uint64_t)fd;
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = (uint32_t)map;
-	attr.key = (uint64_t)(uintptr_t)&cookie;
-	attr.value = (uint64_t)(uintptr_t)&value;
-	attr.flags = BPF_ANY;
-	return syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof(attr)) ? -errno : 0;
-}
 
 /*
  * All bytes written to the socket so far, as .bytes_acked counts (it counts a SYN of ours). Both
@@ -149,7 +137,8 @@ struct splice_end *splice_enrol_source(struct splice *splice, struct stream *str
 		drop_new_end(end);
 		return NULL;
 	}
-	if (map_put(CONTROL_FD_SOCKS, end->cookie, stream->fd) || watch_less(splice, stream)) {
+	if (splice_calls_put(SPLICE_CALL_SOCKS, end->cookie, stream->fd) ||
+	    watch_less(splice, stream)) {
 		/* A socket that is in the map all the same keeps its slot, and is closed soon. */
 		log_debug("proxy: enrol a socket: %s", strerror(errno));
 		splice->ends[end->slot_number] = NULL;
@@ -170,7 +159,7 @@ struct splice_end *splice_enrol_sink(struct splice *splice, struct stream *strea
 
 	if (!end || end->in_sinks)
 		return end;
-	if (map_put(CONTROL_FD_SINKS, end->cookie, stream->fd)) {
+	if (splice_calls_put(SPLICE_CALL_SINKS, end->cookie, stream->fd)) {
 		log_debug("proxy: enrol a receiver: %s", strerror(errno));
 		drop_new_end(end);
 		return NULL;
