@@ -187,6 +187,23 @@ class IngressStatus(Writing):
         time.sleep(0.6)
         self.assertEqual(self.status("theirs"), ["192.0.2.1"], "another one wrote that")
 
+    def test_cleared_though_another_one_wrote_the_status_last(self):
+        """As the next controller does that takes the Ingress: then the server does not name us."""
+        self.double.put(ingress("moves"))
+        self.double.put(ingress("never-ours", cls="nginx"))
+        self.replica("a", "--publish-address=192.0.2.1")
+        self.until_status("moves", ["192.0.2.1"])
+        for name in ("moves", "never-ours"):
+            self.double.put({**ingress(name, cls="nginx"), "status": {
+                "loadBalancer": {"ingress": [{"ip": "192.0.2.1"}, {"ip": "203.0.113.5"}]}}},
+                            manager="nginx")
+        with self.double.store.changed:
+            item = self.double.read("ingresses", "shop", "moves")
+            self.assertNotIn("sluice", str(item["metadata"].get("managedFields")))
+        self.until_status("moves", ["203.0.113.5"])
+        time.sleep(0.6)
+        self.assertEqual(self.status("never-ours"), ["192.0.2.1", "203.0.113.5"])
+
     def test_a_thousand_are_written_once_each(self):
         watch = self.replica("a", "--publish-address=192.0.2.1")
         watch.expect_log("now the leader")

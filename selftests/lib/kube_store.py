@@ -303,8 +303,11 @@ class Store:
                 return old
             self.version += 1
             merged["metadata"]["resourceVersion"] = str(self.version)
+            # The addresses of a status are one field: whoever writes them owns them alone.
+            replaced = subresource == "status" and merged.get("status") != old.get("status")
             fields = [entry for entry in old["metadata"].get("managedFields", [])
-                      if (entry["manager"], entry.get("subresource")) != (manager, subresource)]
+                      if (entry["manager"], entry.get("subresource")) != (manager, subresource)
+                      and not (replaced and entry.get("subresource") == "status")]
             merged["metadata"]["managedFields"] = fields + [managed(resource, manager,
                                                                     subresource)]
             if merged.get("spec") != old.get("spec"):

@@ -2,11 +2,13 @@
 #include "kube/publish.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/inet.h"
 #include "base/log.h"
+#include "base/strmap.h"
 #include "kube/texts.h"
 
 #define NOTE_KEY     "sluice.dev/published"
@@ -24,6 +26,8 @@ struct publish {
 	char *node_name;                        /* owned; "" if not known */
 	struct texts wanted;                    /* the addresses for our Ingresses now */
 	struct texts published;                 /* wanted, and published by earlier leaders */
+	/* Keys "namespace/name" of Ingresses that we served: their status may hold our entries. */
+	struct strmap served;
 };
 
 /* ---- what to publish ------------------------------------------------------------------------- */
@@ -235,6 +239,29 @@ static bool edit_withdraw(void *ctx, const cJSON *object, cJSON *entries)
 	return is_managed(object) && remove_entries(entries, &publish->published, NULL);
 }
 
+/* The same for one that we have seen with our class: what others wrote since makes no difference. */
+static bool edit_withdraw_known(void *ctx, const cJSON *object, cJSON *entries)
+{
+	const struct publish *publish = ctx;
+
+	(void)object;
+	return remove_entries(entries, &publish->published, NULL);
+}
+
+/* Notes whether an Ingress is ours. Return: true if it is, or was until its entries were gone. */
+static bool note_served(struct publish *publish, const struct object *meta, bool owned, bool ours)
+{
+	char key[512];
+	void *old;
+
+	snprintf(key, sizeof(key), "%s/%s", meta->namespace, meta->name);
+	if (owned)
+		return strmap_put(&publish->served, key, publish, &old) == 0;
+	if (!ours)
+		strmap_remove(&publish->served, key);
+	return strmap_get(&publish->served, key) != NULL;
+}
+
 static void write_all(struct publish *publish, const struct ingress *ingress)
 {
 	const struct object *meta = &ingress->meta;
@@ -256,7 +283,7 @@ static void review_ingress(struct publish *publish, const struct ingress *ingres
 		publish->options.owns_ingress &&
 		publish->options.owns_ingress(publish->options.ctx, meta->namespace, meta->name);
 	struct texts present = { 0 };
-	bool foreign = false, ours = false;
+	bool foreign = false, ours = false, served;
 
 	if (add_status(&present, ingress->status, ingress->status_count))
 		goto out;
@@ -266,9 +293,12 @@ static void review_ingress(struct publish *publish, const struct ingress *ingres
 		else
 			foreign = true;
 	}
+	served = note_served(publish, meta, owned, ours);
 	if (!owned && ours)
 		writer_edit(publish->writer, kind_resource(OBJECT_INGRESS), meta->namespace,
-			    meta->name, meta->resource_version, "withdraw", edit_withdraw, publish);
+			    meta->name, meta->resource_version,
+			    served ? "withdraw known" : "withdraw",
+			    served ? edit_withdraw_known : edit_withdraw, publish);
 	else if (owned && foreign)
 		writer_edit(publish->writer, kind_resource(OBJECT_INGRESS), meta->namespace,
 			    meta->name, meta->resource_version, tag, edit_merge, publish);
@@ -276,6 +306,17 @@ static void review_ingress(struct publish *publish, const struct ingress *ingres
 		write_all(publish, ingress);
 out:
 	texts_free(&present);
+}
+
+/* Forgets the Ingresses that are no more: the keys are those of the model. */
+static void forget_gone(struct publish *publish)
+{
+	const struct strmap_entry *entry;
+	size_t position = 0;
+
+	while ((entry = strmap_next(&publish->served, &position)))
+		if (!strmap_get(&publish->model->objects[OBJECT_INGRESS], entry->key))
+			strmap_remove(&publish->served, entry->key);
 }
 
 void publish_review(struct publish *publish)
@@ -297,6 +338,7 @@ void publish_review(struct publish *publish)
 	if (!publish->wanted.count || recall_published(publish))
 		goto out;
 	note_published(publish, &publish->published); /* first, in case we stop halfway */
+	forget_gone(publish);
 	tag = texts_join(&publish->wanted);
 	while (tag && (entry = strmap_next(ingresses, &position)))
 		review_ingress(publish, entry->value, tag);
@@ -379,6 +421,7 @@ void publish_free(struct publish *publish)
 	texts_free(&publish->fixed);
 	texts_free(&publish->wanted);
 	texts_free(&publish->published);
+	strmap_clear(&publish->served);
 	free(publish->node_name);
 	free(publish->service_namespace);
 	free(publish->service_name);
