@@ -37,8 +37,9 @@ class Rules:
 
 def read_symbols(objects):
     """Returns object -> (names it defines, names it lacks), of global and weak symbols."""
-    output = subprocess.run(["readelf", "--wide", "--symbols", *map(str, objects)], check=True,
-                            capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}).stdout
+    output = subprocess.run(["readelf", "--wide", "--symbols", *map(str, objects)],
+                            check=True, capture_output=True, text=True,
+                            env={**os.environ, "LC_ALL": "C"}).stdout
     symbols = {path: (set(), set()) for path in objects}
     current = objects[0]  # readelf names the file only if there are several
     for line in output.splitlines():
@@ -64,7 +65,8 @@ def find_objects(root):
             name = source.relative_to(root / folder).with_suffix(".o")
             path = root / built / name
             if not path.exists() or path.stat().st_mtime < source.stat().st_mtime:
-                texts.append(f"{source.relative_to(root)}: not compiled as it is: run 'make all' first")
+                texts.append(f"{source.relative_to(root)}: not compiled as it is: "
+                             "run 'make all' first")
             else:
                 objects[shared.module_of(f"{folder}/{name.as_posix()}")] = path
     return objects, texts
@@ -85,7 +87,8 @@ def graph_of_includes(root):
 
 
 def graph_of_calls(objects):
-    """Returns (module -> set of the modules that it calls, (tree, name) -> modules that define it)."""
+    """Returns (module -> set of the modules that it calls,
+    (tree, name) -> modules that define it)."""
     symbols = read_symbols(list(objects.values()))
     graph, definers = {}, {}
     for module, path in objects.items():

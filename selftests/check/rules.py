@@ -96,7 +96,8 @@ def judge_graph(graph, orders, known, kind, where):
     for words in known:
         node, _, target = words.partition(" -> ")
         if target in graph.get(node, ()) and words not in upward and not reaches(cut, target, node):
-            texts.append(f"{where}: 'known-{kind}: {words}' breaks no rule any more: delete the line")
+            texts.append(f"{where}: 'known-{kind}: {words}' breaks no rule any more: "
+                         "delete the line")
     texts += [upward[words] for words in sorted(set(upward) - set(known))]
     texts += [f"cycle by {kind}: {' -> '.join(cycle)}" for cycle in find_cycles(cut)]
     return texts
