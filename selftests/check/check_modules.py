@@ -7,6 +7,7 @@ Neither may close a cycle or point against the layers (layers.txt) and the order
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -72,15 +73,23 @@ def find_objects(root):
     return objects, texts
 
 
+def module_of(name):
+    """As shared.module_of(); but the header that has the name of its layer, table/table.h, is the
+    face of all of it: every file of the layer may see its types, so it is a module of its own."""
+    if re.fullmatch(r"user/(\w+)/\1\.h", name):
+        return name
+    return shared.module_of(name)
+
+
 def graph_of_includes(root):
     """Returns module -> set of the modules that its files include."""
     graph = {}
     for folder, _ in TREES:
         base = root / folder
         for path in sorted(path for path in base.glob("**/*") if path.suffix in (".c", ".h")):
-            module = shared.module_of(path.relative_to(root).as_posix())
+            module = module_of(path.relative_to(root).as_posix())
             for _, is_library, included in includes_of(path):
-                target = shared.module_of(f"{folder}/{included}")
+                target = module_of(f"{folder}/{included}")
                 if not is_library and (base / included).exists() and target != module:
                     graph.setdefault(module, set()).add(target)
     return graph
@@ -156,6 +165,12 @@ SELF_TEST = [  # (name, files, more rules, number of breaches)
     ("a known include that closes no cycle",
      {"user/base/a.h": "", "user/base/b.c": '#include "base/a.h"'},
      "known-include: user/base/b -> user/base/a", 1),
+    ("the face of a layer",
+     {"user/base/base.h": "", "user/base/base.c": '#include "base/a.h"',
+      "user/base/a.h": '#include "base/base.h"'}, "", 0),
+    ("the face of a layer in a cycle",
+     {"user/base/base.h": '#include "base/a.h"', "user/base/a.h": "",
+      "user/base/a.c": '#include "base/base.h"'}, "", 1),
     ("bpf/: a folder and a file that the order names",
      {"bpf/packet/a.bpf.h": '#include "maps.bpf.h"', "bpf/maps.bpf.h": "",
       "bpf/x.bpf.h": '#include "packet/a.bpf.h"'}, "", 0),
