@@ -213,8 +213,14 @@ static double lookups(const struct snapshot *snapshot, unsigned int ingresses)
 	for (unsigned int i = 0; i < LOOKUPS; i++) {
 		const char *host = hosts[i & 1023];
 
-		found += snapshot_match(snapshot, host, strlen(host), "/api/v1/items/42", 16, NULL,
-					NULL) != NULL;
+		struct snapshot_request request = {
+			.host = host,
+			.host_bytes = strlen(host),
+			.path = "/api/v1/items/42",
+			.path_bytes = 16,
+		};
+
+		found += snapshot_match(snapshot, &request, NULL) != NULL;
 	}
 	if (found != LOOKUPS)
 		must(-2, "lookups");

@@ -86,10 +86,12 @@ static void make_real(void)
 	model_free(&model);
 }
 
-static bool match_regex(void *ctx, uint32_t index, const char *path, size_t path_bytes)
+static bool match_regex(void *ctx, uint32_t index, const char *path, size_t path_bytes,
+			bool of_path)
 {
 	const char *pattern = snapshot_regex(ctx, index);
 
+	(void)of_path;
 	return path_bytes > 2 && pattern && pattern[0] == path[0] && path[1] == 'r';
 }
 
@@ -100,20 +102,47 @@ static void read_check(void *ctx, const struct route *route)
 	*sum += route->check_interval_ms + route->upstream_id;
 }
 
+/* Every header and parameter is there, with its own name as value. */
+static bool find_value(void *ctx, enum snapshot_part part, const char *name, const char **value,
+		       size_t *bytes)
+{
+	(void)ctx;
+	*value = part == SNAPSHOT_METHOD ? "GET" : name;
+	*bytes = strlen(*value);
+	return true;
+}
+
+static uint64_t draw(void *ctx)
+{
+	static uint64_t drawn;
+
+	(void)ctx;
+	return drawn++;
+}
+
 /* Reads all that a lookup may hand out. */
 static void look_up(struct snapshot *snapshot, const char *host, const char *path)
 {
 	const struct inet_addr addr = inet_addr_from_v4(0x0100000a);
 	size_t host_bytes = strlen(host), path_bytes = strlen(path), sum = 0;
-	const struct route *route =
-		snapshot_match(snapshot, host, host_bytes, path, path_bytes, match_regex, snapshot);
+	struct snapshot_asked asked = { match_regex, find_value, draw, snapshot };
+	struct snapshot_request request = {
+		.listener = snapshot_listener_of(snapshot, &addr, 80),
+		.host = host,
+		.host_bytes = host_bytes,
+		.path = path,
+		.path_bytes = path_bytes,
+		.asked = &asked,
+	};
+	const struct rule *rule;
+	const struct route *route = snapshot_match(snapshot, &request, &rule);
 	const struct snapshot_tls *tls = snapshot_tls_of(snapshot, host, host_bytes);
 
 	snapshot_each_check(snapshot, read_check, &sum);
 	if (route)
 		sum += snapshot_admits(snapshot, route, &addr) +
 		       strlen(snapshot_text(snapshot, route->check_path)) +
-		       strlen(snapshot_text(snapshot, route->path)) +
+		       strlen(snapshot_text(snapshot, rule->path)) +
 		       strlen(snapshot_text(snapshot, route->upstream_name)) +
 		       strlen(snapshot_text(snapshot, route->ingress_name)) +
 		       strlen(snapshot_text(snapshot, route->rewrite_target)) +

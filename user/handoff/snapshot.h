@@ -2,6 +2,11 @@
 /*
  * snapshot.h - the immutable compiled routing table: written by table/, read by the helper
  *
+ *   listener -- has hosts -- have rules (path and conditions) -- lead to targets (weighted)
+ *                                                                 '-- of one route each
+ *
+ * A route is what is done with a request and where it goes; rules that do the same share it.
+ *
  * One block without pointers (offsets from its start), mapped read-only by every worker. The reader
  * checks header, size and seals once at opening; after that a lookup allocates nothing and makes
  * no system call.
@@ -19,8 +24,6 @@
 struct snapshot; /* an opened one */
 
 enum route_flag {
-	ROUTE_F_DEFAULT_BACKEND = 1 << 0, /* the default backend, not a path */
-	ROUTE_F_REGEX = 1 << 1,
 	ROUTE_F_SSL_REDIRECT = 1 << 2, /* requested; snapshot_redirects() decides */
 	ROUTE_F_TLS_PASSTHROUGH = 1 << 3,
 	ROUTE_F_COOKIE_SECURE = 1 << 4,
@@ -29,7 +32,6 @@ enum route_flag {
 	ROUTE_F_SPLICE = 1 << 8,         /* responses reach the client as the backend wrote them */
 	ROUTE_F_SPLICE_UPLOAD = 1 << 9,  /* bodies of requests reach the backend as they are */
 	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
-	ROUTE_F_EXACT = 1 << 17,         /* .path is all of the path, not the beginning of it */
 	ROUTE_F_SOURCES = 1 << 18,       /* only clients in .sources are allowed */
 	ROUTE_F_NEVER_EJECT = 1 << 16,   /* eject-after "0" */
 };
@@ -59,16 +61,16 @@ enum route_balance { /* sluice.dev/load-balance */
 #define SNAPSHOT_FIELD_TEXT(field)        uint32_t field; /* text or 0 */
 
 /*
- * Policy of one route, fixed size, all values resolved at compile time (annotation of the Ingress,
- * else of the Service, else 0 = the helper's own default). Strings are offsets from the start of
- * the snapshot to NUL-terminated text; 0: none.
+ * What is done with the requests of one target, and where they go: an upstream and its policy, all
+ * values resolved at compile time (annotation of the Ingress, else of the Service, else 0 = the
+ * helper's own default). Strings are offsets from the start of the snapshot to NUL-terminated text;
+ * 0: none.
  */
 struct route {
 	uint32_t upstream_id;       /* 0: known to have no upstream (unknown service): 503 */
 	uint32_t flags;             /* enum route_flag */
 	uint32_t upstream_name;     /* text "ns/svc:port" */
 	uint32_t ingress_name;      /* text "ns/name" */
-	uint32_t path;              /* text as matched, for logs; regex source if ROUTE_F_REGEX */
 	uint8_t protocol;           /* enum route_protocol */
 	uint8_t balance;            /* enum route_balance */
 	uint8_t proxy_protocol_out; /* 0, 1 or 2 */
@@ -82,12 +84,23 @@ struct route {
 	/* Secret by which cookies name backends: of the Service, the same on every node. */
 	uint64_t affinity_key[2];
 	uint32_t sources, sources_count; /* struct inet_network[], with ROUTE_F_SOURCES */
-	uint32_t reserved[2];
 };
 
-/* Runs one regular expression; supplied by the helper (PCRE2). Return: true if it matches. */
-typedef bool snapshot_regex_fn(void *ctx, uint32_t regex_index, const char *path,
-			       size_t path_bytes);
+enum rule_flag {
+	RULE_F_DEFAULT_BACKEND = 1 << 0, /* the default backend, not a path */
+	RULE_F_REGEX = 1 << 1,           /* .path is a regular expression */
+	RULE_F_EXACT = 1 << 2,           /* .path is all of the path, not the beginning of it */
+};
+
+/* What a request has to be like, and the targets that it then has. */
+struct rule {
+	uint32_t flags;                        /* enum rule_flag */
+	uint32_t path;                         /* text as matched; 0 with RULE_F_DEFAULT_BACKEND */
+	uint32_t next;                         /* the next candidate of the same path; 0: none */
+	uint32_t regex;                        /* with RULE_F_REGEX: its number in the host */
+	uint32_t conditions, conditions_count; /* numbers in the host; all have to hold */
+	uint32_t targets, targets_count;       /* numbers in the host; from 1 */
+};
 
 /**
  * snapshot_open - map and check a snapshot
@@ -103,17 +116,48 @@ uint64_t snapshot_generation(const struct snapshot *snapshot);
 uint32_t snapshot_regex_count(const struct snapshot *snapshot);
 const char *snapshot_regex(const struct snapshot *snapshot, uint32_t index);
 
-/**
- * snapshot_match - the route of a request
- * @host: lower case, no port, no trailing dot; "" if the request has none or an IP literal (only
- *        rules without a host match then)
- * @path: normal form, begins with '/', without the query
- * @regex: may be NULL if the snapshot has none
- * Return: borrowed route; NULL: 404.
+/* What a condition looks at. */
+enum snapshot_part { SNAPSHOT_METHOD, SNAPSHOT_HEADER, SNAPSHOT_QUERY };
+
+/*
+ * What a lookup asks of a request; supplied by the helper.
+ * regex: does a regular expression of the snapshot match? @path: it is that of a rule's path; else
+ *        one of a condition. value: the method, or the first header or query parameter of that
+ *        name; false: there is none. draw: a random number.
  */
-const struct route *snapshot_match(const struct snapshot *snapshot, const char *host,
-				   size_t host_bytes, const char *path, size_t path_bytes,
-				   snapshot_regex_fn *regex, void *ctx);
+struct snapshot_asked {
+	bool (*regex)(void *ctx, uint32_t regex_index, const char *text, size_t bytes, bool path);
+	bool (*value)(void *ctx, enum snapshot_part part, const char *name, const char **value,
+		      size_t *bytes);
+	uint64_t (*draw)(void *ctx);
+	void *ctx;
+};
+
+struct snapshot_listener;
+
+/* A listener that the snapshot names: of that address and port, else the one of all Ingresses. */
+const struct snapshot_listener *snapshot_listener_of(const struct snapshot *snapshot,
+						     const struct inet_addr *addr, uint16_t port);
+
+struct snapshot_request {
+	const struct snapshot_listener *listener; /* NULL: the one of all Ingresses */
+	/* Lower case, no port, no trailing dot; "" if the request has none or an IP literal (only
+	 * rules without a host match then). */
+	const char *host;
+	size_t host_bytes;
+	const char *path; /* normal form, begins with '/', without the query */
+	size_t path_bytes;
+	const struct snapshot_asked *asked;
+};
+
+/**
+ * snapshot_match - the route of a request: of the first rule whose conditions hold, by weight
+ * @rule: out, may be NULL: the rule that matched, or NULL
+ * Return: borrowed route; NULL: no rule matches, or none of its targets has a weight.
+ */
+const struct route *snapshot_match(const struct snapshot *snapshot,
+				   const struct snapshot_request *request,
+				   const struct rule **rule);
 
 const char *snapshot_text(const struct snapshot *snapshot, uint32_t offset);
 

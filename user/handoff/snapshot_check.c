@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "handoff/snapshot_format.h"
 
@@ -54,18 +55,88 @@ static bool policy_is_sound(const struct image *image, const struct route *route
 static bool route_is_sound(const struct image *image, const struct route *route)
 {
 	return has_text(image, route->upstream_name) && has_text(image, route->ingress_name) &&
-	       has_text(image, route->path) && has_text(image, route->balance_key) &&
-	       has_text(image, route->ca_name) && policy_is_sound(image, route) &&
+	       has_text(image, route->balance_key) && has_text(image, route->ca_name) &&
+	       policy_is_sound(image, route) &&
 	       has_array(image->bytes, route->sources, route->sources_count,
 			 sizeof(struct inet_network), _Alignof(struct inet_network));
 }
 
-/* One of the routes of the block, by its offset there. */
-static bool is_route(const struct snapshot_host *host, uint32_t offset)
+/* One of @count items of @size at @first in the block, by its offset there. */
+static bool is_item(uint32_t first, uint32_t count, uint32_t size, uint32_t offset)
 {
-	return offset >= host->routes &&
-	       (offset - host->routes) / sizeof(struct route) < host->routes_count &&
-	       (offset - host->routes) % sizeof(struct route) == 0;
+	return offset >= first && (offset - first) / size < count && (offset - first) % size == 0;
+}
+
+static bool is_rule(const struct snapshot_host *host, uint32_t offset)
+{
+	return is_item(host->rules, host->rules_count, sizeof(struct rule), offset);
+}
+
+/* A text of the block. */
+static bool has_own_text(const struct snapshot_host *host, uint32_t offset)
+{
+	const char *text = (const char *)host + offset;
+
+	return offset < host->bytes && memchr(text, '\0', host->bytes - offset);
+}
+
+static bool is_slice(uint32_t first, uint32_t count, uint32_t all)
+{
+	return first <= all && count <= all - first;
+}
+
+/* Chains go forward, so they end. */
+static bool rules_are_sound(const struct image *image, const struct snapshot_host *host)
+{
+	const struct rule *rules = (const void *)((const char *)host + host->rules);
+
+	for (uint32_t i = 0; i < host->rules_count; i++) {
+		const struct rule *rule = &rules[i];
+
+		if (!has_text(image, rule->path) ||
+		    (rule->next && (!is_rule(host, rule->next) ||
+				    rule->next <= host->rules + i * sizeof(*rule))) ||
+		    (rule->flags & RULE_F_REGEX && rule->regex >= host->regexes_count) ||
+		    !is_slice(rule->conditions, rule->conditions_count, host->conditions_count) ||
+		    !is_slice(rule->targets, rule->targets_count, host->targets_count))
+			return false;
+	}
+	return true;
+}
+
+static bool conditions_are_sound(const struct snapshot_host *host)
+{
+	const struct snapshot_condition *conditions =
+		(const void *)((const char *)host + host->conditions);
+
+	for (uint32_t i = 0; i < host->conditions_count; i++)
+		if (!has_own_text(host, conditions[i].name) ||
+		    !has_own_text(host, conditions[i].value) ||
+		    (conditions[i].test == SNAPSHOT_REGEX &&
+		     conditions[i].regex >= host->regexes_count))
+			return false;
+	return true;
+}
+
+static bool targets_are_sound(const struct snapshot_host *host)
+{
+	const struct snapshot_target *targets = (const void *)((const char *)host + host->targets);
+
+	for (uint32_t i = 0; i < host->targets_count; i++)
+		if (!is_item(host->routes, host->routes_count, sizeof(struct route),
+			     targets[i].route))
+			return false;
+	return true;
+}
+
+/* The way up leads to shorter texts, so it ends. */
+static bool up_is_sound(const struct snapshot_host *host, uint32_t table, uint32_t slots,
+			const struct snapshot_path *path)
+{
+	const struct snapshot_path *up = (const void *)((const char *)host + path->up);
+
+	return !path->up || (is_item(table, slots, sizeof(*path), path->up) &&
+			     up->text_bytes < path->text_bytes);
 }
 
 static bool table_is_sound(const struct snapshot_host *host, uint32_t table, uint32_t slots)
@@ -81,11 +152,12 @@ static bool table_is_sound(const struct snapshot_host *host, uint32_t table, uin
 	for (uint32_t i = 0; i < slots; i++) {
 		const struct snapshot_path *path = &paths[i];
 
-		if (!path->here && !path->below)
+		if (!path->here && !path->below && !path->up)
 			continue;
 		if (!has_array(host->bytes, path->text, path->text_bytes, 1, 1) ||
-		    (path->here && !is_route(host, path->here)) ||
-		    (path->below && !is_route(host, path->below)))
+		    (path->here && !is_rule(host, path->here)) ||
+		    (path->below && !is_rule(host, path->below)) ||
+		    !up_is_sound(host, table, slots, path))
 			return false;
 	}
 	return true;
@@ -94,18 +166,32 @@ static bool table_is_sound(const struct snapshot_host *host, uint32_t table, uin
 static bool regexes_are_sound(const struct snapshot_header *header,
 			      const struct snapshot_host *host)
 {
-	const uint32_t *routes;
+	const uint32_t *rules, *texts;
 
-	if (!has_array(host->bytes, host->regexes, host->regexes_count, sizeof(*routes),
-		       sizeof(*routes)) ||
-	    host->regex_first > header->regexes_count ||
-	    host->regexes_count > header->regexes_count - host->regex_first)
+	if (!has_array(host->bytes, host->regexes, host->regexes_count, sizeof(*texts),
+		       sizeof(*texts)) ||
+	    !has_array(host->bytes, host->regex_rules, host->regex_rules_count, sizeof(*rules),
+		       sizeof(*rules)) ||
+	    !is_slice(host->regex_first, host->regexes_count, header->regexes_count))
 		return false;
-	routes = (const void *)((const char *)host + host->regexes);
-	for (uint32_t i = 0; i < host->regexes_count; i++)
-		if (!is_route(host, routes[i]))
+	rules = (const void *)((const char *)host + host->regex_rules);
+	for (uint32_t i = 0; i < host->regex_rules_count; i++)
+		if (!is_rule(host, rules[i]))
 			return false;
 	return true;
+}
+
+static bool arrays_are_sound(const struct snapshot_host *host)
+{
+	return has_array(host->bytes, host->name, host->name_bytes, 1, 1) &&
+	       has_array(host->bytes, host->routes, host->routes_count, sizeof(struct route),
+			 SNAPSHOT_ALIGN) &&
+	       has_array(host->bytes, host->rules, host->rules_count, sizeof(struct rule),
+			 _Alignof(struct rule)) &&
+	       has_array(host->bytes, host->conditions, host->conditions_count,
+			 sizeof(struct snapshot_condition), _Alignof(struct snapshot_condition)) &&
+	       has_array(host->bytes, host->targets, host->targets_count,
+			 sizeof(struct snapshot_target), _Alignof(struct snapshot_target));
 }
 
 static bool host_is_sound(const struct image *image, uint32_t offset)
@@ -116,19 +202,30 @@ static bool host_is_sound(const struct image *image, uint32_t offset)
 
 	if (!has_array(image->bytes, offset, 1, sizeof(*host), SNAPSHOT_ALIGN) ||
 	    !has_array(image->bytes, offset, host->bytes, 1, 1) || host->bytes < sizeof(*host) ||
-	    !has_array(host->bytes, host->name, host->name_bytes, 1, 1) ||
-	    !has_array(host->bytes, host->routes, host->routes_count, sizeof(*routes),
-		       SNAPSHOT_ALIGN))
+	    !arrays_are_sound(host))
 		return false;
 	routes = (const void *)((const char *)host + host->routes);
 	for (uint32_t i = 0; i < host->routes_count; i++)
 		if (!route_is_sound(image, &routes[i]))
 			return false;
-	return table_is_sound(host, host->exact, host->exact_slots) &&
+	return rules_are_sound(image, host) && conditions_are_sound(host) &&
+	       targets_are_sound(host) && table_is_sound(host, host->exact, host->exact_slots) &&
 	       table_is_sound(host, host->prefix, host->prefix_slots) &&
 	       regexes_are_sound(header, host) &&
-	       (!host->default_route || is_route(host, host->default_route)) &&
+	       (!host->default_rule || is_rule(host, host->default_rule)) &&
 	       has_text(image, host->tls.secret_name) && has_text(image, host->tls.upstream_name);
+}
+
+static bool listeners_are_sound(const struct image *image)
+{
+	const struct snapshot_header *header = (const void *)image->base;
+	const struct snapshot_listener *listeners = (const void *)(image->base + header->listeners);
+
+	for (uint32_t i = 0; i < header->listeners_count; i++)
+		if ((listeners[i].any_host && !host_is_sound(image, listeners[i].any_host)) ||
+		    (listeners[i].default_host && !host_is_sound(image, listeners[i].default_host)))
+			return false;
+	return true;
 }
 
 static bool header_is_sound(const struct image *image)
@@ -142,8 +239,9 @@ static bool header_is_sound(const struct image *image)
 			 sizeof(struct snapshot_slot), _Alignof(struct snapshot_slot)) &&
 	       has_array(image->bytes, header->regexes, header->regexes_count, sizeof(uint32_t),
 			 sizeof(uint32_t)) &&
-	       (!header->default_route || has_array(image->bytes, header->default_route, 1,
-						    sizeof(struct route), SNAPSHOT_ALIGN));
+	       header->listeners_count &&
+	       has_array(image->bytes, header->listeners, header->listeners_count,
+			 sizeof(struct snapshot_listener), _Alignof(struct snapshot_listener));
 }
 
 int snapshot_check(const void *base, size_t bytes)
@@ -163,10 +261,5 @@ int snapshot_check(const void *base, size_t bytes)
 	for (uint32_t i = 0; i < header->slots_count; i++)
 		if (slots[i].host && !host_is_sound(&image, slots[i].host))
 			return -EINVAL;
-	if (header->any_host && !host_is_sound(&image, header->any_host))
-		return -EINVAL;
-	if (header->default_route &&
-	    !route_is_sound(&image, (const void *)(image.base + header->default_route)))
-		return -EINVAL;
-	return 0;
+	return listeners_are_sound(&image) ? 0 : -EINVAL;
 }

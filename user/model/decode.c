@@ -178,7 +178,7 @@ int decode_object(const cJSON *json, const char *kind_hint, struct decode_result
 	if (err)
 		goto out;
 	if (form.is_endpoints) {
-		err = decode_endpoints(&d, json, object, &result);
+		err = decode_endpoints(&d, json, object, &result.objects, &result.count);
 	} else {
 		err = kind_ops(form.kind)->decode(&d, json, object);
 		if (!err)

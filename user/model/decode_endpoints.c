@@ -106,7 +106,7 @@ static int decode_subset(struct decode *d, const struct field *at, const cJSON *
 }
 
 int decode_endpoints(struct decode *d, const cJSON *json, const struct object *meta,
-		     struct decode_result *out)
+		     struct object ***out, size_t *count)
 {
 	struct field list_at = field_child(NULL, "subsets");
 	const cJSON *list = NULL, *item;
@@ -114,16 +114,16 @@ int decode_endpoints(struct decode *d, const cJSON *json, const struct object *m
 
 	if (err || !list || !list->child)
 		return err;
-	out->objects = calloc((size_t)cJSON_GetArraySize(list), sizeof(*out->objects));
-	if (!out->objects)
+	*out = calloc((size_t)cJSON_GetArraySize(list), sizeof(**out));
+	if (!*out)
 		return -ENOMEM;
 	cJSON_ArrayForEach (item, list) {
-		struct field at = field_item(&list_at, out->count);
-		struct endpoint_slice *slice = slice_of(meta, out->count);
+		struct field at = field_item(&list_at, *count);
+		struct endpoint_slice *slice = slice_of(meta, *count);
 
 		if (!slice)
 			return -ENOMEM;
-		out->objects[out->count++] = &slice->meta;
+		(*out)[(*count)++] = &slice->meta;
 		d->object = &slice->meta; /* problems go where the part went */
 		err = decode_subset(d, &at, item, slice);
 		if (err == -EINVAL)

@@ -102,9 +102,9 @@ static int copy_entries(struct changes *changes, struct table_delta *delta)
 	if (!delta->upstreams_set || !delta->frontends_set)
 		return -ENOMEM;
 	for (size_t i = 0; i < changes->upstreams_set_count; i++)
-		delta->upstreams_set[i] = changes->upstreams_set[i]->public;
+		delta->upstreams_set[i] = changes->upstreams_set[i]->shown;
 	for (size_t i = 0; i < changes->frontends_set_count; i++)
-		delta->frontends_set[i] = changes->frontends_set[i]->public;
+		delta->frontends_set[i] = changes->frontends_set[i]->shown;
 	delta->upstreams_set_count = changes->upstreams_set_count;
 	delta->frontends_set_count = changes->frontends_set_count;
 	return 0;

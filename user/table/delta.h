@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * delta.h - hands out what the work on the table has gathered; for table.c
+ * delta.h - hands out what the work on the table has gathered; for update.c
  */
 #ifndef SLUICE_TABLE_DELTA_H
 #define SLUICE_TABLE_DELTA_H

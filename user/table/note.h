@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * note.h - what a change marks for work; for table.c
+ * note.h - what a change marks for work; for update.c
  */
 #ifndef SLUICE_TABLE_NOTE_H
 #define SLUICE_TABLE_NOTE_H

@@ -184,12 +184,13 @@ static int compile_backend(struct table *table, const struct model *model,
 	int err = text ? split_backend(text, &namespace, &backend) : -ENOMEM;
 
 	if (!err)
-		err = host_entry_get(table, DEFAULT_HOST, &host);
+		err = host_entry_get(table, table->listeners[0], DEFAULT_HOST, &host);
 	if (err)
 		goto out;
 	report.object = (struct problem_object){ OBJECT_SERVICE, namespace, backend.service, "" };
 	claim->kind = CLAIM_HOST;
 	claim->target.claim = claim;
+	claim->target.weight = 1;
 	if (!claim->host)
 		host_attach(table, host, claim);
 	mark_host(table, host);

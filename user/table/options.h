@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * options.h - the options of a table, and what they name; for table.c
+ * options.h - the options of a table, and what they name; for update.c
  */
 #ifndef SLUICE_TABLE_OPTIONS_H
 #define SLUICE_TABLE_OPTIONS_H

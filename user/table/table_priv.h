@@ -62,13 +62,22 @@ enum claim_kind {
 	CLAIM_TLS,
 };
 
-/* Where a request goes. */
+/* One of the places where requests go. */
 struct target {
+	uint32_t weight;                 /* its share among the targets of the claim */
 	struct service_entry *service;   /* borrowed; NULL: no target at all */
 	struct upstream_entry *upstream; /* borrowed, one reference held; NULL: 503 */
 	char *name;                      /* owned; "ns/svc:port", for routes without an upstream */
 	LIST_ENTRY(target) of_service;   /* in service->targets */
 	struct claim *claim;             /* borrowed: what it is part of */
+};
+
+/* What a request has to be like beside host and path. */
+struct condition {
+	enum snapshot_part part;
+	enum snapshot_test test;
+	char *name;  /* owned; of a header in lower case; NULL with SNAPSHOT_METHOD */
+	char *value; /* owned; to be equal to, or an expression; NULL with SNAPSHOT_PRESENT */
 };
 
 struct claim {
@@ -78,18 +87,35 @@ struct claim {
 	enum claim_kind kind;
 	enum path_type type; /* PATH_EXACT or PATH_PREFIX; with .regex neither counts */
 	bool regex;
-	bool passthrough;         /* CLAIM_TLS: hand over undecrypted to .target */
-	uint32_t rule, index;     /* of rules[].paths[] or tls[].hosts[], for fields of problems */
-	char *path;               /* owned; CLAIM_PATH: in the form in which it is matched */
-	struct target target;     /* CLAIM_HOST, CLAIM_PATH, passthrough */
+	bool passthrough;     /* CLAIM_TLS: hand over undecrypted to .target */
+	uint32_t rule, index; /* of rules[].paths[] or tls[].hosts[], for fields of problems */
+	char *path;           /* owned; CLAIM_PATH: in the form in which it is matched */
+	struct condition *conditions; /* owned array; CLAIM_PATH */
+	size_t conditions_count;
+	struct target target;  /* CLAIM_HOST, CLAIM_PATH, passthrough */
+	struct target *others; /* owned array: more targets, by weight; CLAIM_PATH */
+	size_t others_count;
 	struct secret_use secret; /* CLAIM_TLS */
 };
 
 LIST_HEAD(claim_list, claim);
 LIST_HEAD(target_list, target);
 
+/* Where clients dial. All Ingresses share the first one, which takes what no other takes. */
+struct listener {
+	char *key;                   /* owned; of the owner; "" of the first */
+	uint32_t number;             /* index in table->listeners */
+	struct inet_addr *addresses; /* owned; none: every address */
+	size_t addresses_count;
+	uint16_t port; /* host order; 0: every port */
+	bool suffix;   /* a wildcard host covers any number of labels */
+	size_t hosts_count;
+};
+
 struct host_entry {
-	char *name; /* owned; "": rules without a host; or DEFAULT_HOST */
+	char *key;                 /* owned; see host_entry_get() */
+	const char *name;          /* in .key; "": rules without a host; or DEFAULT_HOST */
+	struct listener *listener; /* borrowed */
 	struct claim_list claims;
 	size_t claims_count;
 	/* What is in force; borrowed from the claims. */
@@ -169,7 +195,7 @@ enum upstream_scope {
 };
 
 struct upstream_entry {
-	struct table_upstream public;  /* .members owned */
+	struct table_upstream shown;   /* .members owned */
 	struct service_entry *service; /* borrowed */
 	LIST_ENTRY(upstream_entry) of_service;
 	uint16_t port; /* of the Service, host order */
@@ -198,8 +224,8 @@ struct frontend_claim {
 };
 
 struct frontend_entry {
-	struct table_frontend public; /* .owner and .ranges owned */
-	char *key;                    /* owned */
+	struct table_frontend shown; /* .owner and .ranges owned */
+	char *key;                   /* owned */
 	LIST_HEAD(, frontend_claim) claims;
 	struct problem_set problems;
 	LIST_ENTRY(frontend_entry) of_marked;
@@ -254,9 +280,12 @@ struct table {
 	struct strmap ingresses; /* "namespace/name" -> struct rule_owner *, owned */
 	struct strmap services;  /* "namespace/name" -> struct service_entry *, owned */
 	struct strmap upstreams; /* name -> struct upstream_entry *, owned */
-	struct strmap hosts;     /* name -> struct host_entry *, owned */
+	struct strmap hosts;     /* key -> struct host_entry *, owned */
 	struct strmap frontends; /* key -> struct frontend_entry *, owned */
 	struct strmap secrets;   /* "namespace/name" -> struct secret_entry *, owned */
+
+	struct listener **listeners; /* owned array of owned; NULL: a number that is free */
+	size_t listeners_count;
 
 	struct strmap externals; /* host -> struct external *, owned */
 	bool externals_changed;

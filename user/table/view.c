@@ -128,8 +128,8 @@ static int call(const struct host_entry *host, const struct claim *claim, bool t
 		.type = claim->type,
 		.regex = claim->regex,
 		.is_default = claim->kind == CLAIM_HOST,
-		.upstream = upstream ? upstream->public.name : claim->target.name,
-		.upstream_id = upstream ? upstream->public.id : 0,
+		.upstream = upstream ? upstream->shown.name : claim->target.name,
+		.upstream_id = upstream ? upstream->shown.id : 0,
 		.ingress = claim->owner ? claim->owner->key : "",
 		.tls = tls,
 	};

@@ -509,19 +509,35 @@ struct fixture_regex {
 };
 
 /* Patterns of tests are plain texts, found anywhere at the start of the path. */
-static inline bool fixture_match_regex(void *ctx, uint32_t index, const char *path, size_t bytes)
+static inline bool fixture_match_regex(void *ctx, uint32_t index, const char *path, size_t bytes,
+				       bool of_path)
 {
 	const char *pattern = snapshot_regex(ctx, index);
 	size_t n = strcspn(pattern, "*.[(");
 
+	(void)of_path;
 	return bytes >= n && strncmp(pattern, path, n) == 0;
+}
+
+static inline const struct route *fixture_match(const struct fixture *f, const char *host,
+						const char *path, const struct rule **rule)
+{
+	struct snapshot_asked asked = { .regex = fixture_match_regex, .ctx = f->snapshot };
+	struct snapshot_request request = {
+		.host = host,
+		.host_bytes = strlen(host),
+		.path = path,
+		.path_bytes = strlen(path),
+		.asked = &asked,
+	};
+
+	return snapshot_match(f->snapshot, &request, rule);
 }
 
 static inline const struct route *fixture_route(const struct fixture *f, const char *host,
 						const char *path)
 {
-	return snapshot_match(f->snapshot, host, strlen(host), path, strlen(path),
-			      fixture_match_regex, f->snapshot);
+	return fixture_match(f, host, path, NULL);
 }
 
 /* "ns/svc:port" that answers; "404"; "503 ns/svc:port". */

@@ -160,8 +160,8 @@ static inline void script_backends(const struct script *script, const char *name
 		const struct table_backend *backend = &upstream->backends[i];
 		bool member = false;
 
-		for (uint32_t j = 0; j < upstream->public.members_count; j++)
-			member |= upstream->public.members[j] == backend->id;
+		for (uint32_t j = 0; j < upstream->shown.members_count; j++)
+			member |= upstream->shown.members[j] == backend->id;
 		n += snprintf(answer + n, 256 - (size_t)n, "%s%s:%u%s%s", n ? " " : "",
 			      inet_addr_format(&backend->addr, addr), backend->port,
 			      backend->state == BACKEND_DRAINING ? "~" : "",
@@ -186,19 +186,19 @@ static inline void script_frontend(const struct script *script, char *words[3], 
 	frontend = strmap_get(&script->f.table->frontends, key);
 	if (!frontend) {
 		strcpy(answer, "none");
-	} else if (frontend->public.kind == FRONTEND_ADDRESS) {
+	} else if (frontend->shown.kind == FRONTEND_ADDRESS) {
 		strcpy(answer,
-		       frontend->public.flags & FRONTEND_F_PASS_OTHER_PORTS ? "pass" : "drop");
-	} else if (frontend->public.kind == FRONTEND_HTTP) {
-		strcpy(answer, frontend->public.flags & FRONTEND_F_TLS ? "http tls" : "http");
+		       frontend->shown.flags & FRONTEND_F_PASS_OTHER_PORTS ? "pass" : "drop");
+	} else if (frontend->shown.kind == FRONTEND_HTTP) {
+		strcpy(answer, frontend->shown.flags & FRONTEND_F_TLS ? "http tls" : "http");
 	} else {
 		strcpy(answer, "unknown upstream");
 		while ((at = strmap_next(&script->f.table->upstreams, &position))) {
 			const struct upstream_entry *upstream = at->value;
 
-			if (upstream->public.id != frontend->public.upstream_id)
+			if (upstream->shown.id != frontend->shown.upstream_id)
 				continue;
-			assert_true(upstream->public.wants_ring);
+			assert_true(upstream->shown.wants_ring);
 			strcpy(answer, at->key);
 		}
 	}
@@ -219,7 +219,7 @@ static inline const struct frontend_entry *script_find_frontend(const struct scr
 static inline void script_l4(const struct script *script, char *words[3], char answer[256])
 {
 	const struct frontend_entry *entry = script_find_frontend(script, words);
-	const struct table_frontend *f = entry ? &entry->public : NULL;
+	const struct table_frontend *f = entry ? &entry->shown : NULL;
 	char text[INET_NETWORK_TEXT_MAX];
 	int n = 0;
 

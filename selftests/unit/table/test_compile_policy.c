@@ -191,6 +191,7 @@ static void policy__app_protocol_unless_annotated(void **state)
 
 static void policy__texts(void **state)
 {
+	const struct rule *rule;
 	const struct route *route;
 	struct fixture f;
 
@@ -204,14 +205,14 @@ static void policy__texts(void **state)
 			"sluice.dev/backend-ca=ca; note sluice.dev/affinity=cookie; note "
 			"sluice.dev/affinity-cookie-name=stick");
 	fixture_update(&f);
-	route = fixture_route(&f, "a.com", "/p");
+	route = fixture_match(&f, "a.com", "/p", &rule);
 	assert_string_equal(snapshot_text(f.snapshot, route->rewrite_target), "/new");
 	assert_string_equal(snapshot_text(f.snapshot, route->server_name), "inner.example");
 	assert_string_equal(snapshot_text(f.snapshot, route->ca_name), "default/ca");
 	assert_string_equal(snapshot_text(f.snapshot, route->balance_key), "stick");
 	assert_string_equal(snapshot_text(f.snapshot, route->ingress_name), "default/a");
 	assert_string_equal(snapshot_text(f.snapshot, route->upstream_name), "default/web:80");
-	assert_string_equal(snapshot_text(f.snapshot, route->path), "/p");
+	assert_string_equal(snapshot_text(f.snapshot, rule->path), "/p");
 	assert_int_equal(fixture_problems(&f), 0);
 	fixture_close(&f);
 }

@@ -17,7 +17,7 @@ struct path {
 	char service[16];
 };
 
-struct rule {
+struct oracle_rule {
 	const char *host; /* borrowed; "": none */
 	struct path paths[PATHS_MAX];
 	int paths_count;
@@ -26,7 +26,7 @@ struct rule {
 struct ingress_case {
 	char key[32], fallback[16]; /* "": none */
 	long created;               /* 0: none */
-	struct rule rules[RULES_MAX];
+	struct oracle_rule rules[RULES_MAX];
 	int rules_count;
 };
 
@@ -46,7 +46,7 @@ static const char *const asked_paths[] = { "/",     "/a",    "/a/",    "/a/b",  
 
 /* ---- the world, at random ----------------------------------------------------------------------- */
 
-static void fill_rule(struct rule *rule)
+static void fill_rule(struct oracle_rule *rule)
 {
 	rule->host = RANDOM_OF(hosts);
 	rule->paths_count = random_pick(PATHS_MAX + 1);
@@ -82,7 +82,7 @@ static void put(struct fixture *f, const struct ingress_case *ingress)
 
 	text[0] = '\0';
 	for (int i = 0; i < ingress->rules_count; i++) {
-		const struct rule *rule = &ingress->rules[i];
+		const struct oracle_rule *rule = &ingress->rules[i];
 
 		/* A rule without host and paths is written by the fixture as no rule at all. */
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s %s;",
@@ -99,7 +99,7 @@ static void put(struct fixture *f, const struct ingress_case *ingress)
 
 /* ---- the rules, once more ----------------------------------------------------------------------- */
 
-static bool is_rule(const struct rule *rule)
+static bool is_rule(const struct oracle_rule *rule)
 {
 	return rule->host[0] || rule->paths_count;
 }
@@ -185,7 +185,7 @@ static const char *expect(const struct world *world, const char *asked_host, con
 		const struct ingress_case *ingress = &world->ingresses[i];
 
 		for (int j = 0; j < ingress->rules_count; j++) {
-			const struct rule *rule = &ingress->rules[j];
+			const struct oracle_rule *rule = &ingress->rules[j];
 
 			for (int k = 0; k < rule->paths_count && strcmp(rule->host, host) == 0;
 			     k++) {

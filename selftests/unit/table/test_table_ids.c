@@ -181,9 +181,9 @@ static void members__are_in_the_order_of_addresses_not_ids(void **state)
 	fixture_slice(&f, "default/e", "of web; port 80; up 10.0.0.9; up 10.0.0.1");
 	fixture_update(&f);
 	upstream = upstream_of(&f, "default/web:80");
-	assert_int_equal(upstream->public.members_count, 2);
-	assert_int_equal(upstream->public.members[0], 2);
-	assert_int_equal(upstream->public.members[1], 1);
+	assert_int_equal(upstream->shown.members_count, 2);
+	assert_int_equal(upstream->shown.members[0], 2);
+	assert_int_equal(upstream->shown.members[1], 1);
 	fixture_close(&f);
 }
 

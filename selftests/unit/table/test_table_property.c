@@ -49,22 +49,21 @@ static void lines_clear(struct lines *lines)
 
 static void say_upstream(struct lines *lines, const struct upstream_entry *upstream)
 {
-	const struct table_upstream *public = &upstream->public;
+	const struct table_upstream *shown = &upstream->shown;
 	char addr[INET_ADDR_TEXT_MAX], node[INET_ADDR_TEXT_MAX];
 
-	line(lines, "upstream %s flags %u active %u draining %u ring %d members %u", public->name,
-	     public->flags, public->backends_active, public->backends_draining, public->wants_ring,
-	     public->members_count);
+	line(lines, "upstream %s flags %u active %u draining %u ring %d members %u", shown->name,
+	     shown->flags, shown->backends_active, shown->backends_draining, shown->wants_ring,
+	     shown->members_count);
 	for (size_t i = 0; i < upstream->backends_count; i++) {
 		const struct table_backend *backend = &upstream->backends[i];
 		bool member = false;
 
-		for (size_t j = 0; j < public->members_count; j++)
-			member |= public->members[j] == backend->id;
-		line(lines, "backend of %s: %s:%u state %u flags %u node %s member %d",
-		     public->name, inet_addr_format(&backend->addr, addr), backend->port,
-		     backend->state, backend->flags, inet_addr_format(&backend->node_addr, node),
-		     member);
+		for (size_t j = 0; j < shown->members_count; j++)
+			member |= shown->members[j] == backend->id;
+		line(lines, "backend of %s: %s:%u state %u flags %u node %s member %d", shown->name,
+		     inet_addr_format(&backend->addr, addr), backend->port, backend->state,
+		     backend->flags, inet_addr_format(&backend->node_addr, node), member);
 	}
 }
 
@@ -80,18 +79,25 @@ static void say_block(struct lines *lines, const struct host_entry *host)
 {
 	const struct snapshot_host *block = host->block;
 	const char *base = host->block;
-	const struct route *routes = (const void *)(base + block->routes);
+	const struct rule *rules = (const void *)(base + block->rules);
+	const struct snapshot_target *targets = (const void *)(base + block->targets);
 
 	line(lines, "host %s flags %u default %d tls %s %u %s", host->name, block->flags,
-	     block->default_route != 0, block->tls.secret_name ? base + block->tls.secret_name : "",
+	     block->default_rule != 0, block->tls.secret_name ? base + block->tls.secret_name : "",
 	     block->tls.flags, block->tls.upstream_name ? base + block->tls.upstream_name : "");
-	for (uint32_t i = 0; i < block->routes_count; i++)
-		line(lines, "policy %s %u: %s %s %s flags %u protocol %u body %llu known %d",
-		     host->name, i, routes[i].path ? base + routes[i].path : "",
-		     base + routes[i].upstream_name,
-		     routes[i].ingress_name ? base + routes[i].ingress_name : "", routes[i].flags,
-		     routes[i].protocol, (unsigned long long)routes[i].body_bytes_max,
-		     routes[i].upstream_id != 0);
+	for (uint32_t i = 0; i < block->rules_count; i++) {
+		const struct snapshot_target *target = &targets[rules[i].targets];
+		const struct route *route = (const void *)(base + target->route);
+
+		assert_int_equal(rules[i].targets_count, 1);
+		line(lines, "rule %s %u: %s flags %u next %d", host->name, i,
+		     rules[i].path ? base + rules[i].path : "", rules[i].flags, rules[i].next != 0);
+		line(lines, "policy %s %u: %s %s flags %u protocol %u body %llu known %d",
+		     host->name, i, base + route->upstream_name,
+		     route->ingress_name ? base + route->ingress_name : "", route->flags,
+		     route->protocol, (unsigned long long)route->body_bytes_max,
+		     route->upstream_id != 0);
+	}
 }
 
 static int say_secret(void *ctx, enum table_secret_use use, const char *namespace, const char *name)
@@ -106,7 +112,7 @@ static const char *name_of_upstream(const struct table *table, uint32_t id)
 	size_t position = 0;
 
 	while ((at = strmap_next(&table->upstreams, &position)))
-		if (((struct upstream_entry *)at->value)->public.id == id)
+		if (((struct upstream_entry *)at->value)->shown.id == id)
 			return at->key;
 	return "none";
 }
@@ -122,7 +128,7 @@ static void describe(const struct table *table, struct lines *lines)
 		say_upstream(lines, at->value);
 	for (position = 0; (at = strmap_next(&table->frontends, &position));) {
 		const struct table_frontend *frontend =
-			&((struct frontend_entry *)at->value)->public;
+			&((struct frontend_entry *)at->value)->shown;
 
 		line(lines, "frontend %s kind %u flags %u owner %s -> %s", at->key, frontend->kind,
 		     frontend->flags, frontend->owner,
@@ -216,14 +222,14 @@ static void check_maps(const struct maps *maps, const struct table *table)
 
 	while ((at = strmap_next(&table->upstreams, &position))) {
 		const struct upstream_entry *upstream = at->value;
-		uint32_t id = upstream->public.id;
+		uint32_t id = upstream->shown.id;
 
 		assert_true(maps->upstreams[id].used);
-		assert_int_equal(maps->upstreams[id].flags, upstream->public.flags);
-		assert_int_equal(maps->upstreams[id].count, upstream->public.members_count);
-		for (uint32_t i = 0; i < upstream->public.members_count; i++)
+		assert_int_equal(maps->upstreams[id].flags, upstream->shown.flags);
+		assert_int_equal(maps->upstreams[id].count, upstream->shown.members_count);
+		for (uint32_t i = 0; i < upstream->shown.members_count; i++)
 			assert_int_equal(maps->upstreams[id].members[i],
-					 upstream->public.members[i]);
+					 upstream->shown.members[i]);
 		for (size_t i = 0; i < upstream->backends_count; i++) {
 			const struct table_backend *backend = &upstream->backends[i];
 

@@ -144,6 +144,21 @@ static void forward(struct exchange *x, struct exchange_path *path)
 	buffer_put(&x->turn->buffers, buffer);
 }
 
+static const struct route *find_route(const struct exchange *x, struct http_slice path)
+{
+	struct routing_request request = {
+		.local = &x->peer->local,
+		.local_port = x->peer->local_port,
+		.host = &x->request.host,
+		.path = path,
+		.method = x->request.method,
+		.query = x->request.query,
+		.fields = &x->request.fields,
+	};
+
+	return routing_match(x->routing, &request);
+}
+
 /* The route of a request, and what it leads to. */
 static void decide(struct exchange *x, struct exchange_path *path)
 {
@@ -154,7 +169,7 @@ static void decide(struct exchange *x, struct exchange_path *path)
 		return;
 	}
 	x->routing = routing_get(services->routing);
-	x->route = routing_match(x->routing, &x->request.host, path->matched);
+	x->route = find_route(x, path->matched);
 	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
 		exchange_fail(x, 403, "the route does not let this source in");
 	else if (redirects_to_https(x, path->matched))

@@ -7,9 +7,9 @@
 enum http1_fault_reason exchange_rewrite(const struct exchange *x, struct buffer *buffer,
 					 struct exchange_path *path)
 {
-	bool whole = x->route->flags & (ROUTE_F_REGEX | ROUTE_F_EXACT);
+	bool whole = false;
 	uint32_t most = x->turn->settings->limits.target_bytes_max;
-	int bytes = routing_rewrite(x->routing, x->route, path->matched, path->forwarded,
+	int bytes = routing_rewrite(x->routing, x->route, path->matched, path->forwarded, &whole,
 				    buffer->data, most < buffer->size ? most : buffer->size);
 
 	if (bytes == -ENOENT)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/log.h"
 #include "handoff/regex.h"
@@ -15,7 +16,11 @@ struct routing {
 	struct regex **regexes;        /* owned, .regex_count; NULL where it did not compile */
 	struct regex_matcher *matcher; /* owned, shared by all matches */
 	uint32_t regex_count;
-	uint32_t groups_count; /* of the last match, in .matcher */
+	/* Of the last match: its groups are in .matcher. */
+	uint32_t groups_count;
+	const struct rule *rule;     /* borrowed from .snapshot */
+	struct regex_matcher *other; /* owned: for conditions, whose groups nobody needs */
+	uint64_t random;             /* xorshift64, never 0 */
 	bool passes_through;
 };
 
@@ -36,7 +41,8 @@ static int compile_all(struct routing *routing)
 		return 0;
 	routing->regexes = calloc(routing->regex_count, sizeof(struct regex *));
 	routing->matcher = regex_matcher_new(REWRITE_GROUPS);
-	if (!routing->regexes || !routing->matcher)
+	routing->other = regex_matcher_new(1);
+	if (!routing->regexes || !routing->matcher || !routing->other)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < routing->regex_count; i++)
 		compile(routing, i);
@@ -51,6 +57,9 @@ int routing_open(int fd, struct routing **out)
 	if (!routing)
 		return -ENOMEM;
 	routing->refs = 1;
+	if (getrandom(&routing->random, sizeof(routing->random), GRND_NONBLOCK) < 0 ||
+	    !routing->random)
+		routing->random = 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio */
 	err = snapshot_open(fd, &routing->snapshot);
 	if (err)
 		goto out;
@@ -79,6 +88,7 @@ void routing_put(struct routing *routing)
 		regex_free(routing->regexes[i]);
 	free(routing->regexes);
 	regex_matcher_free(routing->matcher);
+	regex_matcher_free(routing->other);
 	snapshot_close(routing->snapshot);
 	free(routing);
 }
@@ -108,25 +118,109 @@ const struct snapshot_tls *routing_tls_of(const struct routing *routing, const c
 	return snapshot_tls_of(routing->snapshot, host.name, http_host_route_bytes(&host));
 }
 
-static bool regex_matches(void *ctx, uint32_t index, const char *path, size_t path_bytes)
+/* ---- what a lookup asks ---------------------------------------------------------------------- */
+
+/* A request being looked up. */
+struct asking {
+	struct routing *routing;
+	const struct routing_request *request;
+};
+
+static bool regex_matches(void *ctx, uint32_t index, const char *text, size_t bytes, bool path)
 {
-	struct routing *routing = ctx;
+	const struct asking *asking = ctx;
+	struct routing *routing = asking->routing;
 	uint32_t groups_count;
 
 	if (index >= routing->regex_count || !routing->regexes[index])
 		return false;
-	groups_count = regex_match(routing->matcher, routing->regexes[index], path, path_bytes);
-	if (!groups_count)
-		return false;
-	routing->groups_count = groups_count;
-	return true;
+	groups_count = regex_match(path ? routing->matcher : routing->other,
+				   routing->regexes[index], text, bytes);
+	if (groups_count && path)
+		routing->groups_count = groups_count;
+	return groups_count;
 }
 
-const struct route *routing_match(struct routing *routing, const struct http_host *host,
-				  struct http_slice path)
+/* The first parameter of that name, as it was sent. */
+static bool find_parameter(struct http_slice query, const char *name, const char **value,
+			   size_t *bytes)
 {
-	return snapshot_match(routing->snapshot, host->name, http_host_route_bytes(host), path.data,
-			      path.bytes, regex_matches, routing);
+	const char *at = query.data, *end = query.data + query.bytes;
+	size_t name_bytes = strlen(name);
+
+	if (at < end)
+		at++; /* '?' */
+	while (at < end) {
+		const char *next = memchr(at, '&', (size_t)(end - at));
+		const char *stop = next ? next : end;
+		const char *equal = memchr(at, '=', (size_t)(stop - at));
+		const char *name_end = equal ? equal : stop;
+
+		if ((size_t)(name_end - at) == name_bytes && memcmp(at, name, name_bytes) == 0) {
+			*value = equal ? equal + 1 : stop;
+			*bytes = (size_t)(stop - *value);
+			return true;
+		}
+		at = next ? next + 1 : end;
+	}
+	return false;
+}
+
+static bool find_value(void *ctx, enum snapshot_part part, const char *name, const char **value,
+		       size_t *bytes)
+{
+	const struct routing_request *request = ((const struct asking *)ctx)->request;
+	const struct http_field *field;
+
+	switch (part) {
+	case SNAPSHOT_METHOD:
+		*value = request->method.data;
+		*bytes = request->method.bytes;
+		return true;
+	case SNAPSHOT_HEADER:
+		field = http_fields_find_name(request->fields, name, strlen(name));
+		if (!field)
+			return false;
+		*value = field->value;
+		*bytes = field->value_bytes;
+		return true;
+	case SNAPSHOT_QUERY:
+		return find_parameter(request->query, name, value, bytes);
+	}
+	return false;
+}
+
+static uint64_t draw(void *ctx)
+{
+	struct routing *routing = ((const struct asking *)ctx)->routing;
+
+	/* Marsaglia, "Xorshift RNGs", 2003; its low bits are the weak ones. */
+	routing->random ^= routing->random << 13;
+	routing->random ^= routing->random >> 7;
+	routing->random ^= routing->random << 17;
+	return routing->random >> 11;
+}
+
+const struct route *routing_match(struct routing *routing, const struct routing_request *request)
+{
+	struct asking asking = { routing, request };
+	struct snapshot_asked asked = {
+		.regex = regex_matches,
+		.value = find_value,
+		.draw = draw,
+		.ctx = &asking,
+	};
+	struct snapshot_request wanted = {
+		.listener = snapshot_listener_of(routing->snapshot, request->local,
+						 request->local_port),
+		.host = request->host->name,
+		.host_bytes = http_host_route_bytes(request->host),
+		.path = request->path.data,
+		.path_bytes = request->path.bytes,
+		.asked = &asked,
+	};
+
+	return snapshot_match(routing->snapshot, &wanted, &routing->rule);
 }
 
 /* Only the groups up to the last that took part are set. */
@@ -144,19 +238,22 @@ static void read_groups(const struct routing *routing, const char *path,
 }
 
 int routing_rewrite(const struct routing *routing, const struct route *route,
-		    struct http_slice path, struct http_slice forwarded, char *out, size_t size)
+		    struct http_slice path, struct http_slice forwarded, bool *whole, char *out,
+		    size_t size)
 {
 	const char *target = snapshot_text(routing->snapshot, route->rewrite_target);
+	const struct rule *rule = routing->rule;
 	struct rewrite_match match;
 
-	if (!route->rewrite_target || (route->flags & ROUTE_F_DEFAULT_BACKEND))
+	if (!route->rewrite_target || (rule->flags & RULE_F_DEFAULT_BACKEND))
 		return -ENOENT;
-	if (route->flags & ROUTE_F_REGEX) {
+	*whole = rule->flags & (RULE_F_REGEX | RULE_F_EXACT);
+	if (rule->flags & RULE_F_REGEX) {
 		read_groups(routing, path.data, &match);
 		return rewrite_whole(target, &match, out, size);
 	}
-	if (route->flags & ROUTE_F_EXACT)
+	if (rule->flags & RULE_F_EXACT)
 		return rewrite_whole(target, NULL, out, size);
-	return rewrite_prefix(target, snapshot_text(routing->snapshot, route->path), forwarded, out,
+	return rewrite_prefix(target, snapshot_text(routing->snapshot, rule->path), forwarded, out,
 			      size);
 }

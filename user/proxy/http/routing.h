@@ -31,19 +31,31 @@ bool routing_passes_through(const struct routing *routing);
 const struct snapshot_tls *routing_tls_of(const struct routing *routing, const char *server_name,
 					  size_t bytes);
 
+/* What rules may ask of a request. All borrowed for the time of the call. */
+struct routing_request {
+	const struct inet_addr *local; /* that the client dialled */
+	uint16_t local_port;           /* host order */
+	const struct http_host *host;
+	struct http_slice path; /* normal form */
+	struct http_slice method;
+	struct http_slice query; /* with its '?', or empty */
+	const struct http_fields *fields;
+};
+
 /* Borrowed while a reference is held; NULL: no route. */
-const struct route *routing_match(struct routing *routing, const struct http_host *host,
-				  struct http_slice path);
+const struct route *routing_match(struct routing *routing, const struct routing_request *request);
 
 /**
  * routing_rewrite - the path that the rewrite-target of @route makes of a request's path
  * To be called right after the routing_match() that gave @route: groups are those of that match.
  * @path: what was matched
  * @forwarded: the same path as it came, without dot segments
+ * @whole: out: the rule names the whole path, not its beginning
  * The result may hold dot segments. Return: bytes written; -ENOBUFS; -ENOENT: the route rewrites
  * nothing.
  */
 int routing_rewrite(const struct routing *routing, const struct route *route,
-		    struct http_slice path, struct http_slice forwarded, char *out, size_t size);
+		    struct http_slice path, struct http_slice forwarded, bool *whole, char *out,
+		    size_t size);
 
 #endif /* SLUICE_PROXY_ROUTING_H */

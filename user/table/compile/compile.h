@@ -111,7 +111,9 @@ int endpoints_collect(const struct table *table, const struct model *model,
 
 /* ---- compile_host.c -------------------------------------------------------------------------- */
 
-int host_entry_get(struct table *table, const char *name, struct host_entry **out);
+/* The host of that name on a listener, made if it is not there. Return: 0; -ENOMEM. */
+int host_entry_get(struct table *table, struct listener *listener, const char *name,
+		   struct host_entry **out);
 /* Makes claim part of its host; both marked. */
 void host_attach(struct table *table, struct host_entry *host, struct claim *claim);
 void host_detach(struct table *table, struct claim *claim);

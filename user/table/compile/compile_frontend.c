@@ -32,12 +32,12 @@ static int frontend_new(struct table *table, const char *key, struct frontend_en
 	frontend->key = strdup(key);
 	if (!frontend->key)
 		goto out;
-	err = ids_take(&table->frontend_ids, key, table->now_ms, &frontend->public.id, NULL);
+	err = ids_take(&table->frontend_ids, key, table->now_ms, &frontend->shown.id, NULL);
 	if (err)
 		goto out;
 	err = strmap_put(&table->frontends, key, frontend, NULL);
 	if (err) {
-		ids_park(&table->frontend_ids, key, frontend->public.id, table->now_ms);
+		ids_park(&table->frontend_ids, key, frontend->shown.id, table->now_ms);
 		goto out;
 	}
 	*out = frontend;
@@ -60,9 +60,9 @@ int frontend_claim_add(struct table *table, const struct inet_addr *addr, uint16
 		err = frontend_new(table, key, &frontend);
 		if (err)
 			return err;
-		frontend->public.addr = *addr;
-		frontend->public.port = port;
-		frontend->public.proto = proto;
+		frontend->shown.addr = *addr;
+		frontend->shown.port = port;
+		frontend->shown.proto = proto;
 	}
 	claim->frontend = frontend;
 	LIST_INSERT_HEAD(&frontend->claims, claim, of_frontend);
@@ -87,8 +87,8 @@ void frontend_free(struct frontend_entry *frontend)
 		return;
 	unmark(frontend);
 	problems_clear(&frontend->problems);
-	free(frontend->public.owner);
-	free((void *)(uintptr_t)frontend->public.ranges);
+	free(frontend->shown.owner);
+	free((void *)(uintptr_t)frontend->shown.ranges);
 	free(frontend->key);
 	free(frontend);
 }
@@ -126,7 +126,7 @@ static bool contains(const struct inet_addr *list, size_t count, const struct in
 static bool is_node_address(const struct table *table, const struct model *model,
 			    const struct frontend_entry *frontend)
 {
-	const struct inet_addr *addr = &frontend->public.addr;
+	const struct inet_addr *addr = &frontend->shown.addr;
 	const struct frontend_claim *claim;
 	const struct node *node;
 
@@ -146,25 +146,25 @@ static bool is_node_address(const struct table *table, const struct model *model
 static int report_losers(struct table *table, struct frontend_entry *frontend,
 			 const struct frontend_claim *winner)
 {
-	const char *proto = frontend->public.proto == IPPROTO_UDP ? "UDP" : "TCP";
+	const char *proto = frontend->shown.proto == IPPROTO_UDP ? "UDP" : "TCP";
 	const char *by = winner->service ? winner->service->key : NULL;
 	struct problem_set now = {};
 	const struct frontend_claim *claim;
 	char text[INET_ADDR_TEXT_MAX];
 	int err = 0;
 
-	inet_addr_format(&frontend->public.addr, text);
+	inet_addr_format(&frontend->shown.addr, text);
 	LIST_FOREACH(claim, &frontend->claims, of_frontend)
 	{
 		struct problem_object object;
 
-		if (!claim->service || claim == winner || err || !frontend->public.port)
+		if (!claim->service || claim == winner || err || !frontend->shown.port)
 			continue;
 		object = (struct problem_object){ OBJECT_SERVICE, claim->service->namespace,
 						  claim->service->name, claim->service->uid };
 		err = problems_add(&now, &object, PROBLEM_WARNING, "Conflict", "spec.ports",
 				   "%s port %u/%s is served for %s%s; not for this Service", text,
-				   frontend->public.port, proto, by ? "the older Service " : "HTTP",
+				   frontend->shown.port, proto, by ? "the older Service " : "HTTP",
 				   by ? by : "");
 	}
 	if (!err)
@@ -195,11 +195,11 @@ static int frontend_remove(struct table *table, struct frontend_entry *frontend)
 		break;
 	}
 	removed = &changes->frontends_removed[changes->frontends_removed_count++];
-	*removed = frontend->public;
+	*removed = frontend->shown;
 	removed->ranges = NULL;
 	removed->ranges_count = 0;
-	frontend->public.owner = NULL; /* moved */
-	ids_park(&table->frontend_ids, frontend->key, frontend->public.id, table->now_ms);
+	frontend->shown.owner = NULL; /* moved */
+	ids_park(&table->frontend_ids, frontend->key, frontend->shown.id, table->now_ms);
 	strmap_remove(&table->frontends, frontend->key);
 	frontend_free(frontend);
 	return 0;
@@ -218,33 +218,33 @@ static int owner_text(const struct frontend_entry *frontend, const struct fronte
 }
 
 /* What the Service asks for beyond the port. Ranges stay the Service's. */
-static void take_policy(const struct frontend_claim *winner, struct table_frontend *public)
+static void take_policy(const struct frontend_claim *winner, struct table_frontend *shown)
 {
 	const struct l4_policy *policy = winner->service ? &winner->service->l4.policy : NULL;
-	bool is_port = policy && public->port;
+	bool is_port = policy && shown->port;
 
-	public->affinity_s = is_port ? policy->affinity_s : 0;
-	public->rate_per_s = is_port ? policy->rate_per_s : 0;
-	public->ranges_id = is_port && policy->has_ranges ? public->id : 0;
-	public->ranges = is_port ? policy->ranges : NULL;
-	public->ranges_count = is_port ? policy->ranges_count : 0;
+	shown->affinity_s = is_port ? policy->affinity_s : 0;
+	shown->rate_per_s = is_port ? policy->rate_per_s : 0;
+	shown->ranges_id = is_port && policy->has_ranges ? shown->id : 0;
+	shown->ranges = is_port ? policy->ranges : NULL;
+	shown->ranges_count = is_port ? policy->ranges_count : 0;
 }
 
-static int copy_ranges(struct table_frontend *public)
+static int copy_ranges(struct table_frontend *shown)
 {
 	struct inet_network *copy = NULL;
 
-	if (public->ranges_count) {
-		copy = calloc(public->ranges_count, sizeof(*copy));
+	if (shown->ranges_count) {
+		copy = calloc(shown->ranges_count, sizeof(*copy));
 		if (!copy)
 			return -ENOMEM;
-		memcpy(copy, public->ranges, public->ranges_count * sizeof(*copy));
+		memcpy(copy, shown->ranges, shown->ranges_count * sizeof(*copy));
 	}
-	public->ranges = copy;
+	shown->ranges = copy;
 	return 0;
 }
 
-static bool same_public(const struct table_frontend *a, const struct table_frontend *b)
+static bool same_shown(const struct table_frontend *a, const struct table_frontend *b)
 {
 	if (!a->owner || a->upstream_id != b->upstream_id || a->flags != b->flags ||
 	    a->kind != b->kind || a->ranges_id != b->ranges_id || a->affinity_s != b->affinity_s ||
@@ -261,37 +261,37 @@ int frontend_refresh(struct table *table, const struct model *model,
 		     struct frontend_entry *frontend)
 {
 	const struct frontend_claim *winner = winner_of(frontend);
-	struct table_frontend public = frontend->public;
+	struct table_frontend shown = frontend->shown;
 	struct changes *changes = &table->changes;
 	bool same;
 	int err;
 
 	if (!winner)
 		return frontend_remove(table, frontend);
-	public.upstream_id = winner->upstream ? winner->upstream->public.id : 0;
-	public.flags = winner->flags;
-	public.kind = winner->service ? FRONTEND_L4 : FRONTEND_HTTP;
-	take_policy(winner, &public);
-	if (!public.port) {
-		public.kind = FRONTEND_ADDRESS;
-		public.flags =
+	shown.upstream_id = winner->upstream ? winner->upstream->shown.id : 0;
+	shown.flags = winner->flags;
+	shown.kind = winner->service ? FRONTEND_L4 : FRONTEND_HTTP;
+	take_policy(winner, &shown);
+	if (!shown.port) {
+		shown.kind = FRONTEND_ADDRESS;
+		shown.flags =
 			is_node_address(table, model, frontend) ? FRONTEND_F_PASS_OTHER_PORTS : 0;
 	}
 	err = vec_reserve(&changes->frontends_set, &changes->frontends_set_capacity,
 			  changes->frontends_set_count, 1, sizeof(*changes->frontends_set));
 	if (!err)
-		err = owner_text(frontend, winner, &public.owner);
+		err = owner_text(frontend, winner, &shown.owner);
 	if (err)
 		return err;
-	err = copy_ranges(&public);
+	err = copy_ranges(&shown);
 	if (err) {
-		free(public.owner);
+		free(shown.owner);
 		return err;
 	}
-	same = same_public(&frontend->public, &public);
-	free(frontend->public.owner);
-	free((void *)(uintptr_t)frontend->public.ranges);
-	frontend->public = public;
+	same = same_shown(&frontend->shown, &shown);
+	free(frontend->shown.owner);
+	free((void *)(uintptr_t)frontend->shown.ranges);
+	frontend->shown = shown;
 	if (!same && !frontend->in_delta) {
 		frontend->in_delta = true;
 		changes->frontends_set[changes->frontends_set_count++] = frontend;

@@ -13,25 +13,43 @@
 #include "table/secrets.h"
 #include "table/write/host_block.h"
 
-int host_entry_get(struct table *table, const char *name, struct host_entry **out)
+/* Hosts of the first listener have their name as key; before others stands the number of theirs,
+ * parted by what no name holds. */
+static char *key_of_host(const struct listener *listener, const char *name)
 {
-	struct host_entry *host = strmap_get(&table->hosts, name);
+	char *key;
+
+	if (!listener->number)
+		return strdup(name);
+	return asprintf(&key, "%u\002%s", listener->number, name) < 0 ? NULL : key;
+}
+
+int host_entry_get(struct table *table, struct listener *listener, const char *name,
+		   struct host_entry **out)
+{
+	char *key = key_of_host(listener, name);
+	struct host_entry *host = key ? strmap_get(&table->hosts, key) : NULL;
 	int err = -ENOMEM;
 
 	if (host) {
+		free(key);
 		*out = host;
 		return 0;
 	}
-	host = calloc(1, sizeof(*host));
-	if (!host)
+	host = key ? calloc(1, sizeof(*host)) : NULL;
+	if (!host) {
+		free(key);
 		return -ENOMEM;
-	host->name = strdup(name);
-	if (host->name)
-		err = strmap_put(&table->hosts, name, host, NULL);
+	}
+	host->key = key;
+	host->name = key + strlen(key) - strlen(name);
+	err = strmap_put(&table->hosts, key, host, NULL);
 	if (err) {
 		host_free(host);
 		return err;
 	}
+	host->listener = listener;
+	listener->hosts_count++;
 	*out = host;
 	return 0;
 }
@@ -75,7 +93,7 @@ void host_free(struct host_entry *host)
 	problems_clear(&host->problems);
 	free(host->routes);
 	free(host->block);
-	free(host->name);
+	free(host->key);
 	free(host);
 }
 
@@ -108,6 +126,27 @@ static int claim_age(const struct claim *a, const struct claim *b)
 	return order;
 }
 
+static size_t count_part(const struct claim *claim, enum snapshot_part part)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < claim->conditions_count; i++)
+		count += claim->conditions[i].part == part;
+	return count;
+}
+
+/* More conditions first: a method before any number of headers, headers before parameters. */
+static int compare_conditions(const struct claim *a, const struct claim *b)
+{
+	for (int part = SNAPSHOT_METHOD; part <= SNAPSHOT_QUERY; part++) {
+		size_t a_count = count_part(a, part), b_count = count_part(b, part);
+
+		if (a_count != b_count)
+			return a_count > b_count ? -1 : 1;
+	}
+	return 0;
+}
+
 static int route_compare(const void *left, const void *right)
 {
 	const struct claim *a = *(struct claim *const *)left, *b = *(struct claim *const *)right;
@@ -121,10 +160,32 @@ static int route_compare(const void *left, const void *right)
 	if (a_bytes != b_bytes)
 		return a_bytes > b_bytes ? -1 : 1;
 	order = strcmp(a->path, b->path);
+	if (!order && (a->conditions_count || b->conditions_count))
+		order = compare_conditions(a, b);
 	return order ? order : claim_age(a, b);
 }
 
-static bool same_route(const struct claim *a, const struct claim *b)
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* They stand in one order, see rule_owner_condition(). */
+static bool same_conditions(const struct claim *a, const struct claim *b)
+{
+	if (a->conditions_count != b->conditions_count)
+		return false;
+	for (size_t i = 0; i < a->conditions_count; i++) {
+		const struct condition *one = &a->conditions[i], *other = &b->conditions[i];
+
+		if (one->part != other->part || one->test != other->test ||
+		    !same_text(one->name, other->name) || !same_text(one->value, other->value))
+			return false;
+	}
+	return true;
+}
+
+static bool same_path(const struct claim *a, const struct claim *b)
 {
 	return rank_of(a) == rank_of(b) && strcmp(a->path, b->path) == 0;
 }
@@ -180,6 +241,16 @@ static int tell_path(struct work *work, const struct claim *loser, const struct 
 	return err;
 }
 
+/* Which of the first @kept routes is the same as @claim: those of one path stand together. */
+static const struct claim *find_same(const struct work *work, size_t kept,
+				     const struct claim *claim)
+{
+	while (kept-- && same_path(work->routes[kept], claim))
+		if (same_conditions(work->routes[kept], claim))
+			return work->routes[kept];
+	return NULL;
+}
+
 /* Paths in order of precedence, the oldest of those that are the same. */
 static int order_routes(struct work *work)
 {
@@ -198,8 +269,10 @@ static int order_routes(struct work *work)
 	if (count)
 		qsort(work->routes, count, sizeof(struct claim *), route_compare);
 	for (size_t i = 0; i < count && !err; i++) {
-		if (kept && same_route(work->routes[kept - 1], work->routes[i]))
-			err = tell_path(work, work->routes[i], work->routes[kept - 1]);
+		const struct claim *winner = find_same(work, kept, work->routes[i]);
+
+		if (winner)
+			err = tell_path(work, work->routes[i], winner);
 		else
 			work->routes[kept++] = work->routes[i];
 	}
@@ -302,7 +375,8 @@ static int host_remove(struct table *table, struct host_entry *host)
 		return err;
 	if (host->block)
 		table->changes.routes = true;
-	strmap_remove(&table->hosts, host->name);
+	strmap_remove(&table->hosts, host->key);
+	host->listener->hosts_count--;
 	host_free(host);
 	return 0;
 }

@@ -163,7 +163,8 @@ static int add_path(struct work *work, const struct ingress_rule *rule,
 	err = convert_path(work, path, field, regex, &normal);
 	if (err || !normal)
 		return err;
-	err = rule_owner_claim(work->table, work->entry, rule->host, CLAIM_PATH, &claim);
+	err = rule_owner_claim(work->table, work->entry, work->table->listeners[0], rule->host,
+			       CLAIM_PATH, &claim);
 	if (err) {
 		free(normal);
 		return err;
@@ -189,7 +190,8 @@ static int add_host(struct work *work, const char *host, bool first)
 {
 	const struct ingress_backend *backend = work->ingress->default_backend;
 	struct claim *claim;
-	int err = rule_owner_claim(work->table, work->entry, host, CLAIM_HOST, &claim);
+	int err = rule_owner_claim(work->table, work->entry, work->table->listeners[0], host,
+				   CLAIM_HOST, &claim);
 
 	if (!err && backend)
 		err = resolve(work, backend, first ? "spec.defaultBackend" : NULL, claim);
@@ -221,7 +223,8 @@ static int add_tls_host(struct work *work, const struct ingress_tls *tls, const 
 			size_t index)
 {
 	struct claim *claim;
-	int err = rule_owner_claim(work->table, work->entry, host, CLAIM_TLS, &claim);
+	int err = rule_owner_claim(work->table, work->entry, work->table->listeners[0], host,
+				   CLAIM_TLS, &claim);
 
 	if (err)
 		return err;
@@ -274,7 +277,8 @@ static int add_passthrough(struct work *work, const struct ingress_rule *rule)
 	}
 	if (!backend)
 		return 0;
-	err = rule_owner_claim(work->table, work->entry, rule->host, CLAIM_TLS, &claim);
+	err = rule_owner_claim(work->table, work->entry, work->table->listeners[0], rule->host,
+			       CLAIM_TLS, &claim);
 	if (err)
 		return err;
 	claim->passthrough = true;

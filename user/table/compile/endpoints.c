@@ -129,7 +129,7 @@ static int add_slice(const struct table *table, const struct model *model,
 		bool local = node_is_here(table, endpoint->node_name);
 		struct candidate candidate = {
 			.backend = {
-				.upstream_id = upstream->public.id,
+				.upstream_id = upstream->shown.id,
 				.addr = endpoint->addr,
 				.port = port,
 				.state = ready ? BACKEND_ACTIVE : BACKEND_DRAINING,
@@ -155,7 +155,7 @@ static int add_external(const struct table *table, const struct upstream_entry *
 {
 	struct candidate candidate = {
 		.backend = {
-			.upstream_id = upstream->public.id,
+			.upstream_id = upstream->shown.id,
 			.port = upstream->port,
 			.state = BACKEND_ACTIVE,
 			.flags = BACKEND_F_LOCAL,

@@ -33,6 +33,14 @@ static void claim_clear(struct table *table, struct claim *claim)
 {
 	host_detach(table, claim);
 	target_release(table, &claim->target);
+	for (size_t i = 0; i < claim->others_count; i++)
+		target_release(table, &claim->others[i]);
+	for (size_t i = 0; i < claim->conditions_count; i++) {
+		free(claim->conditions[i].name);
+		free(claim->conditions[i].value);
+	}
+	free(claim->others);
+	free(claim->conditions);
 	secret_use_drop(table, &claim->secret);
 	free(claim->path);
 	memset(claim, 0, sizeof(*claim));
@@ -56,18 +64,19 @@ void rule_owner_free(struct table *table, struct rule_owner *owner)
 	free(owner);
 }
 
-int rule_owner_claim(struct table *table, struct rule_owner *owner, const char *host,
-		     enum claim_kind kind, struct claim **out)
+int rule_owner_claim(struct table *table, struct rule_owner *owner, struct listener *listener,
+		     const char *host, enum claim_kind kind, struct claim **out)
 {
 	struct claim *claim = &owner->claims[owner->claims_count];
 	struct host_entry *entry;
-	int err = host_entry_get(table, host, &entry);
+	int err = host_entry_get(table, listener, host, &entry);
 
 	if (err)
 		return err;
 	claim->owner = owner;
 	claim->kind = kind;
 	claim->target.claim = claim;
+	claim->target.weight = 1;
 	host_attach(table, entry, claim);
 	owner->claims_count++;
 	*out = claim;

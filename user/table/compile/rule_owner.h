@@ -19,9 +19,9 @@ int rule_owner_new(const struct rule_owner_ops *ops, const struct object *object
 /* Withdraws its claims; takes NULL. */
 void rule_owner_free(struct table *table, struct rule_owner *owner);
 
-/* Its next claim, on @host. Return: 0; -ENOMEM. */
-int rule_owner_claim(struct table *table, struct rule_owner *owner, const char *host,
-		     enum claim_kind kind, struct claim **out);
+/* Its next claim, on @host of a listener. Return: 0; -ENOMEM. */
+int rule_owner_claim(struct table *table, struct rule_owner *owner, struct listener *listener,
+		     const char *host, enum claim_kind kind, struct claim **out);
 /* Takes the newest claim back. */
 void rule_owner_unclaim(struct table *table, struct rule_owner *owner);
 

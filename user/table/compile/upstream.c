@@ -38,14 +38,14 @@ static int upstream_new(struct table *table, struct service_entry *service, cons
 
 	if (!upstream)
 		return -ENOMEM;
-	snprintf(upstream->public.name, sizeof(upstream->public.name), "%s", name);
+	snprintf(upstream->shown.name, sizeof(upstream->shown.name), "%s", name);
 	upstream->service = service;
-	err = ids_take(&table->upstream_ids, name, table->now_ms, &upstream->public.id, NULL);
+	err = ids_take(&table->upstream_ids, name, table->now_ms, &upstream->shown.id, NULL);
 	if (err)
 		goto out;
 	err = strmap_put(&table->upstreams, name, upstream, NULL);
 	if (err) {
-		ids_park(&table->upstream_ids, name, upstream->public.id, table->now_ms);
+		ids_park(&table->upstream_ids, name, upstream->shown.id, table->now_ms);
 		goto out;
 	}
 	LIST_INSERT_HEAD(&service->upstreams, upstream, of_service);
@@ -178,7 +178,7 @@ static int take_ids(struct table *table, const struct upstream_entry *upstream,
 	for (i = 0; i < count; i++) {
 		if (now[i].id)
 			continue;
-		backend_key(upstream->public.id, &now[i].addr, now[i].port, key);
+		backend_key(upstream->shown.id, &now[i].addr, now[i].port, key);
 		err = ids_take(&table->backend_ids, key, table->now_ms, &now[i].id,
 			       &now[i].generation);
 		if (err == -ENOSPC) {
@@ -220,13 +220,13 @@ static int report(struct table *table, struct upstream_entry *upstream, size_t l
 		err = problems_add(
 			&now, &object, PROBLEM_WARNING, "TableFull", "",
 			"%zu endpoints of %s are left out: all %u backend ids are in use", left_out,
-			upstream->public.name, table->backend_ids.max);
+			upstream->shown.name, table->backend_ids.max);
 	if (!err && count_homeless(upstream))
 		err = problems_add(
 			&now, &object, PROBLEM_WARNING, "NodeAddressUnknown", "",
 			"%zu endpoints of %s run on nodes whose InternalIP is not known "
 			"(no such Node object): they are reached by source NAT, not by DSR",
-			count_homeless(upstream), upstream->public.name);
+			count_homeless(upstream), upstream->shown.name);
 	if (!err && (now.count || upstream->problems.count))
 		err = problems_replace(&upstream->problems, &now, &table->changes.problems_added,
 				       &table->changes.problems_cleared);
@@ -257,40 +257,40 @@ static size_t drop_without_id(struct table_backend *now, bool *serving, size_t c
 }
 
 /* FNV-1a of the weights, in the members' order. */
-static void add_weight(struct table_upstream *public, uint16_t weight)
+static void add_weight(struct table_upstream *shown, uint16_t weight)
 {
-	public->weights_hash = (public->weights_hash ^ weight) * 0x01000193u;
+	shown->weights_hash = (shown->weights_hash ^ weight) * 0x01000193u;
 }
 
 /* Ready backends; if there is none, those that serve while they terminate. */
-static void fill_members(struct table_upstream *public, uint32_t *members,
+static void fill_members(struct table_upstream *shown, uint32_t *members,
 			 const struct table_backend *backends, const bool *serving, size_t count)
 {
-	public->members = members;
-	public->members_count = 0;
-	public->flags = 0;
-	public->backends_active = 0;
-	public->backends_draining = 0;
-	public->weights_hash = 0x811c9dc5u; /* FNV offset basis, 32 bit */
+	shown->members = members;
+	shown->members_count = 0;
+	shown->flags = 0;
+	shown->backends_active = 0;
+	shown->backends_draining = 0;
+	shown->weights_hash = 0x811c9dc5u; /* FNV offset basis, 32 bit */
 	for (size_t i = 0; i < count; i++) {
 		if (backends[i].state == BACKEND_ACTIVE) {
-			members[public->members_count++] = backends[i].id;
-			public->backends_active++;
-			add_weight(public, backends[i].weight);
+			members[shown->members_count++] = backends[i].id;
+			shown->backends_active++;
+			add_weight(shown, backends[i].weight);
 		} else {
-			public->backends_draining++;
+			shown->backends_draining++;
 		}
 	}
-	for (size_t i = 0; i < count && !public->backends_active; i++) {
+	for (size_t i = 0; i < count && !shown->backends_active; i++) {
 		if (serving[i]) {
-			members[public->members_count++] = backends[i].id;
-			add_weight(public, backends[i].weight);
-			public->flags |= UPSTREAM_F_FALLBACK;
+			members[shown->members_count++] = backends[i].id;
+			add_weight(shown, backends[i].weight);
+			shown->flags |= UPSTREAM_F_FALLBACK;
 		}
 	}
 }
 
-static bool public_equal(const struct table_upstream *a, const struct table_upstream *b)
+static bool shown_equal(const struct table_upstream *a, const struct table_upstream *b)
 {
 	return a->flags == b->flags && a->members_count == b->members_count &&
 	       a->backends_active == b->backends_active &&
@@ -361,9 +361,9 @@ static int upstream_remove(struct table *table, struct upstream_entry *upstream)
 		changes->upstreams_set[i] = changes->upstreams_set[--changes->upstreams_set_count];
 		break;
 	}
-	changes->upstreams_removed[changes->upstreams_removed_count++] = upstream->public.id;
-	ids_park(&table->upstream_ids, upstream->public.name, upstream->public.id, table->now_ms);
-	strmap_remove(&table->upstreams, upstream->public.name);
+	changes->upstreams_removed[changes->upstreams_removed_count++] = upstream->shown.id;
+	ids_park(&table->upstream_ids, upstream->shown.name, upstream->shown.id, table->now_ms);
+	strmap_remove(&table->upstreams, upstream->shown.name);
 	LIST_REMOVE(upstream, of_service);
 	mark_service(table, upstream->service);
 	upstream_free(upstream);
@@ -373,7 +373,7 @@ static int upstream_remove(struct table *table, struct upstream_entry *upstream)
 int upstream_refresh(struct table *table, const struct model *model,
 		     struct upstream_entry *upstream)
 {
-	struct table_upstream public = upstream->public;
+	struct table_upstream shown = upstream->shown;
 	struct table_backend *now = NULL;
 	uint32_t *members = NULL;
 	bool *serving = NULL;
@@ -394,15 +394,15 @@ int upstream_refresh(struct table *table, const struct model *model,
 	if (err)
 		goto out;
 	count = drop_without_id(now, serving, all);
-	fill_members(&public, members, now, serving, count);
-	public.wants_ring = upstream->ring_references != 0;
+	fill_members(&shown, members, now, serving, count);
+	shown.wants_ring = upstream->ring_references != 0;
 	note_backends(table, upstream, now, count);
-	if (!upstream->announced || !public_equal(&public, &upstream->public))
+	if (!upstream->announced || !shown_equal(&shown, &upstream->shown))
 		note_upstream(table, upstream);
 	upstream->announced = true;
-	free((uint32_t *)upstream->public.members);
+	free((uint32_t *)upstream->shown.members);
 	free(upstream->backends);
-	upstream->public = public;
+	upstream->shown = shown;
 	upstream->backends = now;
 	upstream->backends_count = count;
 	now = NULL;
@@ -421,7 +421,7 @@ void upstream_free(struct upstream_entry *upstream)
 		return;
 	unmark(upstream);
 	problems_clear(&upstream->problems);
-	free((uint32_t *)upstream->public.members);
+	free((uint32_t *)upstream->shown.members);
 	free(upstream->backends);
 	free(upstream);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "table/policy/policy.h"
+#include "table/policy/policy_prefix.h"
 
 #define MODE          POLICY_PREFIX "l4-mode"
 #define ENCAPSULATION POLICY_PREFIX "l4-encapsulation"

@@ -9,11 +9,10 @@
 #include <stdint.h>
 
 #include "base/inet.h"
+#include "table/policy/policy_prefix.h"
 #include "table/problems.h"
 #include "handoff/policy_list.h"
 #include "handoff/snapshot.h"
-
-#define POLICY_PREFIX "sluice.dev/"
 
 /* Numbers of the rows of POLICY_LIST. */
 enum policy_field {

@@ -24,6 +24,52 @@ static struct snapshot_header *header_of(struct image *image)
 	return (struct snapshot_header *)(void *)image->base;
 }
 
+static size_t count_listeners(const struct table *table)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < table->listeners_count; i++)
+		if (table->listeners[i])
+			count += table->listeners[i]->addresses_count
+					 ? table->listeners[i]->addresses_count
+					 : 1;
+	return count;
+}
+
+static int listener_compare(const void *left, const void *right)
+{
+	const struct snapshot_listener *a = left, *b = right;
+	int order = inet_addr_compare(&a->addr, &b->addr);
+
+	return order ? order : (int)a->port - (int)b->port;
+}
+
+/* That of all Ingresses first, the others in order. */
+static void put_listeners(struct image *image)
+{
+	const struct table *table = image->table;
+	struct snapshot_listener *out = (void *)(image->base + header_of(image)->listeners);
+	struct snapshot_listener *first = out;
+
+	for (size_t i = 0; i < table->listeners_count; i++) {
+		const struct listener *listener = table->listeners[i];
+		size_t count = listener && listener->addresses_count ? listener->addresses_count
+								     : listener != NULL;
+
+		for (size_t j = 0; j < count; j++) {
+			*out = (struct snapshot_listener){
+				.port = listener->port,
+				.flags = listener->suffix ? SNAPSHOT_LISTENER_F_SUFFIX : 0,
+				.number = listener->number,
+			};
+			if (listener->addresses_count)
+				out->addr = listener->addresses[j];
+			out++;
+		}
+	}
+	qsort(first + 1, (size_t)(out - first) - 1, sizeof(*first), listener_compare);
+}
+
 /* What all blocks together need. Return: 0; -E2BIG. */
 static int measure(const struct table *table, struct snapshot_header *header, uint64_t *bytes)
 {
@@ -44,8 +90,12 @@ static int measure(const struct table *table, struct snapshot_header *header, ui
 	}
 	while (header->slots_count < header->hosts_count * 2u)
 		header->slots_count *= 2;
-	header->slots = sizeof(*header);
-	header->regexes = header->slots + header->slots_count * sizeof(struct snapshot_slot);
+	header->listeners = sizeof(*header);
+	header->listeners_count = (uint32_t)count_listeners(table);
+	header->slots = header->listeners +
+			header->listeners_count * (uint32_t)sizeof(struct snapshot_listener);
+	header->regexes =
+		header->slots + header->slots_count * (uint32_t)sizeof(struct snapshot_slot);
 	*bytes = header->regexes + (uint64_t)header->regexes_count * sizeof(uint32_t);
 	*bytes = (*bytes + SNAPSHOT_ALIGN - 1) / SNAPSHOT_ALIGN * SNAPSHOT_ALIGN;
 	*bytes +=
@@ -76,32 +126,31 @@ static void move_policy(struct route *route, uint32_t by)
 static void move_texts(struct image *image, struct snapshot_host *host, uint32_t by)
 {
 	struct route *routes = (void *)((char *)host + host->routes);
+	struct rule *rules = (void *)((char *)host + host->rules);
 
 	for (uint32_t i = 0; i < host->routes_count; i++) {
 		move_text(&routes[i].upstream_name, by);
 		move_text(&routes[i].ingress_name, by);
-		move_text(&routes[i].path, by);
 		move_text(&routes[i].balance_key, by);
 		move_text(&routes[i].ca_name, by);
 		move_text(&routes[i].sources, by);
 		move_policy(&routes[i], by);
 		header_of(image)->checks_count += routes[i].check_path != 0;
 	}
+	for (uint32_t i = 0; i < host->rules_count; i++)
+		move_text(&rules[i].path, by);
 	move_text(&host->tls.secret_name, by);
 	move_text(&host->tls.upstream_name, by);
 }
 
-static void put_regexes(struct image *image, struct snapshot_host *host)
+static void put_regexes(struct image *image, struct snapshot_host *host, uint32_t offset)
 {
 	uint32_t *texts = (void *)(image->base + header_of(image)->regexes);
-	const uint32_t *routes = (const void *)((const char *)host + host->regexes);
+	const uint32_t *own = (const void *)((const char *)host + host->regexes);
 
 	host->regex_first = image->regexes_written;
-	for (uint32_t i = 0; i < host->regexes_count; i++) {
-		const struct route *route = (const void *)((const char *)host + routes[i]);
-
-		texts[image->regexes_written++] = route->path;
-	}
+	for (uint32_t i = 0; i < host->regexes_count; i++)
+		texts[image->regexes_written++] = offset + own[i];
 }
 
 static void put_slot(struct image *image, const struct snapshot_host *host, uint32_t offset)
@@ -109,13 +158,31 @@ static void put_slot(struct image *image, const struct snapshot_host *host, uint
 	const char *name = (const char *)host + host->name;
 	struct snapshot_header *header = header_of(image);
 	struct snapshot_slot *slots = (void *)(image->base + header->slots);
-	uint32_t hash =
-		snapshot_hash_end(snapshot_hash_more(header->hash_seed, name, host->name_bytes));
-	uint32_t i = hash & (header->slots_count - 1);
+	uint32_t hash = snapshot_hash_more(
+		snapshot_hash_listener(header->hash_seed, host->listener), name, host->name_bytes);
+	uint32_t i;
+
+	hash = snapshot_hash_end(hash);
+	i = hash & (header->slots_count - 1);
 
 	while (slots[i].host)
 		i = (i + 1) & (header->slots_count - 1);
 	slots[i] = (struct snapshot_slot){ .hash = hash, .host = offset };
+}
+
+/* The hosts that have no name: all addresses of their listener lead to them. */
+static void put_special(struct image *image, const struct host_entry *entry, uint32_t offset)
+{
+	struct snapshot_listener *listeners = (void *)(image->base + header_of(image)->listeners);
+
+	for (uint32_t i = 0; i < header_of(image)->listeners_count; i++) {
+		if (listeners[i].number != entry->listener->number)
+			continue;
+		if (entry->name[0])
+			listeners[i].default_host = offset;
+		else
+			listeners[i].any_host = offset;
+	}
 }
 
 static void put_host(struct image *image, const struct host_entry *entry)
@@ -127,12 +194,9 @@ static void put_host(struct image *image, const struct host_entry *entry)
 	memcpy(host, block, block->bytes);
 	image->next += block->bytes;
 	move_texts(image, host, offset);
-	put_regexes(image, host);
-	if (strcmp(entry->name, DEFAULT_HOST) == 0)
-		header_of(image)->default_route =
-			host->default_route ? offset + host->default_route : 0;
-	else if (!entry->name[0])
-		header_of(image)->any_host = offset;
+	put_regexes(image, host, offset);
+	if (strcmp(entry->name, DEFAULT_HOST) == 0 || !entry->name[0])
+		put_special(image, entry, offset);
 	else
 		put_slot(image, host, offset);
 }
@@ -158,6 +222,7 @@ static int build(struct image *image)
 	if (!image->base)
 		return -ENOMEM;
 	memcpy(image->base, &header, sizeof(header));
+	put_listeners(image);
 	image->next = header.regexes + header.regexes_count * (uint32_t)sizeof(uint32_t);
 	image->next = (image->next + SNAPSHOT_ALIGN - 1) / SNAPSHOT_ALIGN * SNAPSHOT_ALIGN;
 	while ((at = strmap_next(&table->hosts, &position))) {

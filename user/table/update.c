@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * table.c - the life of a table, and the order in which marks are worked off
+ * update.c - the life of a table, and the order in which marks are worked off
  *
  * note.c says what a change marks.
  * compile_ingress.c, compile_service.c, compile_host.c, compile_frontend.c and upstream.c do the
@@ -17,6 +17,7 @@
 #include <sys/random.h>
 
 #include "table/compile/compile.h"
+#include "table/compile/listener.h"
 #include "table/compile/rule_owner.h"
 #include "table/delta.h"
 #include "table/marks.h"
@@ -88,6 +89,8 @@ int table_new(const struct table_options *options, const struct table_ids *ids, 
 		table->hash_seed = 0x811c9dc5u; /* FNV offset basis, 32 bit */
 	table->problem_cache = calloc(1, sizeof(*table->problem_cache));
 	err = table->problem_cache ? options_copy(options, table) : -ENOMEM;
+	if (!err)
+		err = listener_add(table, "", NULL);
 	if (!err && ids)
 		err = adopt(table, ids);
 	if (err)
@@ -137,6 +140,9 @@ void table_free(struct table *table)
 	strmap_clear(&table->upstreams);
 	strmap_clear(&table->services);
 	strmap_clear(&table->hosts);
+	for (size_t i = 0; i < table->listeners_count; i++)
+		listener_remove(table, table->listeners[i]);
+	free(table->listeners);
 	strmap_clear(&table->secrets);
 	externals_clear(table);
 	free(table->http_frontends);
