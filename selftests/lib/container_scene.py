@@ -25,8 +25,11 @@ class Download:
                           "Connection: close\r\n\r\n".encode())
         self.got = len(self.sock.recv(1024))
 
-    def trickle(self):
-        self.got += len(self.sock.recv(1024))
+    def trickle(self, octets=1 << 18):
+        """Reads so much that the worker sees progress: without any for a minute it would give up."""
+        end = self.got + octets
+        while self.got < end:
+            self.got += len(self.sock.recv(1 << 14))
 
     def finish(self):
         """Reads the rest. Returns octets in all, head included."""
