@@ -27,7 +27,7 @@ struct form {
 
 static const struct kind_resource endpoints = { "", "v1", "endpoints", "Endpoints", true };
 
-/* False: there is no such kind. */
+/* False: no such kind exists. */
 static bool form_of_name(const char *name, struct form *out)
 {
 	*out = (struct form){ .kind = kind_of_name(name) };
@@ -108,7 +108,7 @@ static int decode_created(struct decode *d, const struct field *at, const cJSON 
 	if (err || !text)
 		return err;
 	if (timestamp_parse(text, &d->object->created_unix_s))
-		return decode_note(d, &created_at, "%s is no RFC 3339 time",
+		return decode_note(d, &created_at, "%s is not an RFC 3339 time",
 				   quote_text(text, quoted));
 	return 0;
 }

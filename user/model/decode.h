@@ -21,7 +21,7 @@ struct decode_result {
  * @json: borrowed; may lack kind and apiVersion if @kind_hint is given (items of an API list)
  * @kind_hint: "Ingress", ... or NULL
  * @out: owned by the caller, freed by decode_result_free()
- * @error: out, on failure: "spec.rules[0].host: 'a_b' is no DNS name" - field, value, reason
+ * @error: out, on failure: "spec.rules[0].host: 'a_b' is not a DNS name" - field, value, reason
  *
  * A broken part that leaves the rest with a meaning (one path, one endpoint, one port) is left out
  * and noted in object.problems; a fault in what the object hangs on (name, kind, wrong type of

@@ -213,7 +213,7 @@ int decode_integer(struct decode *d, const struct field *at, const cJSON *json, 
 		return decode_fault(d, &field, "%.15g is not in %lld to %lld", value,
 				    (long long)least, (long long)most);
 	if (value != (double)(int64_t)value)
-		return decode_fault(d, &field, "%.15g is no whole number", value);
+		return decode_fault(d, &field, "%.15g is not a whole number", value);
 	*out = (int64_t)value;
 	return 0;
 }

@@ -2,8 +2,8 @@
 /*
  * fields.h - typed access to the fields of a JSON object, with faults that name the field
  *
- * Inside model/ only. Reads as the API server's own decoder does: null is absent, unknown fields
- * are nobody's business, a wrong type is a fault.
+ * Inside model/ only. Reads like the API server's own decoder: null is absent, unknown fields are
+ * ignored, a wrong type is a fault.
  */
 #ifndef SLUICE_MODEL_FIELDS_H
 #define SLUICE_MODEL_FIELDS_H

@@ -75,7 +75,7 @@ static int add_address(struct decode *d, const struct field *at, const cJSON *it
 	if (err)
 		return err;
 	if (inet_addr_parse(text, &addr))
-		return decode_fault(d, at, "%s is no IP address", quote_text(text, quoted));
+		return decode_fault(d, at, "%s is not an IP address", quote_text(text, quoted));
 	return addresses_append(addresses, count, &addr);
 }
 

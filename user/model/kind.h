@@ -29,8 +29,8 @@ struct kind_ops {
 	size_t size; /* of the struct, in bytes */
 	/* NULL, or why it cannot be the name of such an object. */
 	const char *(*check_name)(const char *name);
-	/* Fills the object, whose metadata is there. Return: 0; -EINVAL with the fault remembered:
-	 * the object is refused; -ENOMEM. */
+	/* Fills the object, whose metadata is already set. Return: 0; -EINVAL with the fault
+	 * recorded: the object is refused; -ENOMEM. */
 	int (*decode)(struct decode *d, const cJSON *json, struct object *object);
 	/* Each does its part beyond struct object, see parts.h. */
 	void (*clone)(struct copier *c, struct object *copy);

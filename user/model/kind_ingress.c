@@ -304,7 +304,7 @@ static int decode_tls_hosts(struct decode *d, const struct field *tls_at, const 
 	return tls->hosts_count ? 0 : decode_fault(d, &list_at, "none of the hosts is usable");
 }
 
-/* A bad secretName leaves the entry in force: its hosts are served with the default certificate. */
+/* A bad secretName leaves the entry in use: its hosts are served with the default certificate. */
 static int decode_tls_secret(struct decode *d, const struct field *tls_at, const cJSON *json,
 			     struct ingress_tls *tls)
 {

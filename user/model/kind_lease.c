@@ -43,7 +43,7 @@ static void copy_lease(struct copier *c, struct object *object)
 	lease->renewed = copier_text(c, lease->renewed);
 }
 
-/* When it was renewed is no change of meaning. */
+/* When it was renewed is not a change of meaning. */
 static bool same_lease(const struct object *left, const struct object *right)
 {
 	const struct lease *a = (const struct lease *)left;

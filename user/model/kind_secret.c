@@ -15,8 +15,8 @@
 #define TLS_TYPE "kubernetes.io/tls"
 
 /*
- * One value of a Secret: stringData as it stands, else data from base64. What cannot be read is
- * left out with a problem that names the field and never the value.
+ * One value of a Secret: stringData unchanged, else data from base64. An unreadable value is left
+ * out, with a problem that names the field and never the value.
  */
 static int decode_material(struct decode *d, const cJSON *data, const cJSON *string_data,
 			   const char *name, uint8_t **out, size_t *bytes_out)
@@ -38,7 +38,7 @@ static int decode_material(struct decode *d, const cJSON *data, const cJSON *str
 	if (!cJSON_IsString(encoded))
 		return decode_note(d, &at, "expected base64 in a string");
 	err = base64_decode(encoded->valuestring, out, bytes_out);
-	return err == -EINVAL ? decode_note(d, &at, "is no valid base64") : err;
+	return err == -EINVAL ? decode_note(d, &at, "is not valid base64") : err;
 }
 
 static int decode_secret(struct decode *d, const cJSON *json, struct object *object)
@@ -72,7 +72,7 @@ static int decode_secret(struct decode *d, const cJSON *json, struct object *obj
 	return err;
 }
 
-/* A value that is there but empty stays there: NULL says absent. */
+/* An empty value stays: NULL means absent. */
 static uint8_t *copy_material(struct copier *c, const uint8_t *bytes, size_t *count)
 {
 	uint8_t *copy = bytes && !c->failed ? malloc(*count + 1) : NULL;

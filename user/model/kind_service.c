@@ -152,7 +152,7 @@ static int add_source_range(struct decode *d, const struct field *at, const cJSO
 		return -ENOMEM;
 	if (!name_is_cidr(copy)) {
 		free(copy);
-		return decode_fault(d, at, "%s is no network such as 10.0.0.0/8",
+		return decode_fault(d, at, "%s is not a network such as 10.0.0.0/8",
 				    quote_text(text, quoted));
 	}
 	service->source_ranges[service->source_ranges_count++] = copy;
@@ -202,7 +202,7 @@ static int decode_load_balancer_ip(struct decode *d, const struct field *at, con
 	if (err || !*text)
 		return err;
 	if (inet_addr_parse(text, &addr))
-		return decode_note(d, &ip_at, "%s is no IP address", quote_text(text, quoted));
+		return decode_note(d, &ip_at, "%s is not an IP address", quote_text(text, quoted));
 	return addresses_append(&service->load_balancer_ips, &service->load_balancer_ips_count,
 				&addr);
 }

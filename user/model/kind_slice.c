@@ -74,7 +74,7 @@ int slice_decode_addr(struct decode *d, const struct field *at, const char *text
 	bool multicast;
 
 	if (inet_addr_parse(text, &addr))
-		return decode_fault(d, at, "%s is no IP address", quote_text(text, quoted));
+		return decode_fault(d, at, "%s is not an IP address", quote_text(text, quoted));
 	if (inet_addr_is_v4(&addr) ? !want_v4 : !want_v6)
 		return decode_fault(d, at, "%s is not of the slice's addressType",
 				    quote_text(text, quoted));

@@ -113,7 +113,7 @@ static void forget_last_change(struct model *model)
 	free(change->name);
 }
 
-/* What was in force before the first change since the list was read stays with the list. */
+/* What was in use before the first change since the list was read stays with the list. */
 static void retire(struct model *model, struct object *old, bool fresh)
 {
 	if (fresh)
@@ -135,7 +135,7 @@ void model_clear_changes(struct model *model)
 
 /* ---- slices by Service ----------------------------------------------------------------------- */
 
-/* Return: the Service's name, NULL if the object is no slice of one. */
+/* Return: the Service's name, NULL if the object is not a slice of one. */
 static const char *service_of(const struct object *object)
 {
 	const struct endpoint_slice *slice = (const struct endpoint_slice *)object;

@@ -54,7 +54,7 @@ struct object {
 /* One part of an object that is not served, or not as written. */
 struct object_problem {
 	char *field;   /* owned; "spec.rules[0].http.paths[2].path" */
-	char *message; /* owned; says the value and why */
+	char *message; /* owned; value and reason */
 };
 
 struct service_port_ref {
@@ -106,7 +106,7 @@ struct ingress {
 	bool has_rules;          /* as written: true also if every rule was refused */
 	struct ingress_tls *tls; /* owned array */
 	size_t tls_count;
-	struct address_entry *status; /* owned array: what the API says now */
+	struct address_entry *status; /* owned array: the status at the API server now */
 	size_t status_count;
 };
 
@@ -134,11 +134,11 @@ enum service_type {
 struct service {
 	struct object meta;
 	enum service_type type;
-	char *load_balancer_class;           /* owned or NULL */
-	char *external_name;                 /* owned or NULL */
-	struct inet_addr *load_balancer_ips; /* owned; spec.loadBalancerIP. Not the status: an
-						address written there by us must not outlive the
-						spec that asked for it */
+	char *load_balancer_class; /* owned or NULL */
+	char *external_name;       /* owned or NULL */
+	/* owned; spec.loadBalancerIP. Not the status: an address that we wrote there must not outlive
+	 * the spec that requested it. */
+	struct inet_addr *load_balancer_ips;
 	size_t load_balancer_ips_count;
 	struct inet_addr *external_ips; /* owned */
 	size_t external_ips_count;
@@ -151,7 +151,7 @@ struct service {
 	bool session_affinity_client_ip;
 	uint32_t session_affinity_timeout_s;
 	uint16_t health_check_node_port;
-	bool wants_ipv4, wants_ipv6;  /* spec.ipFamilies; IPv4 alone if absent */
+	bool wants_ipv4, wants_ipv6;  /* spec.ipFamilies; only IPv4 if absent */
 	struct address_entry *status; /* owned array: status.loadBalancer.ingress now */
 	size_t status_count;
 };
@@ -206,8 +206,8 @@ struct node {
 
 struct lease {
 	struct object meta;
-	char *holder;        /* owned; "" for nobody */
-	char *renewed;       /* owned; as written: to be told from others, not to be read */
+	char *holder;        /* owned; "" for no holder */
+	char *renewed;       /* owned; as written: only compared, never parsed */
 	uint32_t duration_s; /* 0 if absent */
 };
 

@@ -84,7 +84,7 @@ const char *name_check_host(const char *text)
 	if (!inet_addr_parse(text, &addr) || strchr(text, ':'))
 		return "is an IP address or has a port, not a DNS name";
 	if (strcmp(text, "*") == 0)
-		return "is no DNS name; leave host out to match all hosts";
+		return "is not a DNS name; leave host out to match all hosts";
 	if (strncmp(text, "*.", 2) == 0)
 		text += 2;
 	if (strchr(text, '*'))

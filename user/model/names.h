@@ -14,8 +14,8 @@
 #define NAME_PORT_MAX      15  /* RFC 6335, 5.1 */
 
 /*
- * Each returns NULL if the text is right, else why not ("is longer than 63 characters"): a
- * constant, to be put behind the quoted value.
+ * Each returns NULL if the text is valid, else the fault ("is longer than 63 characters"): a
+ * constant, to be appended to the quoted value.
  */
 const char *name_check_label(const char *text);     /* namespaces, Services */
 const char *name_check_subdomain(const char *text); /* other objects */

@@ -10,8 +10,8 @@
 #include "model/model.h"
 
 /*
- * A struct is copied as it stands, then each pointer in it is replaced by a copy of its own. On
- * failure all that was not yet copied is NULL, so that object_free() fits.
+ * A struct is copied whole, then each pointer in it is replaced by a copy of its own. On failure
+ * everything that was not yet copied is NULL, so that object_free() works.
  */
 struct copier {
 	bool failed; /* out of memory once: everything after comes out as NULL */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_TEXT_MAX 64 /* longer is no number that any field takes */
+#define NUMBER_TEXT_MAX 64 /* longer is not a number that any field takes */
 
 static bool is_one_of(const char *text, const char *const *words)
 {

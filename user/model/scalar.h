@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 
 /**
- * scalar_resolve - the node that a plain (not quoted) YAML scalar stands for
+ * scalar_resolve - the node of a plain (not quoted) YAML scalar
  * @text: without NUL inside
  * Return: owned node; NULL if there is no memory. .inf and .nan, which JSON cannot hold, and
  * numbers beyond a double come out as strings.

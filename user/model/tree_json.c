@@ -49,8 +49,8 @@ static size_t sequence_bytes(const unsigned char *at, size_t left)
 }
 
 /*
- * What cJSON lets pass: bytes that are no UTF-8, and NUL, raw or as \u0000, at which its strings
- * would end.
+ * Faults that cJSON accepts: bytes that are not UTF-8, and NUL, raw or as \u0000, at which its
+ * strings would end.
  */
 static int check_text(const char *text, size_t bytes, struct tree_error *error)
 {
@@ -82,7 +82,7 @@ static int check_map(const cJSON *map, const char *text, const char *at, struct 
 	cJSON_ArrayForEach (item, map) {
 		err = strmap_put(&seen, item->string, &seen, &old);
 		if (!err && old)
-			err = fault(error, text, at, "key '%.64s' stands twice in a map",
+			err = fault(error, text, at, "key '%.64s' appears twice in a map",
 				    item->string);
 		if (err)
 			break;
@@ -92,8 +92,8 @@ static int check_map(const cJSON *map, const char *text, const char *at, struct 
 }
 
 /*
- * In all of the tree: a key that stands twice. cJSON keeps no places, so the line is that where the
- * document begins. Depth is bounded by cJSON's own limit.
+ * Searches the whole tree for a duplicate key. cJSON keeps no places, so the line is the one where
+ * the document begins. Depth is bounded by cJSON's own limit.
  */
 static int check_keys(const cJSON *node, const char *text, const char *at, struct tree_error *error)
 {
@@ -106,7 +106,7 @@ static int check_keys(const cJSON *node, const char *text, const char *at, struc
 			continue;
 		for (other = node->child; other != item; other = other->next)
 			if (strcmp(other->string, item->string) == 0)
-				return fault(error, text, at, "key '%.64s' stands twice in a map",
+				return fault(error, text, at, "key '%.64s' appears twice in a map",
 					     item->string);
 	}
 	if (count > MAP_SCAN_MAX)

@@ -36,7 +36,7 @@ struct composer {
 
 unsigned int tree_line(const cJSON *node)
 {
-	/* cJSON itself sets valueint of numbers alone. */
+	/* cJSON itself sets valueint only for numbers. */
 	return cJSON_IsObject(node) || cJSON_IsArray(node) ? (unsigned int)node->valueint : 0;
 }
 
@@ -125,7 +125,7 @@ static int copy_alias(struct composer *c, const yaml_event_t *event, unsigned in
 	if (!anchor)
 		return fault(c, &event->start_mark, "alias '*%.64s' has no anchor before it", name);
 	if (!anchor->node)
-		return fault(c, &event->start_mark, "alias '*%.64s' stands inside its own anchor",
+		return fault(c, &event->start_mark, "alias '*%.64s' is inside its own anchor",
 			     name);
 	if (depth + anchor->height > TREE_DEPTH_MAX)
 		return fault(c, &event->start_mark, "nested deeper than %d levels", TREE_DEPTH_MAX);
@@ -161,7 +161,7 @@ static int compose_scalar(struct composer *c, const yaml_event_t *event, cJSON *
 
 	if (err)
 		return err;
-	/* The one tag that may be here, !!str, says that it is a string. */
+	/* The only tag allowed here, !!str, marks a string. */
 	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !event->data.scalar.tag)
 		*out = scalar_resolve(text);
 	else
@@ -304,7 +304,7 @@ static int compose_pair(struct composer *c, const yaml_event_t *key, unsigned in
 		return err;
 	merge = key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(text, "<<") == 0;
 	if (!merge && has_key(map, text))
-		return fault(c, &key->start_mark, "key '%.64s' stands twice in a map", text);
+		return fault(c, &key->start_mark, "key '%.64s' appears twice in a map", text);
 	err = next_event(c, &event);
 	if (err)
 		return err;
@@ -385,7 +385,7 @@ static int compose_node(struct composer *c, const yaml_event_t *event, unsigned 
 {
 	unsigned int outer_deepest = c->deepest;
 	const yaml_char_t *name, *tag;
-	const char *ordinary; /* the tag that says no more than what the node is */
+	const char *ordinary; /* the tag that only repeats the type of the node */
 	struct anchor *anchor = NULL;
 	size_t nodes_before = c->nodes;
 	int err;
@@ -444,7 +444,7 @@ static int compose_document(struct composer *c, tree_document_fn *fn, void *ctx)
 	c->kept = cJSON_CreateArray();
 	err = c->kept ? compose_node(c, &event, 0, &document) : -ENOMEM;
 	yaml_event_delete(&event);
-	/* The document's end may lie behind a fault: only a whole one is handed out. */
+	/* The document's end may lie after a fault: only a whole one is handed out. */
 	if (!err)
 		err = next_event(c, &event);
 	if (!err) {

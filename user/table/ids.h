@@ -40,7 +40,7 @@ void ids_init(struct ids *ids, uint32_t max);
 void ids_free(struct ids *ids);
 
 /**
- * ids_adopt - note that the maps of a former process use @id for @key
+ * ids_adopt - note that the maps of a previous process use @id for @key
  * Return: 0; -EINVAL for an id out of range or named twice; -ENOMEM.
  */
 int ids_adopt(struct ids *ids, const char *key, uint32_t id, uint32_t generation);

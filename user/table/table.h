@@ -2,8 +2,8 @@
 /*
  * table.h - the compiled state: what the maps and the helper's snapshot should say
  *
- * table_update() takes the changes of a model and yields a delta: exactly what has to be written.
- * It does no I/O. After any sequence of changes the table equals the one compiled from nothing with
+ * table_update() takes the changes of a model and yields a delta: exactly what must be written. It
+ * does no I/O. After any sequence of changes the table equals the one compiled from nothing with
  * the same final model, ids aside; a property test holds it to that.
  */
 #ifndef SLUICE_TABLE_TABLE_H
@@ -233,7 +233,7 @@ void table_count(const struct table *table, struct table_counts *out);
  */
 int table_snapshot(const struct table *table, int *fd_out, size_t *bytes_out);
 
-/* Every problem in force, borrowed until the next table_update(). */
+/* Every problem in use, borrowed until the next table_update(). */
 const struct problem *table_problems(const struct table *table, size_t *count);
 
 /* A route as people read it. Strings borrowed for the time of the call. */
@@ -285,8 +285,8 @@ int table_each_secret(const struct table *table, table_secret_fn *fn, void *ctx)
 
 typedef int table_certificate_fn(void *ctx, const char *name, int64_t end_unix_s);
 
-/* Calls @fn once for each certificate in force ("namespace/secret"), no order. Without .inspect
- * none. Stops at non-zero and returns it. */
+/* Calls @fn once for each certificate in use ("namespace/secret"), no order. Without .inspect none.
+ * Stops at non-zero and returns it. */
 int table_each_certificate(const struct table *table, table_certificate_fn *fn, void *ctx);
 
 /* True if the Ingress is of our class (its status is ours to write). */

@@ -91,7 +91,7 @@ static void decode_ingress__hosts(void **state)
 		  "spec.rules[0].host: '2001:db8::1' is an IP address or has a port, not a DNS "
 		  "name" },
 		{ "star alone", HOST("*"), 0,
-		  "spec.rules[0].host: '*' is no DNS name; leave host out to match all hosts" },
+		  "spec.rules[0].host: '*' is not a DNS name; leave host out to match all hosts" },
 		{ "star within", HOST("a.*.com"), 0,
 		  "spec.rules[0].host: 'a.*.com' has a '*' that is not its whole first label" },
 		{ "star in a label", HOST("*a.com"), 0,
@@ -145,7 +145,7 @@ static void decode_ingress__backends(void **state)
 		{ "huge", WITH_PORT("{'number':1e300}"), 0,
 		  PORT0 ".number: 1e+300 is not in 1 to 65535" },
 		{ "fraction", WITH_PORT("{'number':80.5}"), 0,
-		  PORT0 ".number: 80.5 is no whole number" },
+		  PORT0 ".number: 80.5 is not a whole number" },
 		{ "number in quotes", WITH_PORT("{'number':'80'}"), 0,
 		  PORT0 ".number: expected a number, found a string" },
 		{ "port a number", WITH_PORT("80"), 0, PORT0 ": expected a map, found a number" },

@@ -26,13 +26,13 @@ static void decode_service__parts(void **state)
 		  PORTS("{'port':53,'name':'a'},{'port':53,'name':'b','protocol':'UDP'}"), 0,
 		  NULL },
 		{ "bad loadBalancerIP", SERVICE("'loadBalancerIP':'1.2.3'"), 0,
-		  "spec.loadBalancerIP: '1.2.3' is no IP address" },
+		  "spec.loadBalancerIP: '1.2.3' is not an IP address" },
 		{ "bad externalIPs", SERVICE("'externalIPs':['x','192.0.2.1',5]"), 0,
-		  "spec.externalIPs[0]: 'x' is no IP address; "
+		  "spec.externalIPs[0]: 'x' is not an IP address; "
 		  "spec.externalIPs[2]: expected a string, found a number" },
 		{ "one bad source range",
 		  SERVICE("'loadBalancerSourceRanges':['10.0.0.0/8','10.0.0.0/33',' ::/0 ']"), 0,
-		  "spec.loadBalancerSourceRanges[1]: '10.0.0.0/33' is no network such as "
+		  "spec.loadBalancerSourceRanges[1]: '10.0.0.0/33' is not a network such as "
 		  "10.0.0.0/8" },
 		{ "no good source range fails closed",
 		  SERVICE("'loadBalancerSourceRanges':['10.0.0.1']"), -EINVAL,
@@ -95,7 +95,7 @@ static void decode_slice__parts(void **state)
 		{ "no address", SLICE(",'endpoints':[{'addresses':[]},{}]"), 0,
 		  "endpoints[0].addresses: is empty; endpoints[1].addresses: is empty" },
 		{ "no IP address", SLICE(",'endpoints':[{'addresses':['10.0.0.256']}]"), 0,
-		  "endpoints[0].addresses[0]: '10.0.0.256' is no IP address" },
+		  "endpoints[0].addresses[0]: '10.0.0.256' is not an IP address" },
 		{ "another family",
 		  SLICE(",'addressType':'IPv4','endpoints':[{'addresses':['2001:db8::1']}]"), 0,
 		  "endpoints[0].addresses[0]: '2001:db8::1' is not of the slice's addressType" },

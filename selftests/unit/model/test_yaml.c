@@ -145,9 +145,9 @@ static void yaml__faults_name_line_and_reason(void **state)
 		{ "bad indent", "a: 1\n b: 2\n", 2, "mapping values are not allowed" },
 		{ "open flow", "a: [1, 2\n", 2, "did not find expected ',' or ']'" },
 		{ "open quote", "a: \"x\n", 2, "found unexpected end of stream" },
-		{ "twice", "a: 1\nb: 2\na: 3\n", 3, "key 'a' stands twice in a map" },
-		{ "twice, quoted", "a: 1\n'a': 3\n", 2, "key 'a' stands twice in a map" },
-		{ "twice in flow", "x: {a: 1, a: 2}\n", 1, "key 'a' stands twice in a map" },
+		{ "twice", "a: 1\nb: 2\na: 3\n", 3, "key 'a' appears twice in a map" },
+		{ "twice, quoted", "a: 1\n'a': 3\n", 2, "key 'a' appears twice in a map" },
+		{ "twice in flow", "x: {a: 1, a: 2}\n", 1, "key 'a' appears twice in a map" },
 		{ "tag", "a: 1\nb: !!binary YQ==\n", 2,
 		  "tags such as 'tag:yaml.org,2002:binary' are not supported" },
 		{ "tag of another type", "a: !!str {}\n", 1,
@@ -155,8 +155,7 @@ static void yaml__faults_name_line_and_reason(void **state)
 		{ "own tag", "b: !Ref x\n", 1, "tags such as '!Ref' are not supported" },
 		{ "tag on a map", "b: !x {}\n", 1, "tags such as '!x' are not supported" },
 		{ "unknown alias", "a: *x\n", 1, "alias '*x' has no anchor before it" },
-		{ "alias in itself", "a: &x\n  b: *x\n", 2,
-		  "alias '*x' stands inside its own anchor" },
+		{ "alias in itself", "a: &x\n  b: *x\n", 2, "alias '*x' is inside its own anchor" },
 		{ "anchors end with the document", "a: &x 1\n---\nb: *x\n", 3,
 		  "alias '*x' has no anchor before it" },
 		{ "map as key", "? {a: 1}\n: 2\n", 1,
@@ -237,7 +236,7 @@ static void yaml__many_keys_are_still_told_apart(void **state)
 	used += (size_t)sprintf(text + used, "k4711: 1\n");
 	assert_int_equal(read_text(text, used, out, &error), -EINVAL);
 	assert_int_equal(error.line, 5001);
-	assert_string_equal(error.message, "key 'k4711' stands twice in a map");
+	assert_string_equal(error.message, "key 'k4711' appears twice in a map");
 }
 
 static int note_lines(void *ctx, const cJSON *document)
@@ -275,7 +274,7 @@ static void json__documents_and_faults(void **state)
 		{ "escaped backslash before u0000", "\"\\\\u0000\"", 0, "\"\\\\u0000\"", 0 },
 		{ "cut off", "{\"a\":\n1", -EINVAL, "not JSON", 2 },
 		{ "comma", "{\"a\":1,\n\n}", -EINVAL, "not JSON", 3 },
-		{ "twice", "{\"x\":{\"a\":1,\"a\":2}}", -EINVAL, "key 'a' stands twice in a map",
+		{ "twice", "{\"x\":{\"a\":1,\"a\":2}}", -EINVAL, "key 'a' appears twice in a map",
 		  1 },
 		{ "NUL", "{\n\"a\":\"x\\u0000\"}", -EINVAL, "a NUL character in a string", 2 },
 		{ "no UTF-8", "\n\"\xc0\x80\"", -EINVAL, "not UTF-8", 2 },

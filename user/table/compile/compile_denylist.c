@@ -40,7 +40,7 @@ static int take_word(struct work *work, const struct config_map *map, const char
 
 	if (inet_network_parse(word, &range))
 		return refuse(work, map, key, line, word,
-			      "is no address or network such as 203.0.113.0/24");
+			      "is not an address or network such as 203.0.113.0/24");
 	if (range.prefix_bits == 0)
 		return refuse(work, map, key, line, word, "would deny everybody");
 	err = vec_reserve(&work->ranges, &work->capacity, work->count, 1, sizeof(range));

@@ -114,7 +114,7 @@ static int replace_ca(struct work *work, const struct model *model, const struct
 			    entry->namespace, policy->ca, fault);
 }
 
-/* Puts what was compiled in force. */
+/* Puts what was compiled in use. */
 static int commit(struct work *work, struct policy *policy)
 {
 	struct service_entry *entry = work->entry;

@@ -115,7 +115,7 @@ static uint8_t app_protocol_of(const struct service_port *port)
 	return ROUTE_HTTP;
 }
 
-/* *number: 0 if the backend has to answer 503. */
+/* *number: 0 if the backend must answer 503. */
 static int find_port(const struct table *table, const struct model *model, const char *namespace,
 		     const struct ingress_backend *backend, const struct target_report *report,
 		     uint16_t *number, uint8_t *app_protocol)

@@ -307,7 +307,7 @@ static bool backend_equal(const struct table_backend *a, const struct table_back
 	       inet_addr_compare(&a->node_addr, &b->node_addr) == 0;
 }
 
-/* Notes the difference between the backends in force and @now. Room is reserved. */
+/* Notes the difference between the backends in use and @now. Room is reserved. */
 static void note_backends(struct table *table, const struct upstream_entry *upstream,
 			  const struct table_backend *now, size_t count)
 {

@@ -40,7 +40,7 @@ static int refuse_value(const struct reading *r, const char *name, const char *v
 
 	snprintf(field, sizeof(field), "metadata.annotations[%s]", name);
 	return problems_add(r->problems, &r->object, PROBLEM_WARNING, "InvalidAnnotation", field,
-			    "%s: \"%.64s\" is not %s; the default is in force", name, value,
+			    "%s: \"%.64s\" is not %s; the default is in use", name, value,
 			    expected);
 }
 
@@ -118,7 +118,7 @@ int l4_policy_check_slice(const struct endpoint_slice *slice, struct problem_set
 		return 0;
 	return problems_add(problems, &object, PROBLEM_WARNING, "InvalidAnnotation",
 			    "metadata.annotations[" WEIGHT "]",
-			    WEIGHT ": \"%.64s\" is not a whole number from 1 to %u; 1 is in force",
+			    WEIGHT ": \"%.64s\" is not a whole number from 1 to %u; 1 is in use",
 			    object_annotation(meta, WEIGHT), TABLE_WEIGHT_MAX);
 }
 
@@ -153,7 +153,7 @@ static int read_ranges_annotation(const struct reading *r, const char *text)
 			err = problems_add(
 				r->problems, &r->object, PROBLEM_WARNING, "InvalidAnnotation",
 				"metadata.annotations[" SOURCE_RANGES "]",
-				"\"%.64s\" is no network such as 10.0.0.0/8; left out", word);
+				"\"%.64s\" is not a network such as 10.0.0.0/8; left out", word);
 	}
 	free(copy);
 	return err;

@@ -35,7 +35,7 @@ bool l4_policy_knows(enum object_kind kind, const char *annotation);
 
 /**
  * l4_policy_parse - from spec and annotations, with the defaults of @options
- * @problems: out; a bad annotation each: the default is in force
+ * @problems: out; a bad annotation each: the default is in use
  * Return: 0; -EINVAL what must not be guessed is wrong (a problem says it): do not serve; -ENOMEM.
  */
 int l4_policy_parse(const struct service *service, const struct table_options *options,

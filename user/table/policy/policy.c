@@ -338,7 +338,7 @@ static int parse_one(const struct key_value *pair, const struct problem_object *
 	return problems_add(
 		problems, object, PROBLEM_WARNING, "InvalidAnnotation", field,
 		"%s: \"%.64s\" is not %s; %s", pair->key, pair->value, annotation->expected,
-		annotation->fate == FATE_SHUT ? "nobody is let in" : "the default is in force");
+		annotation->fate == FATE_SHUT ? "nobody is let in" : "the default is in use");
 }
 
 /* Sources are looked at where requests are: of what is not decrypted there are none. */
@@ -368,7 +368,7 @@ static int check_together(const struct problem_object *object, struct policy *po
 	return problems_add(problems, object, PROBLEM_WARNING, "InvalidAnnotation",
 			    "metadata.annotations[" POLICY_PREFIX "load-balance]",
 			    POLICY_PREFIX "load-balance: hash-%s needs " POLICY_PREFIX
-					  "load-balance-key; the default is in force",
+					  "load-balance-key; the default is in use",
 			    policy->balance == BALANCE_HASH_HEADER ? "header" : "cookie");
 }
 

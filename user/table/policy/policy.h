@@ -53,7 +53,7 @@ static inline bool policy_has(const struct policy *policy, enum policy_field fie
 
 /**
  * policy_parse - read the annotations of @object
- * @problems: out, a bad or unknown one each: it is left out, the default stays in force
+ * @problems: out, a bad or unknown one each: it is left out, the default stays in use
  * Return: 0; -ENOMEM.
  */
 int policy_parse(const struct object *object, struct policy *out, struct problem_set *problems);

@@ -7,7 +7,7 @@
 
 #include "table/table_priv.h"
 
-/* Serialises what is in force on a host. @out: owned by the caller. Return: 0; -ENOMEM. */
+/* Serialises what is in use on a host. @out: owned by the caller. Return: 0; -ENOMEM. */
 int host_block_build(const struct table *table, const struct host_entry *host, void **out);
 
 #endif /* SLUICE_TABLE_HOST_BLOCK_H */
