@@ -11,6 +11,7 @@
 #include "packet/mark.bpf.h"
 #include "node/node.bpf.h"
 #include "forward/tc_nat.bpf.h"
+#include "packet/flow_key.bpf.h"
 
 /* As that of tc_egress: Ethernet, VLANs, IPv6, and an ICMP error with the headers that it quotes. */
 #define HEAD_BYTES_MAX 160
@@ -54,8 +55,8 @@ static __always_inline int send(struct __sk_buff *skb, const struct pkt *pkt,
 	return bpf_redirect_neigh(fib->ifindex, NULL, 0, 0);
 }
 
-static __always_inline int send4(struct __sk_buff *skb, const struct pkt *pkt, __be32 saddr,
-				 __be32 daddr)
+static __always_inline int send4(struct __sk_buff *skb, const struct pkt *pkt, addr4_t saddr,
+				 addr4_t daddr)
 {
 	struct bpf_fib_lookup fib = {
 		.family = AF_INET,
@@ -66,14 +67,36 @@ static __always_inline int send4(struct __sk_buff *skb, const struct pkt *pkt, _
 	return send(skb, pkt, &fib);
 }
 
-static __always_inline int send6(struct __sk_buff *skb, const struct pkt *pkt, const __u8 saddr[16],
-				 const __u8 daddr[16])
+static __always_inline int send6(struct __sk_buff *skb, const struct pkt *pkt, addr6_t saddr,
+				 addr6_t daddr)
 {
 	struct bpf_fib_lookup fib = { .family = AF_INET6 };
 
 	__builtin_memcpy(fib.ipv6_src, saddr, sizeof(fib.ipv6_src));
 	__builtin_memcpy(fib.ipv6_dst, daddr, sizeof(fib.ipv6_dst));
 	return send(skb, pkt, &fib);
+}
+
+/* One hop less than @ttl. Return: 0; -errno. */
+static __always_inline long ip4_store_ttl(struct __sk_buff *skb, __u32 l3_off_bytes, __u8 ttl)
+{
+	__u8 less = ttl - 1;
+	long err = bpf_l3_csum_replace(skb, l3_off_bytes + __builtin_offsetof(struct iphdr, check),
+				       bpf_htons(ttl << 8), bpf_htons(less << 8), sizeof(__be16));
+
+	return err ? err
+		   : bpf_skb_store_bytes(skb, l3_off_bytes + __builtin_offsetof(struct iphdr, ttl),
+					 &less, sizeof(less), 0);
+}
+
+/* The sum over the packet that a device has computed is kept by all else. */
+static __always_inline long ip6_store_ttl(struct __sk_buff *skb, __u32 l3_off_bytes, __u8 ttl)
+{
+	__u8 less = ttl - 1;
+
+	return bpf_skb_store_bytes(skb,
+				   l3_off_bytes + __builtin_offsetof(struct ipv6hdr, hop_limit),
+				   &less, sizeof(less), BPF_F_RECOMPUTE_CSUM);
 }
 
 static __always_inline bool is_marked(struct __sk_buff *skb)
@@ -106,155 +129,10 @@ static __always_inline int send_marked(struct __sk_buff *skb)
 	return drop(DROP_NO_TRANSMIT);
 }
 
-/* An error about a packet that source NAT sent to a pod of another node: to the client. */
-static __always_inline int error4(struct __sk_buff *skb, struct pkt *pkt)
-{
-	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
-	struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	struct flow4_key turned = {};
-	struct ends4 outer, inner;
-	const struct nat4 *nat;
-	struct quote quote;
-
-	if (!ip || !icmp || !icmp4_is_error(icmp->type) || !quote4_parse(pkt, &quote, &turned) ||
-	    turned.daddr != ip->daddr)
-		return TC_ACT_UNSPEC;
-	nat = bpf_map_lookup_elem(&nat4, &turned);
-	if (!nat)
-		return TC_ACT_UNSPEC;
-	if (ip->ttl <= 1)
-		return drop(DROP_TTL);
-	outer.saddr = inner.daddr = nat->frontend_addr;
-	outer.daddr = inner.saddr = nat->client_addr;
-	inner.sport = nat->client_port;
-	inner.dport = nat->frontend_port;
-	if (!icmp4_translate(pkt, &quote, &outer, &inner))
-		return drop(DROP_SHORT_L4);
-	rewrite_ttl4(ip);
-	count_stat(STAT_ICMP_TRANSLATED);
-	return send4(skb, pkt, outer.saddr, outer.daddr);
-}
-
-static __always_inline int error6(struct __sk_buff *skb, struct pkt *pkt)
-{
-	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
-	struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	struct flow6_key turned = {};
-	struct ends6 outer, inner;
-	const struct nat6 *nat;
-	struct quote quote;
-	__u8 hop_limit;
-
-	if (!ip || !icmp || !icmp6_is_error(icmp->type) || !quote6_parse(pkt, &quote, &turned) ||
-	    !addr_equal(turned.daddr, (const __u8 *)&ip->daddr))
-		return TC_ACT_UNSPEC;
-	nat = bpf_map_lookup_elem(&nat6, &turned);
-	if (!nat)
-		return TC_ACT_UNSPEC;
-	if (ip->hop_limit <= 1)
-		return drop(DROP_TTL);
-	outer.saddr = inner.daddr = nat->frontend_addr;
-	outer.daddr = inner.saddr = nat->client_addr;
-	inner.sport = nat->client_port;
-	inner.dport = nat->frontend_port;
-	if (!icmp6_translate(pkt, &quote, &outer, &inner))
-		return drop(DROP_SHORT_L4);
-	hop_limit = ip->hop_limit - 1;
-	/* The sum over the packet that a device has computed is kept by all else. */
-	if (bpf_skb_store_bytes(skb,
-				pkt->l3_off_bytes + __builtin_offsetof(struct ipv6hdr, hop_limit),
-				&hop_limit, sizeof(hop_limit), BPF_F_RECOMPUTE_CSUM))
-		return drop(DROP_NO_TRANSMIT);
-	count_stat(STAT_ICMP_TRANSLATED);
-	return send6(skb, pkt, nat->frontend_addr, nat->client_addr);
-}
-
-static __always_inline int reply4(struct __sk_buff *skb, struct pkt *pkt, const struct iphdr *ip)
-{
-	enum sluice_drop reason;
-	enum parse_result result;
-	struct flow4_key key = {};
-	const struct nat4 *nat;
-	struct ends4 to;
-	__u8 ttl = ip->ttl;
-	__u32 l3_off_bytes = pkt->l3_off_bytes;
-	long err;
-
-	result = pkt_parse4(pkt, ip, skb->len - l3_off_bytes, &reason);
-	if (result == PARSE_OTHER && pkt->proto == IPPROTO_ICMP && !pkt->fragment)
-		return error4(skb, pkt);
-	if (result == PARSE_BAD || result == PARSE_OTHER)
-		return TC_ACT_UNSPEC;
-	if (pkt->fragment && !fragment4(pkt, ip->saddr, ip->daddr))
-		return TC_ACT_UNSPEC;
-	key.saddr = ip->saddr;
-	key.daddr = ip->daddr;
-	key.sport = pkt->sport;
-	key.dport = pkt->dport;
-	key.proto = pkt->proto;
-	nat = bpf_map_lookup_elem(&nat4, &key);
-	if (!nat)
-		return TC_ACT_UNSPEC;
-	if (ttl <= 1)
-		return drop(DROP_TTL);
-	to.saddr = nat->frontend_addr;
-	to.sport = nat->frontend_port;
-	to.daddr = nat->client_addr;
-	to.dport = nat->client_port;
-	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
-	err = nat_write4(skb, pkt, &key, &to);
-	if (!err)
-		err = bpf_l3_csum_replace(
-			skb, l3_off_bytes + __builtin_offsetof(struct iphdr, check),
-			bpf_htons(ttl << 8), bpf_htons((ttl - 1) << 8), sizeof(__be16));
-	ttl--;
-	if (!err)
-		err = bpf_skb_store_bytes(skb, l3_off_bytes + __builtin_offsetof(struct iphdr, ttl),
-					  &ttl, 1, 0);
-	return err ? drop(DROP_NO_TRANSMIT) : send4(skb, pkt, to.saddr, to.daddr);
-}
-
-static __always_inline int reply6(struct __sk_buff *skb, struct pkt *pkt, const struct ipv6hdr *ip)
-{
-	enum sluice_drop reason;
-	enum parse_result result;
-	struct flow6_key key = {};
-	const struct nat6 *nat;
-	struct ends6 to;
-	__u8 hop_limit = ip->hop_limit;
-	__u32 l3_off_bytes = pkt->l3_off_bytes;
-	long err;
-
-	result = pkt_parse6(pkt, ip, skb->len - l3_off_bytes, &reason);
-	if (result == PARSE_OTHER && pkt->proto == NEXTHDR_ICMPV6 && !pkt->fragment)
-		return error6(skb, pkt);
-	if (result == PARSE_BAD || result == PARSE_OTHER)
-		return TC_ACT_UNSPEC;
-	if (pkt->fragment && !fragment6(pkt, ip))
-		return TC_ACT_UNSPEC;
-	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
-	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
-	key.sport = pkt->sport;
-	key.dport = pkt->dport;
-	key.proto = pkt->proto;
-	nat = bpf_map_lookup_elem(&nat6, &key);
-	if (!nat)
-		return TC_ACT_UNSPEC;
-	if (hop_limit <= 1)
-		return drop(DROP_TTL);
-	to.saddr = nat->frontend_addr;
-	to.sport = nat->frontend_port;
-	to.daddr = nat->client_addr;
-	to.dport = nat->client_port;
-	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
-	err = nat_write6(skb, pkt, &key, &to);
-	hop_limit--;
-	if (!err)
-		err = bpf_skb_store_bytes(
-			skb, l3_off_bytes + __builtin_offsetof(struct ipv6hdr, hop_limit),
-			&hop_limit, 1, 0);
-	return err ? drop(DROP_NO_TRANSMIT) : send6(skb, pkt, to.saddr, to.daddr);
-}
+#include "packet/family4.h"
+#include "tc_ingress.tmpl.h"
+#include "packet/family6.h"
+#include "tc_ingress.tmpl.h"
 
 /* A packet of another node for this one's address, which may be a reply. @type: network order */
 static __always_inline int receive(struct __sk_buff *skb, struct pkt *pkt, __be16 type)

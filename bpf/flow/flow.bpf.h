@@ -13,7 +13,7 @@
 #include <asm-generic/errno.h>
 
 #include "node/node.bpf.h"
-#include "packet/packet.bpf.h"
+#include "packet/family.bpf.h"
 #include "flow/pick.bpf.h"
 #include "flow/protect.bpf.h"
 
@@ -153,146 +153,6 @@ static __always_inline bool flow_is_over(const struct flow *flow, __u32 backend_
 	return flow->state == FLOW_CLOSING && now_ns - flow->last_seen_ns >= FLOW_CLOSING_NS;
 }
 
-/* ---- IPv4 ------------------------------------------------------------------------------------- */
-
-/* Makes @reply lead to @nat, unless another flow has it that is not over. Returns 0 or -EEXIST. */
-static __always_inline int nat4_claim(const struct flow4_key *reply, const struct nat4 *nat,
-				      __u64 now_ns)
-{
-	struct flow4_key other = { .proto = reply->proto };
-	struct nat4 *known;
-	bool ours;
-	long err;
-
-	err = bpf_map_update_elem(&nat4, reply, nat, BPF_NOEXIST);
-	if (!err)
-		return 0;
-	known = bpf_map_lookup_elem(&nat4, reply);
-	if (!known)
-		return err;
-	other.saddr = known->client_addr;
-	other.sport = known->client_port;
-	other.daddr = known->frontend_addr;
-	other.dport = known->frontend_port;
-	ours = other.saddr == nat->client_addr && other.sport == nat->client_port &&
-	       other.daddr == nat->frontend_addr && other.dport == nat->frontend_port;
-	if (!ours && !flow_is_over(bpf_map_lookup_elem(&flows4, &other), known->backend_id,
-				   other.sport, reply->dport, reply->proto, now_ns))
-		return -EEXIST;
-	*known = *nat; /* by pointer: an update would take an entry from the free ones */
-	return 0;
-}
-
-/*
- * A SYN mostly finds no entry; all else mostly the one that is to be changed, by pointer: an update
- * would evict another one.
- */
-static __always_inline long flow4_store(const struct flow4_key *key, const struct flow *entry)
-{
-	struct flow *known;
-
-	if (entry->state == FLOW_NEW && !bpf_map_update_elem(&flows4, key, entry, BPF_NOEXIST))
-		return 0;
-	known = bpf_map_lookup_elem(&flows4, key);
-	if (!known)
-		return bpf_map_update_elem(&flows4, key, entry, BPF_ANY);
-	*known = *entry;
-	return 0;
-}
-
-/**
- * flow4_write - write a flow and its reverse entry, or neither
- * @flow: .source_port is chosen here, if it can be the one that it has
- * Return: 0; -EADDRNOTAVAIL no source port is free; -errno of a map.
- */
-__noinline int flow4_write(const struct flow4_key *key, struct flow *flow, __u64 now_ns)
-{
-	const struct node_config *config = node();
-	const struct backend *backend;
-	struct flow4_key forward, reply = {};
-	struct nat4 nat = {};
-	struct flow entry;
-	enum flow_way way;
-	__u32 hash;
-	int err = 0;
-
-	if (!key || !flow || !config)
-		return -EINVAL;
-	/* Copies: before Linux 6.2 the memory of an argument is no key or value of a map. */
-	forward = *key;
-	entry = *flow;
-	backend = bpf_map_lookup_elem(&backends, &entry.backend_id);
-	if (!backend)
-		return -EINVAL;
-	way = backend_way(backend, config, NODE_F_SNAT4);
-	nat.frontend_addr = forward.daddr;
-	nat.frontend_port = forward.dport;
-	nat.client_addr = forward.saddr;
-	nat.client_port = forward.sport;
-	nat.frontend_id = entry.frontend_id;
-	nat.backend_id = entry.backend_id;
-	nat.backend_generation = entry.backend_generation;
-	__builtin_memcpy(&reply.saddr, &backend->addr[12], sizeof(reply.saddr));
-	reply.daddr = way == WAY_SNAT ? config->addr4 : forward.saddr;
-	reply.sport = backend->port;
-	reply.dport = forward.sport;
-	reply.proto = forward.proto;
-	hash = hash_flow4(&forward);
-	for (int i = LOOP_START; i < FLOW_PORT_TRIES && way != WAY_DSR; i++) {
-		reply.dport = flow_try_port(config, &entry, way, forward.sport, hash, i);
-		if (!reply.dport)
-			return -EADDRNOTAVAIL;
-		err = nat4_claim(&reply, &nat, now_ns);
-		if (!err)
-			break;
-		if (way == WAY_LOCAL && i == 0)
-			count_stat(STAT_FLOWS_COLLIDED);
-		entry.source_port = 0;
-	}
-	if (err)
-		return -EADDRNOTAVAIL;
-	if (way == WAY_SNAT || (way == WAY_LOCAL && reply.dport != forward.sport))
-		entry.source_port = reply.dport;
-	flow->source_port = entry.source_port;
-	err = flow4_store(&forward, &entry);
-	if (err && way != WAY_DSR)
-		bpf_map_delete_elem(&nat4, &reply);
-	return err;
-}
-
-/* Picks by affinity, or by hash. Returns an id; a reason to drop, negative. */
-static __always_inline int backend_of4(const struct flow4_key *key, const struct frontend *frontend,
-				       __u32 flags, __u64 now_ns)
-{
-	struct source4_key source = { .addr = key->saddr, .upstream_id = frontend->upstream_id };
-	const struct affinity *known;
-	__u32 id;
-
-	if (!(frontend->flags & FRONTEND_F_AFFINITY))
-		return backend_pick(frontend->upstream_id, hash_flow4(key), flags);
-	known = bpf_map_lookup_elem(&affinity4, &source);
-	id = affinity_backend(known, frontend, now_ns);
-	return id ? id
-		  : backend_pick(frontend->upstream_id, hash_mix((__u64)key->saddr << 32), flags);
-}
-
-static __always_inline void affinity4_note(const struct flow4_key *key,
-					   const struct frontend *frontend, const struct flow *flow)
-{
-	struct source4_key source = { .addr = key->saddr, .upstream_id = frontend->upstream_id };
-	struct affinity now = {
-		.last_new_flow_ns = flow->last_seen_ns,
-		.backend_id = flow->backend_id,
-		.backend_generation = flow->backend_generation,
-	};
-	struct affinity *known = bpf_map_lookup_elem(&affinity4, &source);
-
-	if (known)
-		*known = now;
-	else
-		bpf_map_update_elem(&affinity4, &source, &now, BPF_ANY);
-}
-
 /* The entry of a flow that begins, but for its epoch and its source port. */
 static __always_inline void flow_set(struct flow *flow, __u32 backend_id,
 				     const struct backend *backend, __u32 frontend_id, __u8 state,
@@ -333,73 +193,9 @@ static __always_inline bool is_new_flow(__u8 proto, __u32 tcp_flags)
 	return proto != IPPROTO_TCP || (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
-/**
- * flow4_begin - who may begin a flow, and with which backend; writes nothing about it
- * @flags: enum pick_flag << 8 | TCP flags
- * @flow: out, but for .frontends_epoch
- * Return: enum sluice_drop.
- */
-__noinline int flow4_begin(const struct flow4_key *key, const struct frontend *frontend,
-			   __u32 flags, __u64 now_ns, struct flow *flow)
-{
-	struct flow fresh = {};
-	int reason;
-
-	if (!key || !frontend || !flow)
-		return DROP_BAD_RING;
-	fresh.frontends_epoch = flow->frontends_epoch;
-	if (frontend->flags & FRONTEND_F_SOURCE_RANGES &&
-	    !source4_is_in_range(frontend->ranges_id, key->saddr))
-		return DROP_SOURCE_RANGE;
-	if (frontend->rate_per_s && is_new_flow(key->proto, flags) &&
-	    !rate4_allows(key->saddr, frontend, now_ns))
-		return DROP_RATE_LIMIT;
-	reason = flow_fill(backend_of4(key, frontend, flags >> 8, now_ns), frontend->frontend_id,
-			   flow_next_state(key->proto, flags, FLOW_NEW), now_ns, &fresh);
-	if (!reason && frontend->flags & FRONTEND_F_AFFINITY)
-		affinity4_note(key, frontend, &fresh);
-	*flow = fresh;
-	return reason;
-}
-
-/* The same, without a call for most frontends (for IPv6 the stack has no room for it). @flags: enum pick_flag; @backend: out. */
-static __always_inline enum sluice_drop flow4_new(const struct flow4_key *key,
-						  const struct frontend *frontend, __u32 flags,
-						  __u32 tcp_flags, __u64 now_ns, struct flow *flow,
-						  struct backend **backend)
-{
-	__u32 id = 0;
-	int reason;
-
-	if (likely(frontend_is_plain(frontend) && !flags))
-		id = backend_pick_first(frontend->upstream_id, hash_flow4(key), backend);
-	if (likely(id)) {
-		flow_set(flow, id, *backend, frontend->frontend_id,
-			 flow_next_state(key->proto, tcp_flags, FLOW_NEW), now_ns);
-		return DROP_NONE;
-	}
-	reason = flow4_begin(key, frontend, flags << 8 | tcp_flags, now_ns, flow);
-	if (reason)
-		return reason;
-	id = flow->backend_id;
-	*backend = bpf_map_lookup_elem(&backends, &id);
-	return *backend ? DROP_NONE : DROP_BAD_RING;
-}
-
-/* The flow that an error of ICMP is about; by hash where there is no entry. Returns a backend, or 0. */
-static __always_inline __u32 flow4_of_error(const struct flow4_key *key,
-					    const struct frontend *frontend, __be16 *source_port)
-{
-	const struct flow *flow = bpf_map_lookup_elem(&flows4, key);
-	int id;
-
-	*source_port = 0;
-	if (flow) {
-		*source_port = flow->source_port;
-		return flow->backend_id;
-	}
-	id = backend_pick(frontend->upstream_id, hash_flow4(key), 0);
-	return id > 0 ? id : 0;
-}
+#include "packet/family4.h"
+#include "flow/flow.tmpl.h"
+#include "packet/family6.h"
+#include "flow/flow.tmpl.h"
 
 #endif /* SLUICE_FLOW_BPF_H */

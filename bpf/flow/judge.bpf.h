@@ -5,7 +5,7 @@
 #ifndef SLUICE_JUDGE_BPF_H
 #define SLUICE_JUDGE_BPF_H
 
-#include "flow/flow6.bpf.h"
+#include "flow/flow.bpf.h"
 #include "node/event.bpf.h"
 
 static __always_inline int pass_not_ours(void)

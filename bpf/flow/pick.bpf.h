@@ -51,6 +51,11 @@ static __always_inline __u32 hash_flow6(const struct flow6_key *key)
 	return hash_mix(h ^ ((__u64)d[2] << 32 | d[3]));
 }
 
+static __always_inline __u32 hash_source4(__be32 saddr)
+{
+	return hash_mix((__u64)saddr << 32);
+}
+
 static __always_inline __u32 hash_source6(const __u8 saddr[16])
 {
 	const __u32 *s = (const __u32 *)saddr;

@@ -7,45 +7,9 @@
 
 #include "maps.bpf.h"
 #include "node/time.bpf.h"
+#include "packet/family.bpf.h"
 
-#define BITS_OF(array) (8 * sizeof(array))
-
-static __always_inline bool source4_is_denied(__be32 saddr)
-{
-	struct deny4_key key = { .prefix_bits = 32, .addr = saddr };
-
-	return bpf_map_lookup_elem(&denylist4, &key) != NULL;
-}
-
-static __always_inline bool source6_is_denied(const struct in6_addr *saddr)
-{
-	struct deny6_key key = { .prefix_bits = BITS_OF(key.addr) };
-
-	__builtin_memcpy(key.addr, saddr, sizeof(key.addr));
-	return bpf_map_lookup_elem(&denylist6, &key) != NULL;
-}
-
-static __always_inline bool source4_is_in_range(__u32 ranges_id, __be32 saddr)
-{
-	struct source_range4_key key = {
-		.prefix_bits = 32 + 32,
-		.ranges_id = ranges_id,
-		.addr = saddr,
-	};
-
-	return bpf_map_lookup_elem(&source_ranges4, &key) != NULL;
-}
-
-static __always_inline bool source6_is_in_range(__u32 ranges_id, const __u8 saddr[16])
-{
-	struct source_range6_key key = {
-		.prefix_bits = 32 + BITS_OF(key.addr),
-		.ranges_id = ranges_id,
-	};
-
-	__builtin_memcpy(key.addr, saddr, sizeof(key.addr));
-	return bpf_map_lookup_elem(&source_ranges6, &key) != NULL;
-}
+#define BITS_OF(field) (8 * sizeof(field))
 
 /*
  * One new flow more at @now_ns. @full_at_ns: when the bucket would be full again; each flow moves it
@@ -60,42 +24,23 @@ static __always_inline __u64 rate_take(__u64 full_at_ns, __u32 rate_per_s, __u64
 	return start_ns - now_ns > NS_PER_S ? 0 : start_ns;
 }
 
-/* True if the source may begin another flow. Races between CPUs let a flow more or less through. */
-static __always_inline bool rate4_allows(__be32 saddr, const struct frontend *frontend,
-					 __u64 now_ns)
+/* What counts as one source: a client of IPv6 has a /64 to itself. */
+static __always_inline struct source4_key rate4_key(addr4_t saddr, __u32 upstream_id)
 {
-	struct source4_key key = { .addr = saddr, .upstream_id = frontend->upstream_id };
-	struct rate *rate = bpf_map_lookup_elem(&rates4, &key);
-	struct rate next = {
-		.full_at_ns = rate_take(rate ? rate->full_at_ns : 0, frontend->rate_per_s, now_ns),
-	};
-
-	if (!next.full_at_ns)
-		return false;
-	if (rate)
-		rate->full_at_ns = next.full_at_ns;
-	else
-		bpf_map_update_elem(&rates4, &key, &next, BPF_ANY);
-	return true;
+	return (struct source4_key){ .addr = saddr, .upstream_id = upstream_id };
 }
 
-/* A client of IPv6 has a /64 to itself, so that is what counts as one source. */
-static __always_inline bool rate6_allows(const __u8 saddr[16], const struct frontend *frontend,
-					 __u64 now_ns)
+static __always_inline struct source6_key rate6_key(addr6_t saddr, __u32 upstream_id)
 {
-	struct source6_key key = { .upstream_id = frontend->upstream_id };
-	struct rate next, *rate;
+	struct source6_key key = { .upstream_id = upstream_id };
 
 	__builtin_memcpy(key.addr, saddr, sizeof(key.addr) / 2);
-	rate = bpf_map_lookup_elem(&rates6, &key);
-	next.full_at_ns = rate_take(rate ? rate->full_at_ns : 0, frontend->rate_per_s, now_ns);
-	if (!next.full_at_ns)
-		return false;
-	if (rate)
-		rate->full_at_ns = next.full_at_ns;
-	else
-		bpf_map_update_elem(&rates6, &key, &next, BPF_ANY);
-	return true;
+	return key;
 }
+
+#include "packet/family4.h"
+#include "flow/protect.tmpl.h"
+#include "packet/family6.h"
+#include "flow/protect.tmpl.h"
 
 #endif /* SLUICE_PROTECT_BPF_H */

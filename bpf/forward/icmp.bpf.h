@@ -5,20 +5,15 @@
 #ifndef SLUICE_ICMP_BPF_H
 #define SLUICE_ICMP_BPF_H
 
-#include "flow/flow6.bpf.h"
+#include "flow/flow.bpf.h"
 #include "packet/icmp_parts.bpf.h"
 #include "forward/send.bpf.h"
 
-#define ICMP_TTL 64
-#define ICMP_TOS 0xc0 /* internetwork control, RFC 1812, 4.3.2.5 */
+#define ICMP4_TOS 0xc0 /* internetwork control, RFC 1812, 4.3.2.5 */
+#define ICMP6_TOS 0
 
 /* What of a packet an error quotes: its IP header with any options, and the transport header. */
 #define ICMP_QUOTE_MAX 96
-
-static __always_inline __sum16 checksum_finish(__u64 sum)
-{
-	return checksum_apply(0xffff, sum);
-}
 
 /* Loads what of the packet at @off_bytes an error quotes. Returns its length, 0 on failure. */
 static __always_inline __u32 quote_load(struct xdp_md *ctx, __u32 off_bytes, __u32 bytes,
@@ -58,144 +53,31 @@ static __always_inline __s64 quote_sum(struct xdp_md *ctx, __u32 l3_off_bytes,
 
 /* ---- errors of our own ------------------------------------------------------------------------- */
 
-/**
- * icmp4_send - answer a packet, which is dropped, with an error to its source
- * @what: type << 8 | code
- * @mtu_bytes: for ICMP_FRAG_NEEDED
- * @reason: why it is dropped, for the count
- * Return: verdict of the answer.
- */
-__noinline int icmp4_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 what, __u32 mtu_bytes,
-			  __u32 reason)
+/* No error about an error, nor about what is not the beginning (RFC 1122, 3.2.2; RFC 4443, 2.4). */
+static __always_inline bool icmp4_may_answer(const struct iphdr *ip)
 {
-	struct pkt pkt = { .data = (void *)(long)ctx->data,
-			   .data_end = (void *)(long)ctx->data_end };
-	const struct iphdr *old = pkt_at(&pkt, l3_off_bytes, sizeof(*old));
-	const struct node_config *config = node();
-	struct {
-		struct iphdr ip;
-		struct icmp_head icmp;
-	} head = {};
-	__u8 quote[ICMP_QUOTE_MAX];
-	__u32 quoted;
-
-	/* No error about an error, nor about what is not the beginning (RFC 1122, 3.2.2). */
-	if (!old || !config || old->protocol == IPPROTO_ICMP ||
-	    old->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET))
-		return drop_packet(ctx, reason);
-	*(__u8 *)&head.ip = 0x45;
-	head.ip.tos = ICMP_TOS;
-	head.ip.ttl = ICMP_TTL;
-	head.ip.protocol = IPPROTO_ICMP;
-	head.ip.saddr = config->addr4 ? config->addr4 : old->daddr;
-	head.ip.daddr = old->saddr;
-	quoted = quote_load(ctx, l3_off_bytes, bpf_ntohs(old->tot_len), quote);
-	count_drop(reason);
-	event_record(ctx, reason);
-	if (!quoted)
-		return XDP_DROP;
-	head.ip.tot_len = bpf_htons(sizeof(head) + quoted);
-	head.ip.check =
-		checksum_finish(bpf_csum_diff(NULL, 0, (__be32 *)&head.ip, sizeof(head.ip), 0));
-	head.icmp.type = what >> 8;
-	head.icmp.code = what;
-	head.icmp.rest = bpf_htonl(mtu_bytes);
-	head.icmp.check = checksum_finish(
-		quote_sum(ctx, l3_off_bytes, quote, sizeof(head.ip), quote[9],
-			  bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), 0)));
-	if (!frame_cut(ctx, l3_off_bytes + quoted) ||
-	    !frame_grow(ctx, l3_off_bytes, sizeof(head)) ||
-	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)))
-		return XDP_DROP;
-	count_stat(STAT_ICMP_SENT);
-	return send_back(ctx);
+	return ip->protocol != IPPROTO_ICMP && !(ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET));
 }
 
-/* As icmp4_send(), for IPv6. */
-__noinline int icmp6_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 what, __u32 mtu_bytes,
-			  __u32 reason)
+static __always_inline bool icmp6_may_answer(const struct ipv6hdr *ip)
 {
-	struct pkt pkt = { .data = (void *)(long)ctx->data,
-			   .data_end = (void *)(long)ctx->data_end };
-	const struct ipv6hdr *old = pkt_at(&pkt, l3_off_bytes, sizeof(*old));
-	const struct node_config *config = node();
-	struct {
-		struct ipv6hdr ip;
-		struct icmp_head icmp;
-	} head = {};
-	__u8 quote[ICMP_QUOTE_MAX];
-	__u32 quoted;
-	__s64 sum;
-
-	if (!old || !config || old->nexthdr == NEXTHDR_ICMPV6)
-		return drop_packet(ctx, reason);
-	*(__u8 *)&head.ip = 0x60;
-	head.ip.nexthdr = NEXTHDR_ICMPV6;
-	head.ip.hop_limit = ICMP_TTL;
-	__builtin_memcpy(&head.ip.daddr, &old->saddr, sizeof(head.ip.daddr));
-	if (config->flags & NODE_F_SNAT6)
-		__builtin_memcpy(&head.ip.saddr, config->addr6, sizeof(head.ip.saddr));
-	else
-		__builtin_memcpy(&head.ip.saddr, &old->daddr, sizeof(head.ip.saddr));
-	quoted = quote_load(ctx, l3_off_bytes, bpf_ntohs(old->payload_len) + sizeof(*old), quote);
-	count_drop(reason);
-	event_record(ctx, reason);
-	if (!quoted)
-		return XDP_DROP;
-	head.ip.payload_len = bpf_htons(sizeof(head.icmp) + quoted);
-	head.icmp.type = what >> 8;
-	head.icmp.code = what;
-	head.icmp.rest = bpf_htonl(mtu_bytes);
-	/* The pseudo header: addresses, length, protocol. */
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 32,
-			    bpf_htons(sizeof(head.icmp) + quoted) + bpf_htons(NEXTHDR_ICMPV6));
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), sum);
-	head.icmp.check = checksum_finish(
-		quote_sum(ctx, l3_off_bytes, quote, sizeof(head.ip), quote[6], sum));
-	if (!frame_cut(ctx, l3_off_bytes + quoted) ||
-	    !frame_grow(ctx, l3_off_bytes, sizeof(head)) ||
-	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)))
-		return XDP_DROP;
-	count_stat(STAT_ICMP_SENT);
-	return send_back(ctx);
+	return ip->nexthdr != NEXTHDR_ICMPV6;
 }
 
-/* ---- echo --------------------------------------------------------------------------------------- */
-
-static __always_inline int echo4(struct xdp_md *ctx, struct iphdr *ip, struct icmp_head *icmp)
+/* The sum of the pseudo header of ICMP: that of IPv4 has none. */
+static __always_inline __s64 icmp4_pseudo_sum(const struct iphdr *ip, __u32 bytes)
 {
-	__be32 addr = ip->saddr;
-	__u64 diff;
-
-	if (!can_send_back(ctx))
-		return XDP_PASS; /* the stack answers for the address, which has a local route */
-	diff = checksum_diff16(bpf_htons(ip->ttl << 8), bpf_htons(ICMP_TTL << 8));
-	ip->saddr = ip->daddr;
-	ip->daddr = addr;
-	ip->ttl = ICMP_TTL;
-	ip->check = checksum_apply(ip->check, diff);
-	icmp->type = ICMP_ECHO_REPLY;
-	icmp->check =
-		checksum_apply(icmp->check, checksum_diff16(bpf_htons(ICMP_ECHO_REQUEST << 8), 0));
-	count_stat(STAT_ICMP_ECHOES);
-	return send_back(ctx);
+	return 0;
 }
 
-static __always_inline int echo6(struct xdp_md *ctx, struct ipv6hdr *ip, struct icmp_head *icmp)
+static __always_inline __s64 icmp6_pseudo_sum(const struct ipv6hdr *ip, __u32 bytes)
 {
-	struct in6_addr addr = ip->saddr;
-
-	if (!can_send_back(ctx))
-		return XDP_PASS;
-	ip->saddr = ip->daddr;
-	ip->daddr = addr;
-	ip->hop_limit = ICMP_TTL;
-	icmp->type = ICMP6_ECHO_REPLY;
-	icmp->check =
-		checksum_apply(icmp->check, checksum_diff16(bpf_htons(ICMP6_ECHO_REQUEST << 8),
-							    bpf_htons(ICMP6_ECHO_REPLY << 8)));
-	count_stat(STAT_ICMP_ECHOES);
-	return send_back(ctx);
+	return ip6_pseudo_sum(ip, NEXTHDR_ICMPV6, bytes);
 }
+
+#include "packet/family4.h"
+#include "forward/icmp.tmpl.h"
+#include "packet/family6.h"
+#include "forward/icmp.tmpl.h"
 
 #endif /* SLUICE_ICMP_BPF_H */

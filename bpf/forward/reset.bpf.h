@@ -50,87 +50,20 @@ static __always_inline __u32 tcp_payload_bytes(const struct pkt *pkt, const stru
 	return pkt->bytes > headers_bytes ? pkt->bytes - headers_bytes : 0;
 }
 
-/* Turns the packet into an RST to its sender. Return: verdict. */
-__noinline int reset4(struct xdp_md *ctx, __u32 l3_off_bytes)
+static __always_inline void reset4_fill_ip(struct iphdr *ip)
 {
-	struct {
-		struct iphdr ip;
-		struct tcphdr tcp;
-	} head = {};
-	const struct tcphdr *tcp;
-	const struct iphdr *ip;
-	struct pkt pkt;
-	__s64 sum;
-
-	if (!pkt_again4(ctx, l3_off_bytes, &pkt) || pkt.proto != IPPROTO_TCP ||
-	    pkt.fragment == FRAGMENT_LATER || pkt.tcp_flags & TCP_RST)
-		return drop_packet(ctx, DROP_BACKEND_GONE);
-	ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
-	tcp = pkt_at(&pkt, pkt.l4_off_bytes, sizeof(*tcp));
-	if (!ip || !tcp)
-		return drop_packet(ctx, DROP_BACKEND_GONE);
-	reset_fill(&head.tcp, tcp, pkt.tcp_flags, tcp_payload_bytes(&pkt, tcp));
-	*(__u8 *)&head.ip = 0x45;
-	head.ip.tot_len = bpf_htons(sizeof(head));
-	head.ip.frag_off = bpf_htons(0x4000);
-	head.ip.ttl = ICMP_TTL;
-	head.ip.protocol = IPPROTO_TCP;
-	head.ip.saddr = ip->daddr;
-	head.ip.daddr = ip->saddr;
-	head.ip.check =
-		checksum_finish(bpf_csum_diff(NULL, 0, (__be32 *)&head.ip, sizeof(head.ip), 0));
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.tcp, sizeof(head.tcp),
-			    bpf_htons(sizeof(head.tcp)) + bpf_htons(IPPROTO_TCP));
-	head.tcp.check = checksum_finish((__u64)sum + head.ip.saddr + head.ip.daddr);
-	count_drop(DROP_BACKEND_GONE);
-	event_record(ctx, DROP_BACKEND_GONE);
-	if (!reset_check(ctx, &pkt, sizeof(head.ip), &head.tcp,
-			 (__u64)(bpf_htons(sizeof(head.tcp)) + bpf_htons(IPPROTO_TCP)) +
-				 head.ip.saddr + head.ip.daddr) ||
-	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)) ||
-	    !frame_cut(ctx, l3_off_bytes + sizeof(head)))
-		return XDP_DROP;
-	count_stat(STAT_RESETS_SENT);
-	return send_back(ctx);
+	ip->frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
+	ip4_fill(ip, 0, IPPROTO_TCP, sizeof(struct tcphdr));
 }
 
-__noinline int reset6(struct xdp_md *ctx, __u32 l3_off_bytes)
+static __always_inline void reset6_fill_ip(struct ipv6hdr *ip)
 {
-	struct {
-		struct ipv6hdr ip;
-		struct tcphdr tcp;
-	} head = {};
-	const struct tcphdr *tcp;
-	const struct ipv6hdr *ip;
-	struct pkt pkt;
-	__s64 pseudo, sum;
-
-	if (!pkt_again6(ctx, l3_off_bytes, &pkt) || pkt.proto != IPPROTO_TCP ||
-	    pkt.fragment == FRAGMENT_LATER || pkt.tcp_flags & TCP_RST)
-		return drop_packet(ctx, DROP_BACKEND_GONE);
-	ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
-	tcp = pkt_at(&pkt, pkt.l4_off_bytes, sizeof(*tcp));
-	if (!ip || !tcp)
-		return drop_packet(ctx, DROP_BACKEND_GONE);
-	reset_fill(&head.tcp, tcp, pkt.tcp_flags, tcp_payload_bytes(&pkt, tcp));
-	*(__u8 *)&head.ip = 0x60;
-	head.ip.payload_len = bpf_htons(sizeof(head.tcp));
-	head.ip.nexthdr = IPPROTO_TCP;
-	head.ip.hop_limit = ICMP_TTL;
-	head.ip.saddr = ip->daddr;
-	head.ip.daddr = ip->saddr;
-	pseudo = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 32,
-			       bpf_htons(sizeof(head.tcp)) + bpf_htons(IPPROTO_TCP));
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.tcp, sizeof(head.tcp), pseudo);
-	head.tcp.check = checksum_finish(sum);
-	count_drop(DROP_BACKEND_GONE);
-	event_record(ctx, DROP_BACKEND_GONE);
-	if (!reset_check(ctx, &pkt, sizeof(head.ip), &head.tcp, pseudo) ||
-	    frame_store(ctx, l3_off_bytes, &head, sizeof(head)) ||
-	    !frame_cut(ctx, l3_off_bytes + sizeof(head)))
-		return XDP_DROP;
-	count_stat(STAT_RESETS_SENT);
-	return send_back(ctx);
+	ip6_fill(ip, 0, IPPROTO_TCP, sizeof(struct tcphdr));
 }
+
+#include "packet/family4.h"
+#include "forward/reset.tmpl.h"
+#include "packet/family6.h"
+#include "forward/reset.tmpl.h"
 
 #endif /* SLUICE_RESET_BPF_H */

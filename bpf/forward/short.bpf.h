@@ -102,261 +102,41 @@ static __always_inline int hop_take(const struct xdp_md *ctx, struct ethhdr *eth
 	return bpf_redirect_map(&tx_ports, hop->ifindex, 0);
 }
 
-/* ---- IPv4 ------------------------------------------------------------------------------------- */
-
-/* IPv4 in IPv4. @ip: of the packet, 20 bytes of header. */
-static __always_inline int short_tunnel4(struct xdp_md *ctx, struct iphdr *ip,
-					 const struct node_config *config,
-					 const struct backend *backend, const struct flow *flow,
-					 __u64 now_ns)
+/* Whether a header has neither options nor a part of a datagram behind it. */
+static __always_inline bool ip4_is_plain(const struct iphdr *ip)
 {
-	__u32 bytes = bpf_ntohs(ip->tot_len);
-	const struct next_hop *hop;
-	struct iphdr *outer;
-	struct ethhdr *eth;
-	__be32 daddr;
-	__u8 tos;
-
-	if (backend->flags & BACKEND_F_GUE || !addr_is_v4(backend->node_addr) ||
-	    !(config->flags & NODE_F_SNAT4) || ip->ttl <= 1)
-		return LONG_WAY;
-	hop = hop_kept(ctx, backend->node_addr, bytes + sizeof(*outer), now_ns);
-	if (!hop)
-		return LONG_WAY;
-	tos = ip->tos;
-	rewrite_ttl4(ip);
-	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(*outer)))
-		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	eth = (void *)(long)ctx->data;
-	outer = (void *)(eth + 1);
-	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
-		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	__builtin_memcpy(&daddr, &backend->node_addr[12], sizeof(daddr));
-	tunnel_fill4(outer, config->addr4, daddr, IPPROTO_IPIP, tos, bytes + sizeof(*outer));
-	count_settled(flow, bytes);
-	count_stat(STAT_PACKETS_DSR);
-	eth->h_proto = bpf_htons(ETH_P_IP);
-	return hop_take(ctx, eth, hop);
+	return *(const __u8 *)ip == 0x45 && !(ip->frag_off & bpf_htons(IPV4_FRAGMENT));
 }
 
-static __always_inline int short_local4(struct iphdr *ip, struct udphdr *ports, __sum16 *check,
-					const struct backend *backend, const struct flow *flow)
+/* l4_plain() knows no protocol but TCP and UDP. */
+static __always_inline bool ip6_is_plain(const struct ipv6hdr *ip)
 {
-	__be32 addr;
-	__u64 diff;
-
-	__builtin_memcpy(&addr, &backend->addr[12], sizeof(addr));
-	diff = checksum_diff32(ip->daddr, addr);
-	ip->daddr = addr;
-	ip->check = checksum_apply(ip->check, diff);
-	l4_rewrite(ports, check, ip->protocol, flow->source_port, backend->port, diff);
-	count_settled(flow, bpf_ntohs(ip->tot_len));
-	return XDP_PASS;
+	return true;
 }
 
-/* By source NAT to another node. */
-static __always_inline int short_snat4(struct xdp_md *ctx, struct ethhdr *eth, struct iphdr *ip,
-				       struct udphdr *ports, __sum16 *check,
-				       const struct node_config *config,
-				       const struct backend *backend, const struct flow *flow,
-				       __u64 now_ns)
+static __always_inline __u8 ip4_tos(const struct iphdr *ip)
 {
-	__u32 bytes = bpf_ntohs(ip->tot_len);
-	const struct next_hop *hop;
-	__be32 addr;
-	__u64 diff;
-
-	if (!(config->flags & NODE_F_SNAT4) || !flow->source_port || ip->ttl <= 1)
-		return LONG_WAY;
-	hop = hop_kept(ctx, backend->addr, bytes, now_ns);
-	if (!hop)
-		return LONG_WAY;
-	__builtin_memcpy(&addr, &backend->addr[12], sizeof(addr));
-	diff = checksum_diff32(ip->saddr, config->addr4) + checksum_diff32(ip->daddr, addr);
-	ip->saddr = config->addr4;
-	ip->daddr = addr;
-	ip->ttl--;
-	ip->check = checksum_apply(ip->check, diff + checksum_diff16(bpf_htons(1 << 8), 0));
-	l4_rewrite(ports, check, ip->protocol, flow->source_port, backend->port, diff);
-	count_settled(flow, bytes);
-	count_stat(STAT_PACKETS_SNAT);
-	return hop_take(ctx, eth, hop);
+	return ip->tos;
 }
 
-/**
- * short4 - a frame of IPv4 without tags, whose destination a frontend or this node may have
- * Return: verdict; LONG_WAY, with the packet as it came.
- */
-__noinline int short4(struct xdp_md *ctx)
+static __always_inline __u8 ip6_tos(const struct ipv6hdr *ip)
 {
-	void *data_end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct iphdr *ip = (void *)(eth + 1);
-	struct udphdr *ports = (void *)(ip + 1);
-	const struct node_config *config;
-	const struct backend *backend;
-	struct flow4_key key = {};
-	const struct flow *flow;
-	__u32 backend_id, bytes;
-	__sum16 *check;
-	__u64 now_ns;
-
-	if ((void *)(ports + 1) > data_end || *(const __u8 *)ip != 0x45 ||
-	    ip->frag_off & bpf_htons(IPV4_FRAGMENT))
-		return LONG_WAY;
-	bytes = bpf_ntohs(ip->tot_len);
-	if (bytes > data_end - (void *)ip || bytes < sizeof(*ip) + sizeof(*ports))
-		return LONG_WAY;
-	check = l4_plain(ports, data_end, ip->protocol, bytes - sizeof(*ip));
-	if (!check)
-		return LONG_WAY;
-	config = node();
-	if (!config || ip->daddr == config->addr4)
-		return LONG_WAY;
-	key.saddr = ip->saddr;
-	key.daddr = ip->daddr;
-	key.sport = ports->source;
-	key.dport = ports->dest;
-	key.proto = ip->protocol;
-	flow = bpf_map_lookup_elem(&flows4, &key);
-	if (!flow)
-		return LONG_WAY;
-	now_ns = bpf_ktime_get_coarse_ns();
-	backend_id = flow->backend_id;
-	backend = bpf_map_lookup_elem(&backends, &backend_id);
-	if (!flow_is_settled(flow, config, now_ns) || !backend ||
-	    backend->generation != flow->backend_generation || !backend_is_up(backend))
-		return LONG_WAY;
-	if (unlikely(config->flags & NODE_F_DENYLIST4) && source4_is_denied(ip->saddr))
-		return LONG_WAY;
-	if (likely(backend->flags & BACKEND_F_LOCAL))
-		return short_local4(ip, ports, check, backend, flow);
-	if (backend->flags & BACKEND_F_DSR)
-		return short_tunnel4(ctx, ip, config, backend, flow, now_ns);
-	return short_snat4(ctx, eth, ip, ports, check, config, backend, flow, now_ns);
+	return bpf_ntohs(*(const __be16 *)ip) >> 4;
 }
 
-/* ---- IPv6 ------------------------------------------------------------------------------------- */
-
-/* IPv6 in IPv6. */
-static __always_inline int short_tunnel6(struct xdp_md *ctx, struct ipv6hdr *ip,
-					 const struct node_config *config,
-					 const struct backend *backend, const struct flow *flow,
-					 __u32 flow_hash, __u64 now_ns)
+static __always_inline bool addr_is_of4(const __u8 addr[16])
 {
-	__u32 bytes = bpf_ntohs(ip->payload_len) + sizeof(*ip);
-	const struct next_hop *hop;
-	struct ipv6hdr *outer;
-	struct ethhdr *eth;
-	__u8 tos;
-
-	if (backend->flags & BACKEND_F_GUE || addr_is_v4(backend->node_addr) ||
-	    !(config->flags & NODE_F_SNAT6) || ip->hop_limit <= 1)
-		return LONG_WAY;
-	hop = hop_kept(ctx, backend->node_addr, bytes + sizeof(*outer), now_ns);
-	if (!hop)
-		return LONG_WAY;
-	tos = bpf_ntohs(*(const __be16 *)ip) >> 4;
-	ip->hop_limit--;
-	if (bpf_xdp_adjust_head(ctx, -(int)sizeof(*outer)))
-		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	eth = (void *)(long)ctx->data;
-	outer = (void *)(eth + 1);
-	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
-		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	tunnel_fill6(outer, config->addr6, backend->node_addr, IPPROTO_IPV6, tos, flow_hash, bytes);
-	count_settled(flow, bytes);
-	count_stat(STAT_PACKETS_DSR);
-	eth->h_proto = bpf_htons(ETH_P_IPV6);
-	return hop_take(ctx, eth, hop);
+	return addr_is_v4(addr);
 }
 
-static __always_inline int short_local6(struct ipv6hdr *ip, struct udphdr *ports, __sum16 *check,
-					const struct backend *backend, const struct flow *flow)
+static __always_inline bool addr_is_of6(const __u8 addr[16])
 {
-	__u64 diff = checksum_diff128((const __u32 *)&ip->daddr, (const __u32 *)backend->addr);
-
-	__builtin_memcpy(&ip->daddr, backend->addr, sizeof(ip->daddr));
-	l4_rewrite(ports, check, ip->nexthdr, flow->source_port, backend->port, diff);
-	count_settled(flow, bpf_ntohs(ip->payload_len) + sizeof(*ip));
-	return XDP_PASS;
+	return !addr_is_v4(addr);
 }
 
-static __always_inline int short_snat6(struct xdp_md *ctx, struct ethhdr *eth, struct ipv6hdr *ip,
-				       struct udphdr *ports, __sum16 *check,
-				       const struct node_config *config,
-				       const struct backend *backend, const struct flow *flow,
-				       __u64 now_ns)
-{
-	__u32 bytes = bpf_ntohs(ip->payload_len) + sizeof(*ip);
-	const struct next_hop *hop;
-	__u64 diff;
-
-	if (!(config->flags & NODE_F_SNAT6) || !flow->source_port || ip->hop_limit <= 1)
-		return LONG_WAY;
-	hop = hop_kept(ctx, backend->addr, bytes, now_ns);
-	if (!hop)
-		return LONG_WAY;
-	diff = checksum_diff128((const __u32 *)&ip->saddr, (const __u32 *)config->addr6) +
-	       checksum_diff128((const __u32 *)&ip->daddr, (const __u32 *)backend->addr);
-	__builtin_memcpy(&ip->saddr, config->addr6, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, backend->addr, sizeof(ip->daddr));
-	ip->hop_limit--;
-	l4_rewrite(ports, check, ip->nexthdr, flow->source_port, backend->port, diff);
-	count_settled(flow, bytes);
-	count_stat(STAT_PACKETS_SNAT);
-	return hop_take(ctx, eth, hop);
-}
-
-/* As short4(), for IPv6. */
-__noinline int short6(struct xdp_md *ctx)
-{
-	void *data_end = (void *)(long)ctx->data_end;
-	struct ethhdr *eth = (void *)(long)ctx->data;
-	struct ipv6hdr *ip = (void *)(eth + 1);
-	struct udphdr *ports = (void *)(ip + 1);
-	const struct node_config *config;
-	const struct backend *backend;
-	struct flow6_key key = {};
-	const struct flow *flow;
-	__u32 backend_id, bytes;
-	__sum16 *check;
-	__u64 now_ns;
-
-	if ((void *)(ports + 1) > data_end)
-		return LONG_WAY;
-	bytes = bpf_ntohs(ip->payload_len);
-	if (bytes > data_end - (void *)ports || bytes < sizeof(*ports))
-		return LONG_WAY;
-	check = l4_plain(ports, data_end, ip->nexthdr, bytes);
-	if (!check)
-		return LONG_WAY;
-	config = node();
-	if (!config)
-		return LONG_WAY;
-	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
-	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
-	key.sport = ports->source;
-	key.dport = ports->dest;
-	key.proto = ip->nexthdr;
-	if (addr_equal(key.daddr, config->addr6))
-		return LONG_WAY;
-	flow = bpf_map_lookup_elem(&flows6, &key);
-	if (!flow)
-		return LONG_WAY;
-	now_ns = bpf_ktime_get_coarse_ns();
-	backend_id = flow->backend_id;
-	backend = bpf_map_lookup_elem(&backends, &backend_id);
-	if (!flow_is_settled(flow, config, now_ns) || !backend ||
-	    backend->generation != flow->backend_generation || !backend_is_up(backend))
-		return LONG_WAY;
-	if (unlikely(config->flags & NODE_F_DENYLIST6) && source6_is_denied(&ip->saddr))
-		return LONG_WAY;
-	if (likely(backend->flags & BACKEND_F_LOCAL))
-		return short_local6(ip, ports, check, backend, flow);
-	if (backend->flags & BACKEND_F_DSR)
-		return short_tunnel6(ctx, ip, config, backend, flow, hash_flow6(&key), now_ns);
-	return short_snat6(ctx, eth, ip, ports, check, config, backend, flow, now_ns);
-}
+#include "packet/family4.h"
+#include "forward/short.tmpl.h"
+#include "packet/family6.h"
+#include "forward/short.tmpl.h"
 
 #endif /* SLUICE_SHORT_BPF_H */

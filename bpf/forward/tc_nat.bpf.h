@@ -88,19 +88,6 @@ static __always_inline long write_addr4(struct __sk_buff *skb, const struct pkt 
 		   : bpf_skb_store_bytes(skb, pkt->l3_off_bytes + off_bytes, &to, sizeof(to), 0);
 }
 
-/* From what @key says to @to. After it packet pointers are void. Return: 0; -errno. */
-static __always_inline long nat_write4(struct __sk_buff *skb, const struct pkt *pkt,
-				       const struct flow4_key *key, const struct ends4 *to)
-{
-	long err = write_addr4(skb, pkt, __builtin_offsetof(struct iphdr, saddr), key->saddr,
-			       to->saddr);
-
-	if (!err)
-		err = write_addr4(skb, pkt, __builtin_offsetof(struct iphdr, daddr), key->daddr,
-				  to->daddr);
-	return err ? err : write_ports(skb, pkt, to->sport, to->dport);
-}
-
 static __always_inline long write_addr6(struct __sk_buff *skb, const struct pkt *pkt,
 					__u32 off_bytes, const __u8 from[16], const __u8 to[16])
 {
@@ -119,16 +106,9 @@ static __always_inline long write_addr6(struct __sk_buff *skb, const struct pkt 
 				   BPF_F_RECOMPUTE_CSUM);
 }
 
-static __always_inline long nat_write6(struct __sk_buff *skb, const struct pkt *pkt,
-				       const struct flow6_key *key, const struct ends6 *to)
-{
-	long err = write_addr6(skb, pkt, __builtin_offsetof(struct ipv6hdr, saddr), key->saddr,
-			       to->saddr);
-
-	if (!err && !addr_equal(key->daddr, to->daddr))
-		err = write_addr6(skb, pkt, __builtin_offsetof(struct ipv6hdr, daddr), key->daddr,
-				  to->daddr);
-	return err ? err : write_ports(skb, pkt, to->sport, to->dport);
-}
+#include "packet/family4.h"
+#include "forward/tc_nat.tmpl.h"
+#include "packet/family6.h"
+#include "forward/tc_nat.tmpl.h"
 
 #endif /* SLUICE_TC_NAT_BPF_H */

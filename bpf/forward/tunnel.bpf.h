@@ -11,11 +11,9 @@
 
 #include "forward/remote.bpf.h"
 
-#define TUNNEL_TTL 64
 #define TUNNEL_PORT_MIN \
 	0xc000 /* source ports of GUE say the flow to routers: 14 bits of its hash */
-#define TUNNEL_PORT_MASK   0x3fff
-#define IPV4_DONT_FRAGMENT 0x4000
+#define TUNNEL_PORT_MASK 0x3fff
 
 /* What is around the packet, longest case. */
 struct tunnel4 {
@@ -73,32 +71,32 @@ static __always_inline void tunnel_fill_udp(struct udphdr *udp, const struct nod
 	udp->check = 0; /* the packet inside has its own; RFC 6935 allows it for IPv6, too */
 }
 
-/* @bytes: of the packet with this header. */
+/* @bytes: of the packet with this header; @hash: has no place in it. */
 static __always_inline void tunnel_fill4(struct iphdr *ip, __be32 saddr, __be32 daddr, __u8 proto,
-					 __u8 tos, __u32 bytes)
+					 __u8 tos, __u32 hash, __u32 bytes)
 {
 	*(__u8 *)ip = 0x45;
 	ip->tos = tos;
 	ip->tot_len = bpf_htons(bytes);
 	ip->id = 0; /* never fragmented, RFC 6864 */
 	ip->frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
-	ip->ttl = TUNNEL_TTL;
+	ip->ttl = IP_TTL_OWN;
 	ip->protocol = proto;
 	ip->saddr = saddr;
 	ip->daddr = daddr;
 	ip->check = checksum_finish((__u64)bpf_htons(0x4500 | tos) + ip->tot_len + ip->frag_off +
-				    bpf_htons(TUNNEL_TTL << 8 | proto) + saddr + daddr);
+				    bpf_htons(IP_TTL_OWN << 8 | proto) + saddr + daddr);
 }
 
-/* @bytes: of what follows this header. */
+/* @bytes: of the packet with this header; @hash: of the flow, as its label. */
 static __always_inline void tunnel_fill6(struct ipv6hdr *ip, const __u8 saddr[16],
 					 const __u8 daddr[16], __u8 proto, __u8 tos, __u32 hash,
 					 __u32 bytes)
 {
 	*(__be32 *)ip = bpf_htonl(0x60000000 | (__u32)tos << 20 | (hash & 0xfffff));
-	ip->payload_len = bpf_htons(bytes);
+	ip->payload_len = bpf_htons(bytes - sizeof(*ip));
 	ip->nexthdr = proto;
-	ip->hop_limit = TUNNEL_TTL;
+	ip->hop_limit = IP_TTL_OWN;
 	__builtin_memcpy(&ip->saddr, saddr, sizeof(ip->saddr));
 	__builtin_memcpy(&ip->daddr, daddr, sizeof(ip->daddr));
 }
@@ -108,37 +106,10 @@ static __always_inline __u8 tunnel_proto(const struct inner *inner, bool gue)
 	return gue ? IPPROTO_UDP : inner->v4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 }
 
-static __always_inline bool tunnel_put4(struct xdp_md *ctx, const struct node_config *config,
-					const struct hop *hop, __u32 hash, bool gue,
-					const struct inner *inner)
-{
-	struct tunnel4 *outer = (void *)(long)ctx->data + sizeof(struct ethhdr);
-	__be32 daddr;
-
-	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
-		return false;
-	__builtin_memcpy(&daddr, &hop->daddr[12], sizeof(daddr));
-	tunnel_fill4(&outer->ip, config->addr4, daddr, tunnel_proto(inner, gue), inner->tos,
-		     hop->bytes);
-	if (gue)
-		tunnel_fill_udp(&outer->udp, config, hash, inner->bytes);
-	return true;
-}
-
-static __always_inline bool tunnel_put6(struct xdp_md *ctx, const struct node_config *config,
-					const struct hop *hop, __u32 hash, bool gue,
-					const struct inner *inner)
-{
-	struct tunnel6 *outer = (void *)(long)ctx->data + sizeof(struct ethhdr);
-
-	if ((void *)(outer + 1) > (void *)(long)ctx->data_end)
-		return false;
-	tunnel_fill6(&outer->ip, config->addr6, hop->daddr, tunnel_proto(inner, gue), inner->tos,
-		     hash, hop->bytes - sizeof(outer->ip));
-	if (gue)
-		tunnel_fill_udp(&outer->udp, config, hash, inner->bytes);
-	return true;
-}
+#include "packet/family4.h"
+#include "forward/tunnel.tmpl.h"
+#include "packet/family6.h"
+#include "forward/tunnel.tmpl.h"
 
 /* Where the tunnel leads, and from where. False: this node has no address of that family. */
 static __always_inline bool tunnel_ends(const struct node_config *config,
@@ -157,10 +128,10 @@ static __always_inline int tunnel_refuse(struct xdp_md *ctx, __u32 l3_off_bytes,
 					 __u32 mtu_bytes)
 {
 	if (!mtu_bytes)
-		return v4 ? icmp4_send(ctx, l3_off_bytes, ICMP_EXPIRED, 0, DROP_TTL)
+		return v4 ? icmp4_send(ctx, l3_off_bytes, ICMP4_EXPIRED, 0, DROP_TTL)
 			  : icmp6_send(ctx, l3_off_bytes, ICMP6_EXPIRED, 0, DROP_TTL);
-	return v4 ? icmp4_send(ctx, l3_off_bytes, ICMP_FRAG, mtu_bytes, DROP_TOO_BIG)
-		  : icmp6_send(ctx, l3_off_bytes, ICMP6_BIG, mtu_bytes, DROP_TOO_BIG);
+	return v4 ? icmp4_send(ctx, l3_off_bytes, ICMP4_FRAG, mtu_bytes, DROP_TOO_BIG)
+		  : icmp6_send(ctx, l3_off_bytes, ICMP6_FRAG, mtu_bytes, DROP_TOO_BIG);
 }
 
 /*
@@ -217,7 +188,7 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 	if (!ip)
 		return drop_packet(ctx, DROP_SHORT_L3);
 	if (inner.v4)
-		rewrite_ttl4(ip);
+		ip4_forwarded(ip, 0);
 	else
 		((__u8 *)ip)[7]--; /* the hop limit */
 	/* VLAN tags are left behind: the way out has its own, or none. */
@@ -237,28 +208,6 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 }
 
 /* ---- the end of a tunnel --------------------------------------------------------------------------- */
-
-static __always_inline bool inner_is_frontend4(struct pkt *pkt, __u32 off_bytes)
-{
-	const struct iphdr *ip = pkt_at(pkt, off_bytes, sizeof(*ip));
-	struct frontend4_key key = {};
-
-	if (!ip || *(const __u8 *)ip >> 4 != 4)
-		return false;
-	key.addr = ip->daddr;
-	return bpf_map_lookup_elem(&frontends4, &key) != NULL;
-}
-
-static __always_inline bool inner_is_frontend6(struct pkt *pkt, __u32 off_bytes)
-{
-	const struct ipv6hdr *ip = pkt_at(pkt, off_bytes, sizeof(*ip));
-	struct frontend6_key key = {};
-
-	if (!ip || *(const __u8 *)ip >> 4 != 6)
-		return false;
-	__builtin_memcpy(key.addr, &ip->daddr, sizeof(key.addr));
-	return bpf_map_lookup_elem(&frontends6, &key) != NULL;
-}
 
 /**
  * tunnel_open - strip the outer headers of a packet that is tunnelled to this node

@@ -43,36 +43,23 @@ static __always_inline int tunnel_error_note(const struct pkt *pkt,
 			  0, mtu_bytes);
 }
 
-/**
- * tunnel_error4 - see whether an error may be about the outer header of a tunnel
- * @pkt: of the error, .l4_off_bytes is that of its ICMP header
- * Return: TODO_TUNNEL_ERROR; 0 it is not.
- */
-static __always_inline int tunnel_error4(const struct pkt *pkt, const struct icmp_head *icmp,
-					 const struct node_config *config)
+/* Whether an error says that a packet was too big, about an outer header without options. */
+static __always_inline bool tunnel_error4_is_size(const struct icmp_head *icmp,
+						  const struct iphdr *outer)
 {
-	__u32 outer_off_bytes = pkt->l4_off_bytes + sizeof(*icmp);
-	const struct iphdr *outer = pkt_at(pkt, outer_off_bytes, sizeof(*outer));
-
-	if (icmp->type != ICMP_UNREACHABLE || icmp->code != ICMP_FRAG_NEEDED || !outer ||
-	    *(const __u8 *)outer != 0x45 || !config->addr4 || outer->saddr != config->addr4)
-		return 0;
-	return tunnel_error_note(pkt, config, outer_off_bytes, sizeof(*outer), outer->protocol,
-				 bpf_ntohl(icmp->rest) & 0xffff);
+	return icmp->type == ICMP4_UNREACHABLE && icmp->code == ICMP4_FRAG_NEEDED &&
+	       *(const __u8 *)outer == 0x45;
 }
 
-static __always_inline int tunnel_error6(const struct pkt *pkt, const struct icmp_head *icmp,
-					 const struct node_config *config)
+static __always_inline bool tunnel_error6_is_size(const struct icmp_head *icmp,
+						  const struct ipv6hdr *outer)
 {
-	__u32 outer_off_bytes = pkt->l4_off_bytes + sizeof(*icmp);
-	const struct ipv6hdr *outer = pkt_at(pkt, outer_off_bytes, sizeof(*outer));
-
-	if (icmp->type != ICMP6_TOO_BIG || !outer || !(config->flags & NODE_F_SNAT6) ||
-	    !addr_equal((const __u8 *)&outer->saddr, config->addr6))
-		return 0;
-	return tunnel_error_note(pkt, config, outer_off_bytes, sizeof(*outer), outer->nexthdr,
-				 bpf_ntohl(icmp->rest));
+	return icmp->type == ICMP6_TOO_BIG;
 }
+
+/* What it says of the MTU: IPv4 has 16 bits for it. */
+#define ICMP4_MTU_MASK 0xffff
+#define ICMP6_MTU_MASK 0xffffffff
 
 /* ---- and whose packet was inside? --------------------------------------------------------------- */
 
@@ -102,55 +89,10 @@ static __always_inline bool tunnel_error_is_to(struct pkt *pkt, __u32 outer_off_
 	return outer6 && addr_equal(backend->node_addr, (const __u8 *)&outer6->daddr);
 }
 
-/* The backend of the packet inside, 0: none; MATCH_SHORT. */
-static __always_inline int tunnel_error_backend4(struct pkt *pkt)
-{
-	const struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	struct frontend4_key address = {};
-	const struct frontend *frontend;
-	struct flow4_key key = {};
-	const struct udphdr *ports;
-	__be16 source_port;
-
-	if (!ip)
-		return MATCH_SHORT;
-	ports = pkt_at(pkt, pkt->l3_off_bytes + (*(const __u8 *)ip & 0x0f) * 4, sizeof(*ports));
-	if (!ports || ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET))
-		return MATCH_SHORT;
-	key.saddr = ip->saddr;
-	key.daddr = address.addr = ip->daddr;
-	key.sport = ports->source;
-	key.dport = address.port = ports->dest;
-	key.proto = address.proto = ip->protocol;
-	frontend = bpf_map_lookup_elem(&frontends4, &address);
-	if (!frontend || frontend->kind != FRONTEND_L4)
-		return 0;
-	return flow4_of_error(&key, frontend, &source_port);
-}
-
-static __always_inline int tunnel_error_backend6(struct pkt *pkt)
-{
-	const struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	struct frontend6_key address = {};
-	const struct frontend *frontend;
-	struct flow6_key key = {};
-	const struct udphdr *ports;
-	__be16 source_port;
-
-	ports = pkt_at(pkt, pkt->l3_off_bytes + sizeof(*ip), sizeof(*ports));
-	if (!ip || !ports)
-		return MATCH_SHORT;
-	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
-	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
-	__builtin_memcpy(address.addr, &ip->daddr, sizeof(address.addr));
-	key.sport = ports->source;
-	key.dport = address.port = ports->dest;
-	key.proto = address.proto = ip->nexthdr;
-	frontend = bpf_map_lookup_elem(&frontends6, &address);
-	if (!frontend || frontend->kind != FRONTEND_L4)
-		return 0;
-	return flow6_of_error(&key, frontend, &source_port);
-}
+#include "packet/family4.h"
+#include "forward/tunnel_error.tmpl.h"
+#include "packet/family6.h"
+#include "forward/tunnel_error.tmpl.h"
 
 /* Finds the flow of the packet at @inner_off_bytes. Returns enum tunnel_error_match. */
 __noinline int tunnel_error_match(struct xdp_md *ctx, __u32 outer_off_bytes, __u32 inner_off_bytes)
@@ -208,90 +150,10 @@ static __always_inline int tunnel_error_send(struct xdp_md *ctx, struct hop *hop
 	return send_to(ctx, hop, how, sizeof(*eth));
 }
 
-/**
- * tunnel_error_tell4 - make an error about a tunnel one about the packet inside, and send it
- * @mtu_bytes: for that packet
- * Return: verdict.
- */
-__noinline int tunnel_error_tell4(struct xdp_md *ctx, __u32 inner_off_bytes, __u32 mtu_bytes)
-{
-	struct pkt pkt = pkt_of(ctx, inner_off_bytes);
-	const struct iphdr *old = pkt_at(&pkt, inner_off_bytes, sizeof(*old));
-	struct {
-		struct iphdr ip;
-		struct icmp_head icmp;
-	} head = {};
-	__u8 quote[ICMP_QUOTE_MAX];
-	struct hop hop = {};
-	__u32 bytes, quoted;
-
-	if (!old || inner_off_bytes < sizeof(struct ethhdr) + sizeof(head))
-		return drop_packet(ctx, DROP_SHORT_L3);
-	*(__u8 *)&head.ip = 0x45;
-	head.ip.tos = ICMP_TOS;
-	head.ip.ttl = ICMP_TTL;
-	head.ip.protocol = IPPROTO_ICMP;
-	head.ip.saddr = old->daddr;
-	head.ip.daddr = old->saddr;
-	addr_from_v4(hop.saddr, old->daddr);
-	addr_from_v4(hop.daddr, old->saddr);
-	bytes = pkt.data_end - (void *)old;
-	quoted = bpf_ntohs(old->tot_len);
-	quoted = quote_load(ctx, inner_off_bytes, quoted < bytes ? quoted : bytes, quote);
-	if (!quoted)
-		return drop_packet(ctx, DROP_SHORT_L3);
-	head.ip.tot_len = bpf_htons(sizeof(head) + quoted);
-	head.ip.check =
-		checksum_finish(bpf_csum_diff(NULL, 0, (__be32 *)&head.ip, sizeof(head.ip), 0));
-	head.icmp.type = ICMP_UNREACHABLE;
-	head.icmp.code = ICMP_FRAG_NEEDED;
-	head.icmp.rest = bpf_htonl(mtu_bytes);
-	head.icmp.check = checksum_finish(
-		bpf_csum_diff(NULL, 0, (__be32 *)quote, sizeof(quote),
-			      bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), 0)));
-	return tunnel_error_send(ctx, &hop, inner_off_bytes, &head, sizeof(head), quoted,
-				 bpf_htons(ETH_P_IP));
-}
-
-/* As tunnel_error_tell4(), for IPv6. */
-__noinline int tunnel_error_tell6(struct xdp_md *ctx, __u32 inner_off_bytes, __u32 mtu_bytes)
-{
-	struct pkt pkt = pkt_of(ctx, inner_off_bytes);
-	const struct ipv6hdr *old = pkt_at(&pkt, inner_off_bytes, sizeof(*old));
-	struct {
-		struct ipv6hdr ip;
-		struct icmp_head icmp;
-	} head = {};
-	__u8 quote[ICMP_QUOTE_MAX];
-	struct hop hop = {};
-	__u32 bytes, quoted;
-	__s64 sum;
-
-	if (!old || inner_off_bytes < sizeof(struct ethhdr) + sizeof(head))
-		return drop_packet(ctx, DROP_SHORT_L3);
-	*(__u8 *)&head.ip = 0x60;
-	head.ip.nexthdr = NEXTHDR_ICMPV6;
-	head.ip.hop_limit = ICMP_TTL;
-	head.ip.saddr = old->daddr;
-	head.ip.daddr = old->saddr;
-	__builtin_memcpy(hop.saddr, &old->daddr, sizeof(hop.saddr));
-	__builtin_memcpy(hop.daddr, &old->saddr, sizeof(hop.daddr));
-	bytes = pkt.data_end - (void *)old;
-	quoted = bpf_ntohs(old->payload_len) + sizeof(*old);
-	quoted = quote_load(ctx, inner_off_bytes, quoted < bytes ? quoted : bytes, quote);
-	if (!quoted)
-		return drop_packet(ctx, DROP_SHORT_L3);
-	head.ip.payload_len = bpf_htons(sizeof(head.icmp) + quoted);
-	head.icmp.type = ICMP6_TOO_BIG;
-	head.icmp.rest = bpf_htonl(mtu_bytes);
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.ip.saddr, 32,
-			    bpf_htons(sizeof(head.icmp) + quoted) + bpf_htons(NEXTHDR_ICMPV6));
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)&head.icmp, sizeof(head.icmp), sum);
-	head.icmp.check =
-		checksum_finish(bpf_csum_diff(NULL, 0, (__be32 *)quote, sizeof(quote), sum));
-	return tunnel_error_send(ctx, &hop, inner_off_bytes, &head, sizeof(head), quoted,
-				 bpf_htons(ETH_P_IPV6));
-}
+#include "packet/family4.h"
+#include "forward/tunnel_tell.tmpl.h"
+#include "packet/family6.h"
+#include "forward/tunnel_tell.tmpl.h"
 
 /**
  * tunnel_error - answer for a tunnel that did not fit

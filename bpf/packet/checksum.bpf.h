@@ -47,4 +47,9 @@ static __always_inline __sum16 checksum_apply_udp(__sum16 check, __u64 diff)
 	return sum ? sum : 0xffff;
 }
 
+static __always_inline __sum16 checksum_finish(__u64 sum)
+{
+	return checksum_apply(0xffff, sum);
+}
+
 #endif /* SLUICE_CHECKSUM_BPF_H */

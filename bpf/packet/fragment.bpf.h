@@ -6,9 +6,8 @@
 #ifndef SLUICE_FRAGMENT_BPF_H
 #define SLUICE_FRAGMENT_BPF_H
 
-#include "packet/checksum.bpf.h"
 #include "node/count.bpf.h"
-#include "packet/packet.bpf.h"
+#include "packet/family.bpf.h"
 
 /* Ports of a later fragment, in @found. False: its first one has not been seen lately. */
 static __always_inline bool fragment_apply(struct pkt *pkt, const struct fragment *known,
@@ -44,89 +43,31 @@ static __always_inline struct fragment fragment_of(const struct pkt *pkt, __u64 
 	};
 }
 
-/**
- * fragment4 - record a first fragment, give a later one its ports
- * Return: false for a later fragment that belongs to nothing known.
- */
-static __always_inline bool fragment4(struct pkt *pkt, __be32 saddr, __be32 daddr)
+/* Gives a fragment another identification. Only the header of IPv4 has it in a checksum. */
+static __always_inline bool fragment4_number(const struct pkt *pkt, struct iphdr *ip,
+					     __u32 fresh_id)
 {
-	struct fragment4_key key = {
-		.saddr = saddr,
-		.daddr = daddr,
-		.id = (__be16)pkt->fragment_id,
-		.proto = pkt->proto,
-	};
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	struct fragment first;
+	__be16 id = bpf_htons(fresh_id);
 
-	if (pkt->fragment == FRAGMENT_LATER)
-		return fragment_apply(pkt, bpf_map_lookup_elem(&fragments4, &key), now_ns);
-	first = fragment_of(pkt, now_ns);
-	bpf_map_update_elem(&fragments4, &key, &first, BPF_ANY);
-	return true;
-}
-
-/* As fragment4(), for IPv6. */
-static __always_inline bool fragment6(struct pkt *pkt, const struct ipv6hdr *ip)
-{
-	struct fragment6_key key = { .id = pkt->fragment_id };
-	__u64 now_ns = bpf_ktime_get_coarse_ns();
-	struct fragment first;
-
-	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
-	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
-	if (pkt->fragment == FRAGMENT_LATER)
-		return fragment_apply(pkt, bpf_map_lookup_elem(&fragments6, &key), now_ns);
-	first = fragment_of(pkt, now_ns);
-	bpf_map_update_elem(&fragments6, &key, &first, BPF_ANY);
-	return true;
-}
-
-/* ---- source NAT --------------------------------------------------------------------------------- */
-
-/**
- * fragment4_renumber - give a fragment the identification of its datagram towards the pod, or the client
- * @ip: still with the ends that it came with
- * Packets of many senders get one source: what each has numbered for itself could be taken for parts of one
- * datagram.
- * Return: false if the first fragment has been forgotten meanwhile.
- */
-static __always_inline bool fragment4_renumber(const struct pkt *pkt, struct iphdr *ip)
-{
-	struct fragment4_key key = {
-		.saddr = ip->saddr,
-		.daddr = ip->daddr,
-		.id = ip->id,
-		.proto = pkt->proto,
-	};
-	const struct fragment *known = bpf_map_lookup_elem(&fragments4, &key);
-	__be16 id;
-
-	if (!known)
-		return false;
-	id = bpf_htons(known->fresh_id);
-	ip->check = checksum_apply(ip->check, checksum_diff16(ip->id, id));
+	ip4_patch(ip, checksum_diff16(ip->id, id));
 	ip->id = id;
 	return true;
 }
 
-/* As fragment4_renumber(); no checksum has the fragment header in it. */
-static __always_inline bool fragment6_renumber(const struct pkt *pkt, const struct ipv6hdr *ip)
+static __always_inline bool fragment6_number(const struct pkt *pkt, const struct ipv6hdr *ip,
+					     __u32 fresh_id)
 {
 	struct frag_hdr *header = pkt_at(pkt, pkt->fragment_off_bytes, sizeof(*header));
-	struct fragment6_key key = {};
-	const struct fragment *known;
 
 	if (!header)
 		return false;
-	__builtin_memcpy(key.saddr, &ip->saddr, sizeof(key.saddr));
-	__builtin_memcpy(key.daddr, &ip->daddr, sizeof(key.daddr));
-	key.id = header->identification;
-	known = bpf_map_lookup_elem(&fragments6, &key);
-	if (!known)
-		return false;
-	header->identification = bpf_htonl(known->fresh_id);
+	header->identification = bpf_htonl(fresh_id);
 	return true;
 }
+
+#include "packet/family4.h"
+#include "packet/fragment.tmpl.h"
+#include "packet/family6.h"
+#include "packet/fragment.tmpl.h"
 
 #endif /* SLUICE_FRAGMENT_BPF_H */

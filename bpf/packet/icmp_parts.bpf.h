@@ -8,12 +8,12 @@
 
 #include "packet/rewrite.bpf.h"
 
-#define ICMP_ECHO_REPLY    0
-#define ICMP_UNREACHABLE   3
-#define ICMP_ECHO_REQUEST  8
-#define ICMP_TIME_EXCEEDED 11
-#define ICMP_PARAMETER     12
-#define ICMP_FRAG_NEEDED   4 /* code of ICMP_UNREACHABLE */
+#define ICMP4_ECHO_REPLY    0
+#define ICMP4_UNREACHABLE   3
+#define ICMP4_ECHO_REQUEST  8
+#define ICMP4_TIME_EXCEEDED 11
+#define ICMP4_PARAMETER     12
+#define ICMP4_FRAG_NEEDED   4 /* code of ICMP4_UNREACHABLE */
 
 #define ICMP6_UNREACHABLE   1
 #define ICMP6_TOO_BIG       2
@@ -34,7 +34,7 @@ struct icmp_head {
 
 static __always_inline bool icmp4_is_error(__u8 type)
 {
-	return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER;
+	return type == ICMP4_UNREACHABLE || type == ICMP4_TIME_EXCEEDED || type == ICMP4_PARAMETER;
 }
 
 static __always_inline bool icmp6_is_error(__u8 type)
@@ -49,50 +49,17 @@ struct quote {
 	__u32 l4_off_bytes;
 };
 
-/* Reads the quoted packet. @turned: out, with source and destination exchanged. */
-static __always_inline bool quote4_parse(const struct pkt *pkt, struct quote *quote,
-					 struct flow4_key *turned)
+/* Where the quoted transport header begins, 0: the packet begins with another one. */
+static __always_inline __u32 quote4_l4_off(const struct iphdr *ip, __u32 ip_off_bytes)
 {
-	const struct iphdr *ip;
-	const struct udphdr *ports;
-
-	quote->ip_off_bytes = pkt->l4_off_bytes + sizeof(struct icmp_head);
-	ip = pkt_at(pkt, quote->ip_off_bytes, sizeof(*ip));
-	if (!ip || (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP) ||
-	    ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET))
-		return false;
-	turned->saddr = ip->daddr;
-	turned->daddr = ip->saddr;
-	turned->proto = ip->protocol;
-	quote->l4_off_bytes = quote->ip_off_bytes + (*(const __u8 *)ip & 0x0f) * 4;
-	ports = pkt_at(pkt, quote->l4_off_bytes, sizeof(*ports));
-	if (!ports)
-		return false;
-	turned->sport = ports->dest;
-	turned->dport = ports->source;
-	return true;
+	return ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET)
+		       ? 0
+		       : ip_off_bytes + (*(const __u8 *)ip & 0x0f) * 4;
 }
 
-static __always_inline bool quote6_parse(const struct pkt *pkt, struct quote *quote,
-					 struct flow6_key *turned)
+static __always_inline __u32 quote6_l4_off(const struct ipv6hdr *ip, __u32 ip_off_bytes)
 {
-	const struct ipv6hdr *ip;
-	const struct udphdr *ports;
-
-	quote->ip_off_bytes = pkt->l4_off_bytes + sizeof(struct icmp_head);
-	quote->l4_off_bytes = quote->ip_off_bytes + sizeof(*ip);
-	ip = pkt_at(pkt, quote->ip_off_bytes, sizeof(*ip));
-	if (!ip || (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP))
-		return false;
-	__builtin_memcpy(turned->saddr, &ip->daddr, sizeof(turned->saddr));
-	__builtin_memcpy(turned->daddr, &ip->saddr, sizeof(turned->daddr));
-	turned->proto = ip->nexthdr;
-	ports = pkt_at(pkt, quote->l4_off_bytes, sizeof(*ports));
-	if (!ports)
-		return false;
-	turned->sport = ports->dest;
-	turned->dport = ports->source;
-	return true;
+	return ip_off_bytes + sizeof(*ip);
 }
 
 /*
@@ -128,62 +95,37 @@ static __always_inline __u64 quote_rewrite_l4(const struct pkt *pkt, const struc
 	}
 }
 
-/**
- * icmp4_translate - make an error about one side of a flow one about the other
- * @outer: new addresses of the error; ports are not used
- * @inner: new ends of the quoted packet
+/*
+ * The checksum of ICMP after what is quoted has changed by @change, and the addresses outside by
+ * @addresses: that of IPv6 has these in it.
  */
-static __always_inline bool icmp4_translate(struct pkt *pkt, const struct quote *quote,
-					    const struct ends4 *outer, const struct ends4 *inner)
+static __always_inline void icmp4_patch(struct icmp_head *icmp, __u64 change, __u64 addresses)
 {
-	struct iphdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	struct iphdr *quoted = pkt_at(pkt, quote->ip_off_bytes, sizeof(*quoted));
-	struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
-	__u64 addresses, change;
-	__sum16 old;
-
-	if (!ip || !quoted || !icmp)
-		return false;
-	addresses = checksum_diff32(quoted->saddr, inner->saddr) +
-		    checksum_diff32(quoted->daddr, inner->daddr);
-	quoted->saddr = inner->saddr;
-	quoted->daddr = inner->daddr;
-	old = quoted->check;
-	quoted->check = checksum_apply(old, addresses);
-	change = addresses + checksum_diff16(old, quoted->check);
-	change += quote_rewrite_l4(pkt, quote, quoted->protocol, inner->sport, inner->dport,
-				   addresses);
 	icmp->check = checksum_apply(icmp->check, change);
-	ip->check = checksum_apply(ip->check, checksum_diff32(ip->saddr, outer->saddr) +
-						      checksum_diff32(ip->daddr, outer->daddr));
-	ip->saddr = outer->saddr;
-	ip->daddr = outer->daddr;
-	return true;
 }
 
-/* As icmp4_translate(); the checksum covers the outer addresses too. */
-static __always_inline bool icmp6_translate(struct pkt *pkt, const struct quote *quote,
-					    const struct ends6 *outer, const struct ends6 *inner)
+static __always_inline void icmp6_patch(struct icmp_head *icmp, __u64 change, __u64 addresses)
 {
-	struct ipv6hdr *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	struct ipv6hdr *quoted = pkt_at(pkt, quote->ip_off_bytes, sizeof(*quoted));
-	struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
-	__u64 addresses, change;
-
-	if (!ip || !quoted || !icmp)
-		return false;
-	addresses = checksum_diff128((const __u32 *)&quoted->saddr, (const __u32 *)inner->saddr) +
-		    checksum_diff128((const __u32 *)&quoted->daddr, (const __u32 *)inner->daddr);
-	__builtin_memcpy(&quoted->saddr, inner->saddr, sizeof(quoted->saddr));
-	__builtin_memcpy(&quoted->daddr, inner->daddr, sizeof(quoted->daddr));
-	change = addresses + quote_rewrite_l4(pkt, quote, quoted->nexthdr, inner->sport,
-					      inner->dport, addresses);
-	change += checksum_diff128((const __u32 *)&ip->saddr, (const __u32 *)outer->saddr) +
-		  checksum_diff128((const __u32 *)&ip->daddr, (const __u32 *)outer->daddr);
-	icmp->check = checksum_apply(icmp->check, change);
-	__builtin_memcpy(&ip->saddr, outer->saddr, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, outer->daddr, sizeof(ip->daddr));
-	return true;
+	icmp->check = checksum_apply(icmp->check, change + addresses);
 }
+
+/* After the quoted addresses have changed. Returns by how much the quoted header has then. */
+static __always_inline __u64 quote4_patch(struct iphdr *quoted, __u64 addresses)
+{
+	__sum16 old = quoted->check;
+
+	ip4_patch(quoted, addresses);
+	return addresses + checksum_diff16(old, quoted->check);
+}
+
+static __always_inline __u64 quote6_patch(struct ipv6hdr *quoted, __u64 addresses)
+{
+	return addresses;
+}
+
+#include "packet/family4.h"
+#include "packet/icmp_parts.tmpl.h"
+#include "packet/family6.h"
+#include "packet/icmp_parts.tmpl.h"
 
 #endif /* SLUICE_ICMP_PARTS_BPF_H */

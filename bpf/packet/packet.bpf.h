@@ -24,6 +24,7 @@
 #define IPV6_EXT_MAX 6 /* RFC 8200, 4.1 names six before the upper layer */
 
 #define IPV4_FRAGMENT        0x3fff /* more fragments, or an offset */
+#define IPV4_DONT_FRAGMENT   0x4000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 #define IPV6_FRAGMENT        0xfff9

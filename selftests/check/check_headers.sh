@@ -27,7 +27,7 @@ for file in headers/*.h; do
 	fi
 done
 mapfile -t user_headers < <(git ls-files -co --exclude-standard 'user/*.h')
-mapfile -t bpf_headers < <(git ls-files -co --exclude-standard 'bpf/*.h')
+mapfile -t bpf_headers < <(git ls-files -co --exclude-standard 'bpf/*.h' ':!bpf/*.tmpl.h')
 for file in "${user_headers[@]}"; do
 	try C "$file" gcc "${flags[@]}" -D_GNU_SOURCE -Iuser -Ibuild/gen -std=gnu11 -x c "$file"
 done

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tc_egress.tmpl.h - replies of one family
+ */
+
+/* An error of ICMP about a packet of the client to a pod of this node: tells the client's truth. */
+static __always_inline int F(egress_icmp, )(struct pkt *pkt, const IP_HEADER *ip)
+{
+	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
+	const struct F(nat, ) * nat;
+	FLOW_KEY turned = {};
+	ENDS outer, inner;
+	struct quote quote;
+
+	if (!icmp || !F(icmp, _is_error)(icmp->type) || !F(quote, _parse)(pkt, &quote, &turned))
+		return TC_ACT_UNSPEC;
+	nat = bpf_map_lookup_elem(&F(nat, ), &turned);
+	if (!nat || !ADDR_EQUAL(nat->client_addr, HEADER_ADDR(ip->daddr)))
+		return TC_ACT_UNSPEC;
+	ADDR_KEEP(saddr, HEADER_ADDR(ip->saddr));
+	outer.daddr = nat->client_addr;
+	/* A pod speaks for the frontend; a router on the way for itself. */
+	outer.saddr = ADDR_EQUAL(saddr, turned.saddr) ? nat->frontend_addr : saddr;
+	inner.saddr = nat->client_addr;
+	inner.sport = nat->client_port;
+	inner.daddr = nat->frontend_addr;
+	inner.dport = nat->frontend_port;
+	if (F(icmp, _translate)(pkt, &quote, &outer, &inner))
+		count_stat(STAT_ICMP_TRANSLATED);
+	return TC_ACT_UNSPEC;
+}
+
+static __always_inline int F(egress, )(struct __sk_buff *skb, struct pkt *pkt)
+{
+	const IP_HEADER *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
+	const struct F(nat, ) * nat;
+	enum parse_result result;
+	enum sluice_drop reason;
+	FLOW_KEY key;
+	ENDS to;
+
+	if (!ip)
+		return TC_ACT_UNSPEC;
+	result = F(pkt_parse, )(pkt, ip, skb->len - pkt->l3_off_bytes, &reason);
+	if (result == PARSE_OTHER && pkt->proto == F(IP_PROTO_ICMP, ) && !pkt->fragment)
+		return F(egress_icmp, )(pkt, ip);
+	if (result == PARSE_BAD || result == PARSE_OTHER)
+		return TC_ACT_UNSPEC;
+	if (pkt->fragment && !F(fragment, )(pkt, ip))
+		return TC_ACT_UNSPEC;
+	key = F(flow, _key_of)(pkt, ip);
+	nat = bpf_map_lookup_elem(&F(nat, ), &key);
+	if (!nat || !ADDR_EQUAL(nat->client_addr, key.daddr))
+		return TC_ACT_UNSPEC;
+	to.saddr = nat->frontend_addr;
+	to.sport = nat->frontend_port;
+	to.daddr = nat->client_addr;
+	to.dport = nat->client_port;
+	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
+	F(nat_write, )(skb, pkt, &key, &to);
+	return TC_ACT_UNSPEC;
+}
