@@ -42,14 +42,21 @@ static __always_inline int F(forward, )(struct xdp_md *ctx, struct pkt *pkt, con
 			repicked = true;
 	}
 	if (likely(flow && backend && flow_has_backend(flow, frontend, backend))) {
-		fresh.source_port = flow->source_port;
-		/* The reverse entry is used by replies alone: kept from ageing here. */
-		if (unlikely(flow_advance(pkt, flow, now_ns))) {
-			fresh = *flow;
-			F(flow, _write)(&key, &fresh, now_ns);
-		}
-		flow->frontends_epoch = epoch;
+		bool due = flow_advance(pkt, flow, now_ns);
+
 		way = backend_way(backend, config, F(NODE_F_SNAT, ));
+		flow->frontends_epoch = epoch;
+		/* Without a port since its backend was reached otherwise when it began. */
+		due = due || (way == WAY_SNAT && !flow->source_port);
+		if (unlikely(due) && F(flow, _touch)(&key, flow) == -ENOENT) {
+			fresh = *flow;
+			err = F(flow, _write)(&key, &fresh, now_ns);
+			if (err && way == WAY_SNAT)
+				return drop_packet(ctx, err == -EADDRNOTAVAIL ? DROP_SNAT_PORTS
+									      : DROP_FLOW_LIMIT);
+		} else {
+			fresh.source_port = flow->source_port;
+		}
 	} else {
 		if (repicked && pkt->proto == IPPROTO_TCP)
 			return todo_later(F(TODO_RESET, ), pkt->l3_off_bytes, 0, 0, 0);
@@ -73,7 +80,7 @@ static __always_inline bool F(reply, _is_ours)(const struct pkt *pkt, const IP_H
 {
 	FLOW_KEY key = F(flow, _key_of)(pkt, ip);
 
-	return bpf_map_lookup_elem(&F(nat, ), &key) != NULL;
+	return F(reply, _find)(&key, bpf_ktime_get_coarse_ns()) != NULL;
 }
 
 /* What is neither TCP nor UDP. */
@@ -83,11 +90,22 @@ static __always_inline int F(other, )(struct xdp_md *ctx, const struct pkt *pkt,
 	if (pkt->fragment == FRAGMENT_LATER)
 		return pass_not_ours();
 	if (pkt->proto == F(IP_PROTO_ICMP, ))
-		return todo_later(F(TODO_ICMP, ), pkt->l3_off_bytes, pkt->l4_off_bytes, 0, 0);
-	if ((pkt->proto == IPPROTO_IPIP || pkt->proto == IPPROTO_IPV6) && to_node && !flags &&
-	    tunnel_open(ctx, pkt->l4_off_bytes))
-		return TODO_AGAIN;
-	return pass_not_ours();
+		return todo_later(F(TODO_ICMP, ), pkt->l3_off_bytes, pkt->l4_off_bytes, 0, flags);
+	if ((pkt->proto == IPPROTO_IPIP || pkt->proto == IPPROTO_IPV6) && to_node && !flags)
+		return tunnel_end(ctx, pkt->l3_off_bytes, pkt->l4_off_bytes);
+	return flags ? drop_packet(ctx, DROP_BAD_TUNNEL) : pass_not_ours();
+}
+
+/* A packet that @frontend wants. */
+static __always_inline int F(admit, )(struct xdp_md *ctx, struct pkt *pkt, const IP_HEADER *ip,
+				      const struct frontend *frontend,
+				      const struct node_config *config, __u32 epoch, __u32 flags)
+{
+	if (config->flags & F(NODE_F_DENYLIST, ) && F(source, _is_denied)(HEADER_ADDR(ip->saddr)))
+		return drop_packet(ctx, DROP_DENIED);
+	if (frontend->kind == FRONTEND_L4)
+		return F(forward, )(ctx, pkt, ip, frontend, config, epoch, flags);
+	return pass_http(pkt, frontend);
 }
 
 /* A packet whose destination a frontend, or this node, may have. */
@@ -119,9 +137,13 @@ __noinline int F(ingress, )(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 		if (is_source_port(config, pkt.dport) && F(reply, _is_ours)(&pkt, ip))
 			return todo_later(F(TODO_UNSNAT, ), l3_off_bytes, 0, 0,
 					  (__u32)pkt.sport << 16 | pkt.dport);
-		if (is_gue(&pkt, config) && !flags &&
-		    tunnel_open(ctx, pkt.l4_off_bytes + sizeof(struct udphdr)))
-			return TODO_AGAIN;
+		if (is_gue(&pkt, config) && !flags) {
+			int verdict = tunnel_end(ctx, l3_off_bytes,
+						 pkt.l4_off_bytes + sizeof(struct udphdr));
+
+			if (verdict != XDP_PASS)
+				return verdict;
+		}
 		/* It may move the packet. */
 		pkt.data = (void *)(long)ctx->data;
 		pkt.data_end = (void *)(long)ctx->data_end;
@@ -133,15 +155,13 @@ __noinline int F(ingress, )(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 flags)
 		key.port = pkt.dport;
 		key.proto = pkt.proto;
 		frontend = bpf_map_lookup_elem(&F(frontends, ), &key);
-		if (frontend && config->flags & F(NODE_F_DENYLIST, ) &&
-		    F(source, _is_denied)(HEADER_ADDR(ip->saddr)))
-			return drop_packet(ctx, DROP_DENIED);
-		if (frontend && frontend->kind == FRONTEND_L4)
-			return F(forward, )(ctx, &pkt, ip, frontend, config, epoch, flags);
-		if (frontend)
-			return pass_http(&pkt, frontend);
+		/* A tunnel leads to pods of Services that use it, and nowhere else on this node. */
+		if (frontend && (!flags || frontend->flags & FRONTEND_F_TUNNELS))
+			return F(admit, )(ctx, &pkt, ip, frontend, config, epoch, flags);
 		key.port = 0;
 		key.proto = 0;
 	}
+	if (flags)
+		return drop_packet(ctx, DROP_BAD_TUNNEL);
 	return refuse(ctx, bpf_map_lookup_elem(&F(frontends, ), &key), config, reason);
 }

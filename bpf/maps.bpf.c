@@ -30,6 +30,8 @@ struct announced_map announced SEC(".maps");
 struct tx_ports_map tx_ports SEC(".maps");
 struct next_hops_map next_hops SEC(".maps");
 struct cpu_state_map cpu_state SEC(".maps");
+struct flow_scratch_map flow_scratch SEC(".maps");
+struct tunnel_peers_map tunnel_peers SEC(".maps");
 struct events_map events SEC(".maps");
 struct event_marks_map event_marks SEC(".maps");
 struct listeners_map listeners SEC(".maps");

@@ -228,6 +228,21 @@ struct cpu_state_map {
 	__type(value, struct cpu_state);
 };
 
+struct flow_scratch_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_scratch);
+};
+
+struct tunnel_peers_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SLUICE_TUNNEL_PEERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct tunnel_peer_key);
+	__type(value, __u32);
+};
+
 struct events_map {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, SLUICE_EVENTS_BYTES);
@@ -369,6 +384,8 @@ extern struct announced_map announced SEC(".maps");
 extern struct tx_ports_map tx_ports SEC(".maps");
 extern struct next_hops_map next_hops SEC(".maps");
 extern struct cpu_state_map cpu_state SEC(".maps");
+extern struct flow_scratch_map flow_scratch SEC(".maps");
+extern struct tunnel_peers_map tunnel_peers SEC(".maps");
 extern struct events_map events SEC(".maps");
 extern struct event_marks_map event_marks SEC(".maps");
 extern struct listeners_map listeners SEC(".maps");

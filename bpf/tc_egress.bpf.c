@@ -5,6 +5,7 @@
  * Errors of ICMP that the pod or this node sends about a packet of the client are translated with it.
  */
 #include "forward/tc_nat.bpf.h"
+#include "flow/reply.bpf.h"
 #include "packet/flow_key.bpf.h"
 
 /* What of a packet must lie in its linear part to be parsed: Ethernet, VLANs, IPv6, and an ICMP error

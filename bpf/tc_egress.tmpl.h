@@ -7,14 +7,14 @@
 static __always_inline int F(egress_icmp, )(struct pkt *pkt, const IP_HEADER *ip)
 {
 	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
-	const struct F(nat, ) * nat;
+	const NAT *nat;
 	FLOW_KEY turned = {};
 	ENDS outer, inner;
 	struct quote quote;
 
 	if (!icmp || !F(icmp, _is_error)(icmp->type) || !F(quote, _parse)(pkt, &quote, &turned))
 		return TC_ACT_UNSPEC;
-	nat = bpf_map_lookup_elem(&F(nat, ), &turned);
+	nat = F(reply, _find)(&turned, bpf_ktime_get_coarse_ns());
 	if (!nat || !ADDR_EQUAL(nat->client_addr, HEADER_ADDR(ip->daddr)))
 		return TC_ACT_UNSPEC;
 	ADDR_KEEP(saddr, HEADER_ADDR(ip->saddr));
@@ -33,10 +33,11 @@ static __always_inline int F(egress_icmp, )(struct pkt *pkt, const IP_HEADER *ip
 static __always_inline int F(egress, )(struct __sk_buff *skb, struct pkt *pkt)
 {
 	const IP_HEADER *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	const struct F(nat, ) * nat;
+	NAT *nat;
 	enum parse_result result;
 	enum sluice_drop reason;
 	FLOW_KEY key;
+	__u64 now_ns;
 	ENDS to;
 
 	if (!ip)
@@ -49,13 +50,15 @@ static __always_inline int F(egress, )(struct __sk_buff *skb, struct pkt *pkt)
 	if (pkt->fragment && !F(fragment, )(pkt, ip))
 		return TC_ACT_UNSPEC;
 	key = F(flow, _key_of)(pkt, ip);
-	nat = bpf_map_lookup_elem(&F(nat, ), &key);
+	now_ns = bpf_ktime_get_coarse_ns();
+	nat = F(reply, _find)(&key, now_ns);
 	if (!nat || !ADDR_EQUAL(nat->client_addr, key.daddr))
 		return TC_ACT_UNSPEC;
 	to.saddr = nat->frontend_addr;
 	to.sport = nat->frontend_port;
 	to.daddr = nat->client_addr;
 	to.dport = nat->client_port;
+	F(reply, _note)(nat, pkt->proto, pkt->tcp_flags, now_ns);
 	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
 	F(nat_write, )(skb, pkt, &key, &to);
 	return TC_ACT_UNSPEC;

@@ -11,6 +11,7 @@
 #include "packet/mark.bpf.h"
 #include "node/node.bpf.h"
 #include "forward/tc_nat.bpf.h"
+#include "flow/reply.bpf.h"
 #include "packet/flow_key.bpf.h"
 
 /* As that of tc_egress: Ethernet, VLANs, IPv6, and an ICMP error with the headers that it quotes. */

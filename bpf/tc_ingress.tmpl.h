@@ -8,7 +8,7 @@ static __always_inline int F(error, )(struct __sk_buff *skb, struct pkt *pkt)
 {
 	const struct icmp_head *icmp = pkt_at(pkt, pkt->l4_off_bytes, sizeof(*icmp));
 	IP_HEADER *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
-	const struct F(nat, ) * nat;
+	const NAT *nat;
 	FLOW_KEY turned = {};
 	ENDS outer, inner;
 	struct quote quote;
@@ -18,7 +18,7 @@ static __always_inline int F(error, )(struct __sk_buff *skb, struct pkt *pkt)
 	    !F(quote, _parse)(pkt, &quote, &turned) ||
 	    !ADDR_EQUAL(turned.daddr, HEADER_ADDR(ip->daddr)))
 		return TC_ACT_UNSPEC;
-	nat = bpf_map_lookup_elem(&F(nat, ), &turned);
+	nat = F(reply, _find)(&turned, bpf_ktime_get_coarse_ns());
 	if (!nat)
 		return TC_ACT_UNSPEC;
 	ttl = IP_TTL(ip);
@@ -38,11 +38,12 @@ static __always_inline int F(error, )(struct __sk_buff *skb, struct pkt *pkt)
 
 static __always_inline int F(reply, )(struct __sk_buff *skb, struct pkt *pkt, const IP_HEADER *ip)
 {
-	const struct F(nat, ) * nat;
+	NAT *nat;
 	__u8 ttl = IP_TTL(ip);
 	enum parse_result result;
 	enum sluice_drop reason;
 	FLOW_KEY key;
+	__u64 now_ns;
 	ENDS to;
 
 	result = F(pkt_parse, )(pkt, ip, skb->len - pkt->l3_off_bytes, &reason);
@@ -53,7 +54,8 @@ static __always_inline int F(reply, )(struct __sk_buff *skb, struct pkt *pkt, co
 	if (pkt->fragment && !F(fragment, )(pkt, ip))
 		return TC_ACT_UNSPEC;
 	key = F(flow, _key_of)(pkt, ip);
-	nat = bpf_map_lookup_elem(&F(nat, ), &key);
+	now_ns = bpf_ktime_get_coarse_ns();
+	nat = F(reply, _find)(&key, now_ns);
 	if (!nat)
 		return TC_ACT_UNSPEC;
 	if (ttl <= 1)
@@ -62,6 +64,7 @@ static __always_inline int F(reply, )(struct __sk_buff *skb, struct pkt *pkt, co
 	to.sport = nat->frontend_port;
 	to.daddr = nat->client_addr;
 	to.dport = nat->client_port;
+	F(reply, _note)(nat, pkt->proto, pkt->tcp_flags, now_ns);
 	count_reply(nat->frontend_id, nat->backend_id, pkt->bytes);
 	if (F(nat_write, )(skb, pkt, &key, &to) || F(ip, _store_ttl)(skb, pkt->l3_off_bytes, ttl))
 		return drop(DROP_NO_TRANSMIT);

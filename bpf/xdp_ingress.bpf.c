@@ -24,6 +24,16 @@
 #include "flow/judge.bpf.h"
 #include "forward/reset.bpf.h"
 
+/* A packet of a tunnel protocol. Return: TODO_AGAIN; XDP_PASS it is none of ours; a drop. */
+static __always_inline int tunnel_end(struct xdp_md *ctx, __u32 outer_off_bytes, __u32 off_bytes)
+{
+	int opened = tunnel_open(ctx, outer_off_bytes, off_bytes);
+
+	if (opened < 0)
+		return drop_packet(ctx, -opened);
+	return opened ? TODO_AGAIN : pass_not_ours();
+}
+
 #include "packet/family4.h"
 #include "ingress.tmpl.h"
 #include "packet/family6.h"
@@ -87,21 +97,12 @@ static __always_inline int ingress(struct xdp_md *ctx, __u32 flags)
 	return XDP_PASS;
 }
 
-/* Does what was left to do. Returns the verdict. */
-static __always_inline int finish(struct xdp_md *ctx, int what)
+/* Does what was left to do. Returns the verdict, or what is left then. */
+static __always_inline int finish_step(struct xdp_md *ctx, const struct cpu_state *state, int what)
 {
-	const struct cpu_state *state = todo_state();
-	__u32 l3_off_bytes, backend_id, word;
+	__u32 l3_off_bytes = state->l3_off_bytes, backend_id = state->backend_id;
+	__u32 word = state->word;
 
-	if (!state)
-		return XDP_ABORTED;
-	l3_off_bytes = state->l3_off_bytes;
-	if (what == TODO_ICMP4)
-		what = icmp4_in(ctx, l3_off_bytes, state->l4_off_bytes);
-	else if (what == TODO_ICMP6)
-		what = icmp6_in(ctx, l3_off_bytes, state->l4_off_bytes);
-	backend_id = state->backend_id;
-	word = state->word;
 	switch (what) {
 	case TODO_SNAT4:
 		return snat4(ctx, l3_off_bytes, backend_id, word);
@@ -114,7 +115,7 @@ static __always_inline int finish(struct xdp_md *ctx, int what)
 	case TODO_TUNNEL:
 		return tunnel_send(ctx, l3_off_bytes, backend_id, word);
 	case TODO_TUNNEL_ERROR:
-		return tunnel_error(ctx, state->l3_off_bytes, state->l4_off_bytes, word);
+		return tunnel_error(ctx, l3_off_bytes, state->l4_off_bytes, word);
 	case TODO_RESET4:
 		return reset4(ctx, l3_off_bytes);
 	case TODO_RESET6:
@@ -122,6 +123,26 @@ static __always_inline int finish(struct xdp_md *ctx, int what)
 	default:
 		return deliver_finish(ctx, what, l3_off_bytes, backend_id, word);
 	}
+}
+
+static __always_inline int finish(struct xdp_md *ctx, int what)
+{
+	const struct cpu_state *state = todo_state();
+
+	if (!state)
+		return XDP_ABORTED;
+	if (what == TODO_ICMP4)
+		what = icmp4_in(ctx, state->l3_off_bytes, state->l4_off_bytes, state->word);
+	else if (what == TODO_ICMP6)
+		what = icmp6_in(ctx, state->l3_off_bytes, state->l4_off_bytes, state->word);
+	what = finish_step(ctx, state, what);
+	if (what == TODO_ERROR4)
+		return icmp4_send(ctx, state->l3_off_bytes, state->backend_id, state->word,
+				  state->l4_off_bytes);
+	if (what == TODO_ERROR6)
+		return icmp6_send(ctx, state->l3_off_bytes, state->backend_id, state->word,
+				  state->l4_off_bytes);
+	return what;
 }
 
 #ifndef SLUICE_TC /* else the program is in tc_l4.bpf.c */

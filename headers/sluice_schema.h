@@ -39,6 +39,8 @@
  *  tx_ports        | DEVMAP_HASH      | ifindex -> ifindex               | sluiced | xdp
  *  next_hops       | PERCPU_ARRAY     | slot by hash -> next_hop         | xdp     | -
  *  cpu_state       | PERCPU_ARRAY     | 0 -> cpu_state                   | xdp     | -
+ *  flow_scratch    | PERCPU_ARRAY     | 0 -> flow_scratch                | xdp     | -
+ *  tunnel_peers    | HASH             | tunnel_peer_key -> __u32 (1)     | sluiced | xdp ctl
  *  events          | RINGBUF          | struct drop_event                | xdp tc  | sluiced
  *  event_marks     | ARRAY            | enum sluice_drop -> ns of record | xdp tc  | -
  *  listeners       | SOCKMAP          | listener slot -> socket          | sluiced | sk
@@ -74,6 +76,7 @@
  *  tx_ports        | while an interface can be sent on by   | the stack sends it (tc_ingress)
  *                  | XDP; goes with the interface           |
  *  next_hops       | NEXT_HOP_LIFE_NS                       | ask the FIB
+ *  tunnel_peers    | while the Node, or the option, is there | its tunnels are refused
  *  listeners       | slot emptied when a socket closes      | next slot; none: drop, the client
  *                  |                                        | sends SYN again
  *  socks, sinks    | until the socket closes                | not spliced: bytes go up
@@ -101,8 +104,9 @@
 #define SLUICE_ASSERT _Static_assert
 #endif
 
-#define SLUICE_SCHEMA     1u
-#define SLUICE_PIN_FOLDER "sluice/v1" /* below the bpffs mount point */
+/* 2: age and state of reverse entries, states of flows, what node_config says of tunnels and hashes. */
+#define SLUICE_SCHEMA     2u
+#define SLUICE_PIN_FOLDER "sluice/v2" /* below the bpffs mount point */
 
 /* Sizes. Those that are a start-up option of sluiced are the default here. */
 #define SLUICE_FRONTENDS_MAX     16384u
@@ -117,6 +121,7 @@
 #define SLUICE_RATES_MAX         131072u /* each family */
 #define SLUICE_TX_PORTS_MAX      64u
 #define SLUICE_ANNOUNCED_MAX     16384u
+#define SLUICE_TUNNEL_PEERS_MAX  16384u
 #define SLUICE_NEXT_HOPS         1024u  /* a power of two */
 #define SLUICE_EVENTS_BYTES      65536u /* a power of two, whole pages */
 #define SLUICE_LISTENERS_MAX     1024u
@@ -151,6 +156,9 @@ enum sluice_frontend_flag {
 	/* FRONTEND_L4: externalTrafficPolicy Local. The ring holds nothing but pods of this node,
 	 * so a packet does not depend on it; sluicectl and the metrics show it. */
 	FRONTEND_F_LOCAL_ONLY = 1 << 4,
+	/* FRONTEND_L4: pods of other nodes are reached by tunnels (dsr), and those of this node by tunnels
+	 * that end here. */
+	FRONTEND_F_TUNNELS = 1 << 5,
 };
 
 /* addr 0.0.0.0 (or ::) with a port: any address of the node; only sk_lookup uses it. */
@@ -318,30 +326,43 @@ struct flow6_key {
 	__u8 pad[3];
 };
 
+/* What moves a flow from one to the next, and when it is over: sluice_flow.h. */
 enum sluice_flow_state {
 	FLOW_NEW = 0,
 	FLOW_ESTABLISHED = 1,
-	FLOW_CLOSING = 2, /* FIN or RST seen */
+	FLOW_CLOSING = 2,     /* FIN of both sides seen */
+	FLOW_HALF_CLIENT = 3, /* FIN of the client seen */
+	FLOW_HALF_POD = 4,    /* FIN of the pod seen */
+	FLOW_RESET = 5,       /* RST seen */
 };
+
+enum sluice_flow_flag {
+	FLOW_F_REPLIED = 1 << 0, /* the pod has answered */
+	FLOW_F_ONE_WAY = 1 << 1, /* replies do not come by this node: there is no reverse entry */
+};
+
+#define FLOW_BEGUN_SHIFT 30
 
 struct flow {
 	__u64 last_seen_ns; /* CLOCK_MONOTONIC_COARSE */
 	__u32 backend_id;
 	__u32 backend_generation;
 	__u32 frontend_id;
-	__u8 state; /* enum sluice_flow_state */
-	__u8 pad;
+	__u8 state;            /* enum sluice_flow_state */
+	__u8 flags;            /* enum sluice_flow_flag */
 	__be16 source_port;    /* towards the backend; 0: the client's own */
 	__u32 frontends_epoch; /* of node_config, when the frontend was last looked up */
-	__u32 pad2;
+	__u32 begun;           /* CLOCK_MONOTONIC_COARSE, in 2^30 ns */
 };
 
 /*
  * Reverse entry: what a reply's source and destination become. Written with the flow or not at all;
  * flows that are encapsulated have none on the first node. The reply goes to the client's address,
- * or with source NAT to that of the node.
+ * or with source NAT to that of the node. What both know of the flow's life, each packet that changes
+ * it writes into both, and one a second that does not.
  */
 struct nat4 {
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC_COARSE */
 	__be32 frontend_addr;
 	__be32 client_addr;
 	__be16 frontend_port;
@@ -349,9 +370,13 @@ struct nat4 {
 	__u32 frontend_id;
 	__u32 backend_id;
 	__u32 backend_generation;
+	__u8 state; /* enum sluice_flow_state */
+	__u8 flags; /* enum sluice_flow_flag */
+	__u8 pad[6];
 };
 
 struct nat6 {
+	__u64 last_seen_ns; /* CLOCK_MONOTONIC_COARSE */
 	__u8 frontend_addr[16];
 	__u8 client_addr[16];
 	__be16 frontend_port;
@@ -359,6 +384,9 @@ struct nat6 {
 	__u32 frontend_id;
 	__u32 backend_id;
 	__u32 backend_generation;
+	__u8 state; /* enum sluice_flow_state */
+	__u8 flags; /* enum sluice_flow_flag */
+	__u8 pad[6];
 };
 
 /*
@@ -411,6 +439,8 @@ enum sluice_node_flag {
 	/* Packets to a port of a frontend address that no frontend has go up the stack, on all
 	 * addresses (FRONTEND_F_PASS_OTHER_PORTS says it for one). */
 	NODE_F_PASS_UNKNOWN_PORTS = 1 << 4,
+	/* Some frontend has FRONTEND_F_TUNNELS; without it all tunnels pass. */
+	NODE_F_TUNNELS = 1 << 5,
 };
 
 /* What the programs must know of this node. .flags is stored last. */
@@ -428,7 +458,9 @@ struct node_config {
 	/* Raised after a frontend has changed or gone: until then a flow's frontend need not be
 	 * looked up again. */
 	__u32 frontends_epoch;
-	__u32 reserved[5];
+	__u32 answers_max; /* answers of our own (ICMP, RST, echo) a second and CPU; 0: no limit */
+	__u64 flow_hash_key; /* the same on all nodes; 0: none */
+	__u32 reserved[2];
 };
 
 /*
@@ -447,6 +479,11 @@ struct announcement {
 	__u8 pad[2];
 };
 
+/* A node whose tunnels are opened here. */
+struct tunnel_peer_key {
+	__u8 addr[16];
+};
+
 /* Answer of the FIB for one destination, asked again after NEXT_HOP_LIFE_NS. */
 #define NEXT_HOP_LIFE_NS 100000000ull
 
@@ -463,11 +500,26 @@ struct next_hop {
 struct cpu_state {
 	__u64 second; /* of CLOCK_MONOTONIC_COARSE, in which .new_flows were made */
 	__u32 new_flows;
+	__u32 answers; /* of our own, made in .second */
 	/* What xdp_ingress still must do to the packet at hand. */
 	__u32 backend_id;
 	__u32 l3_off_bytes, l4_off_bytes;
 	__u32 word; /* source port, hash, or both ports of a reply */
-	__u32 pad;
+};
+
+/* Working memory of what writes a flow, which the stack has no room for. */
+struct flow_scratch {
+	__u64 now_ns;
+	__u32 hash;
+	__u16 port_min; /* host order */
+	__u16 pad;
+	__u32 ports;
+	__u32 found;
+	struct flow flow;
+	struct flow4_key reply4, key4;
+	struct flow6_key reply6, key6;
+	struct nat4 nat4;
+	struct nat6 nat6;
 };
 
 /* First packet of each reason a second, over all CPUs. */
@@ -645,7 +697,8 @@ enum sluice_stat {
 	STAT_ANNOUNCE_REPLIES = 19, /* ARP and neighbour solicitations answered */
 	/* ICMP errors about a tunnel that quote too little to inform the client. */
 	STAT_TUNNEL_ERRORS_UNREAD = 20,
-	STAT_MAX = 32, /* room, so that a new counter does not change the layout */
+	STAT_FLOWS_SWEPT = 21, /* entries of flows that are over, taken out by sluiced */
+	STAT_MAX = 32,         /* room, so that a new counter does not change the layout */
 };
 
 struct traffic {
@@ -778,8 +831,8 @@ SLUICE_ASSERT(sizeof(struct backend) == 64, "backend");
 SLUICE_ASSERT(sizeof(struct flow4_key) == 16, "flow4_key");
 SLUICE_ASSERT(sizeof(struct flow6_key) == 40, "flow6_key");
 SLUICE_ASSERT(sizeof(struct flow) == 32, "flow");
-SLUICE_ASSERT(sizeof(struct nat4) == 24, "nat4");
-SLUICE_ASSERT(sizeof(struct nat6) == 48, "nat6");
+SLUICE_ASSERT(sizeof(struct nat4) == 40, "nat4");
+SLUICE_ASSERT(sizeof(struct nat6) == 64, "nat6");
 SLUICE_ASSERT(sizeof(struct fragment4_key) == 12, "fragment4_key");
 SLUICE_ASSERT(sizeof(struct fragment6_key) == 36, "fragment6_key");
 SLUICE_ASSERT(sizeof(struct fragment) == 24, "fragment");
@@ -789,6 +842,8 @@ SLUICE_ASSERT(sizeof(struct next_hop) == 48, "next_hop");
 SLUICE_ASSERT(sizeof(struct announce_key) == 20, "announce_key");
 SLUICE_ASSERT(sizeof(struct announcement) == 16, "announcement");
 SLUICE_ASSERT(sizeof(struct cpu_state) == 32, "cpu_state");
+SLUICE_ASSERT(sizeof(struct flow_scratch) == 272, "flow_scratch");
+SLUICE_ASSERT(sizeof(struct tunnel_peer_key) == 16, "tunnel_peer_key");
 SLUICE_ASSERT(sizeof(struct drop_event) == 96, "drop_event");
 SLUICE_ASSERT(sizeof(struct traffic) == 32, "traffic");
 SLUICE_ASSERT(sizeof(struct steering) == 8, "steering");

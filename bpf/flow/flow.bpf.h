@@ -12,31 +12,18 @@
 
 #include <asm-generic/errno.h>
 
+#include "node/event.bpf.h"
 #include "node/node.bpf.h"
 #include "packet/family.bpf.h"
 #include "flow/pick.bpf.h"
 #include "flow/protect.bpf.h"
-
-#define FLOW_UDP_IDLE_NS (180 * NS_PER_S) /* as nf_conntrack's udp_timeout_stream + a margin */
-#define FLOW_CLOSING_NS  (10 * NS_PER_S)  /* as nf_conntrack's tcp_timeout_close */
-#define FLOW_TOUCH_NS    (1 * NS_PER_S)   /* how often last_seen_ns is written at most */
-
-/* Source ports that are tried before one counts as not to be had. */
-#define FLOW_PORT_TRIES 24
-
-/* Seconds of the limit of new flows are 2^30 ns: a shift instead of a division. */
-#define FLOW_LIMIT_SHIFT 30
+#include "sluice_flow.h"
 
 /*
- * 0, unknown to the compiler: else it peels the first turn of a loop and enters it in the middle, which
- * Linux 6.1 refuses ("back-edge").
+ * Source ports that are tried before one counts as not to be had. Each is chosen by chance, so that of a
+ * range of which 95 % are taken one is found but for 2 in a million times, and of 99 % in 92 of 100.
  */
-#define LOOP_START                              \
-	({                                      \
-		int start = 0;                  \
-		asm volatile("" : "+r"(start)); \
-		start;                          \
-	})
+#define FLOW_PORT_TRIES 256
 
 /* How a backend is reached. */
 enum flow_way {
@@ -60,18 +47,6 @@ static __always_inline enum flow_way backend_way(const struct backend *backend,
 	return config->flags & snat ? WAY_SNAT : WAY_LOCAL;
 }
 
-/* The state a flow is in after a packet with these TCP flags. */
-static __always_inline __u8 flow_next_state(__u8 proto, __u32 tcp_flags, __u8 state)
-{
-	if (proto != IPPROTO_TCP)
-		return FLOW_ESTABLISHED;
-	if (tcp_flags & (TCP_FIN | TCP_RST))
-		return FLOW_CLOSING;
-	if (state == FLOW_CLOSING)
-		return state;
-	return tcp_flags & TCP_SYN ? FLOW_NEW : FLOW_ESTABLISHED;
-}
-
 static __always_inline bool pkt_is_syn(const struct pkt *pkt)
 {
 	return pkt->proto == IPPROTO_TCP && pkt->tcp_flags & TCP_SYN;
@@ -81,11 +56,8 @@ static __always_inline bool pkt_is_syn(const struct pkt *pkt)
 static __always_inline bool flow_is_current(const struct pkt *pkt, const struct flow *flow,
 					    __u64 now_ns)
 {
-	__u64 idle_ns = now_ns - flow->last_seen_ns;
-
-	if (pkt->proto == IPPROTO_UDP)
-		return idle_ns < FLOW_UDP_IDLE_NS;
-	return flow->state != FLOW_CLOSING || idle_ns < FLOW_CLOSING_NS;
+	return !sluice_flow_is_over(pkt->proto, flow->state, flow->flags, flow->last_seen_ns,
+				    now_ns);
 }
 
 /* Whether @backend is still the one that @flow was given, and may keep it. */
@@ -101,56 +73,50 @@ static __always_inline bool flow_has_backend(const struct flow *flow,
 static __always_inline bool flow_limit_allows(const struct node_config *config, __u64 now_ns)
 {
 	struct cpu_state *state;
-	__u32 key = 0;
 
 	if (!config->new_flows_max)
 		return true;
-	state = bpf_map_lookup_elem(&cpu_state, &key);
+	state = cpu_second(now_ns);
 	if (!state)
 		return true;
-	if (state->second != now_ns >> FLOW_LIMIT_SHIFT) {
-		state->second = now_ns >> FLOW_LIMIT_SHIFT;
-		state->new_flows = 0;
-	}
 	if (state->new_flows >= config->new_flows_max)
 		return false;
 	state->new_flows++;
 	return true;
 }
 
-/*
- * The @i-th source port to try for a flow, network order: the one that it has; the client's own
- * towards a pod of this node; then those of the node's range. 0: there is no range.
- */
-static __always_inline __be16 flow_try_port(const struct node_config *config,
-					    const struct flow *flow, enum flow_way way,
-					    __be16 client_port, __u32 hash, int i)
+static __always_inline struct flow_scratch *flow_scratch_get(void)
 {
-	__u32 ports = (__u32)config->source_port_max - config->source_port_min + 1;
+	__u32 key = 0;
 
-	if (i == 0 && flow->source_port)
-		return flow->source_port;
-	if (i == 0 && way == WAY_LOCAL)
-		return client_port;
-	if (!config->source_port_min || ports > 65535)
-		return 0;
-	return bpf_htons(config->source_port_min + (hash + (__u32)i) % ports);
+	return bpf_map_lookup_elem(&flow_scratch, &key);
 }
 
-/*
- * Is the flow that a reverse entry belongs to over, as far as is known? NULL: it left the table.
- * @client_port: of that flow, @reply_port: to which the replies of the entry go.
- */
-static __always_inline bool flow_is_over(const struct flow *flow, __u32 backend_id,
-					 __be16 client_port, __be16 reply_port, __u8 proto,
-					 __u64 now_ns)
+/* The @i-th source port to try for a flow of @scratch, network order. */
+static __always_inline __be16 flow_try_port(const struct flow_scratch *scratch, __u32 i)
 {
-	if (!flow || flow->backend_id != backend_id ||
-	    (flow->source_port ? flow->source_port : client_port) != reply_port)
-		return true;
-	if (proto == IPPROTO_UDP)
-		return now_ns - flow->last_seen_ns >= FLOW_UDP_IDLE_NS;
-	return flow->state == FLOW_CLOSING && now_ns - flow->last_seen_ns >= FLOW_CLOSING_NS;
+	/* 32 bits of the hash, another half of them each time. */
+	__u32 chance = hash_mix((__u64)scratch->hash << 32 | i);
+
+	return bpf_htons(scratch->port_min + ((__u64)chance * scratch->ports >> 32));
+}
+
+/* The range of source ports, into @scratch. False: there is none. */
+static __always_inline bool flow_port_range(const struct node_config *config,
+					    struct flow_scratch *scratch)
+{
+	scratch->port_min = config->source_port_min;
+	scratch->ports = (__u32)config->source_port_max - config->source_port_min + 1;
+	return config->source_port_min && scratch->ports <= 65535;
+}
+
+/* The state of an entry that a packet of the client moves on. True if that is its end. */
+static __always_inline bool flow_state_set(struct flow *flow, __u8 state)
+{
+	bool ends = !sluice_flow_has_ended(flow->state) && sluice_flow_has_ended(state);
+
+	flow->state = state;
+	return ends;
 }
 
 /* The entry of a flow that begins, but for its epoch and its source port. */
@@ -163,6 +129,8 @@ static __always_inline void flow_set(struct flow *flow, __u32 backend_id,
 	flow->frontend_id = frontend_id;
 	flow->last_seen_ns = now_ns;
 	flow->state = state;
+	flow->flags = 0;
+	flow->begun = now_ns >> FLOW_BEGUN_SHIFT;
 }
 
 /* Fills @flow with the backend that a packet gets which has no current entry. */
@@ -186,11 +154,6 @@ static __always_inline bool frontend_is_plain(const struct frontend *frontend)
 {
 	return !(frontend->flags & (FRONTEND_F_SOURCE_RANGES | FRONTEND_F_AFFINITY)) &&
 	       !frontend->rate_per_s;
-}
-
-static __always_inline bool is_new_flow(__u8 proto, __u32 tcp_flags)
-{
-	return proto != IPPROTO_TCP || (tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 #include "packet/family4.h"

@@ -52,17 +52,15 @@ static __always_inline void count_forwarded(const struct pkt *pkt, const struct 
 }
 
 /* What becomes of the flow entry when it names its backend rightly. Returns true if it is time to
- * write it again. */
+ * tell its reverse entry. */
 static __always_inline bool flow_advance(const struct pkt *pkt, struct flow *flow, __u64 now_ns)
 {
-	__u8 state = flow_next_state(pkt->proto, pkt->tcp_flags, flow->state);
+	__u8 state = sluice_flow_next(flow->state, pkt->proto, pkt->tcp_flags, 0);
+	bool moved = flow->state != state;
 
-	if (unlikely(flow->state != state)) {
-		flow->state = state;
-		if (state == FLOW_CLOSING)
-			count_flow_end(flow->frontend_id, flow->backend_id);
-	}
-	if (likely(now_ns - flow->last_seen_ns < FLOW_TOUCH_NS))
+	if (unlikely(moved) && flow_state_set(flow, state))
+		count_flow_end(flow->frontend_id, flow->backend_id);
+	if (likely(now_ns - flow->last_seen_ns < FLOW_TOUCH_NS && !moved))
 		return false;
 	flow->last_seen_ns = now_ns;
 	return true;

@@ -10,6 +10,8 @@
 #define SLUICE_PICK_BPF_H
 
 #include "node/count.bpf.h"
+#include "node/node.bpf.h"
+#include "flow/backend.bpf.h"
 #include "node/time.bpf.h"
 
 /* Slots tried when the first ones name a backend that has just gone and the ring is not yet
@@ -32,11 +34,19 @@ static __always_inline __u64 hash_mix(__u64 h)
 	return h;
 }
 
+/* Else whoever can choose his source ports can aim at one pod. The same on every node. */
+static __always_inline __u64 hash_key(void)
+{
+	const struct node_config *config = node();
+
+	return config ? config->flow_hash_key : 0;
+}
+
 static __always_inline __u32 hash_flow4(const struct flow4_key *key)
 {
 	__u64 ports = (__u64)key->sport << 32 | (__u32)key->dport << 16 | key->proto;
 
-	return hash_mix(hash_mix((__u64)key->saddr << 32 | key->daddr) ^ ports);
+	return hash_mix(hash_mix(((__u64)key->saddr << 32 | key->daddr) ^ hash_key()) ^ ports);
 }
 
 static __always_inline __u32 hash_flow6(const struct flow6_key *key)
@@ -45,7 +55,7 @@ static __always_inline __u32 hash_flow6(const struct flow6_key *key)
 	__u64 ports = (__u64)key->sport << 32 | (__u32)key->dport << 16 | key->proto;
 	__u64 h;
 
-	h = hash_mix(((__u64)s[0] << 32 | s[1]) ^ ports);
+	h = hash_mix(((__u64)s[0] << 32 | s[1]) ^ ports ^ hash_key());
 	h = hash_mix(h ^ ((__u64)s[2] << 32 | s[3]));
 	h = hash_mix(h ^ ((__u64)d[0] << 32 | d[1]));
 	return hash_mix(h ^ ((__u64)d[2] << 32 | d[3]));
@@ -53,19 +63,15 @@ static __always_inline __u32 hash_flow6(const struct flow6_key *key)
 
 static __always_inline __u32 hash_source4(__be32 saddr)
 {
-	return hash_mix((__u64)saddr << 32);
+	return hash_mix((__u64)saddr << 32 ^ hash_key());
 }
 
 static __always_inline __u32 hash_source6(const __u8 saddr[16])
 {
 	const __u32 *s = (const __u32 *)saddr;
 
-	return hash_mix(hash_mix((__u64)s[0] << 32 | s[1]) ^ ((__u64)s[2] << 32 | s[3]));
-}
-
-static __always_inline bool backend_is_up(const struct backend *backend)
-{
-	return backend->state == BACKEND_ACTIVE || backend->state == BACKEND_DRAINING;
+	return hash_mix(hash_mix(((__u64)s[0] << 32 | s[1]) ^ hash_key()) ^
+			((__u64)s[2] << 32 | s[3]));
 }
 
 /* The ring of an upstream, and how many slots it has: 0: there is none that is whole. */

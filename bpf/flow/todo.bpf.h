@@ -25,6 +25,8 @@ enum todo {
 	TODO_LOCAL4 = -11, /* TC alone: XDP has no call to make for it */
 	TODO_LOCAL6 = -12,
 	TODO_TUNNEL_ERROR = -13, /* offsets: of the outer header quoted, of what is inside */
+	TODO_ERROR4 = -14, /* .backend_id: type and code, .word: MTU, .l4_off_bytes: the reason */
+	TODO_ERROR6 = -15,
 };
 
 static __always_inline struct cpu_state *todo_state(void)

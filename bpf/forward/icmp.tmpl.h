@@ -25,7 +25,7 @@ __noinline int F(icmp, _send)(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 what
 	__u32 quoted;
 	__s64 sum;
 
-	if (!old || !config || !F(icmp, _may_answer)(old))
+	if (!old || !config || !F(icmp, _may_answer)(old) || !answer_is_allowed(config))
 		return drop_packet(ctx, reason);
 	ADDR_PUT(head.ip.daddr, HEADER_ADDR(old->saddr));
 	if (config->flags & F(NODE_F_SNAT, ))
@@ -60,6 +60,8 @@ static __always_inline int F(echo, )(struct xdp_md *ctx, IP_HEADER *ip, struct i
 
 	if (!can_send_back(ctx))
 		return XDP_PASS; /* the stack answers for the address, which has a local route */
+	if (!answer_is_allowed(node()))
+		return XDP_DROP;
 	ADDR_KEEP(addr, HEADER_ADDR(ip->saddr));
 	ADDR_PUT(ip->saddr, HEADER_ADDR(ip->daddr));
 	ADDR_PUT(ip->daddr, addr);

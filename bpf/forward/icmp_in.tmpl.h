@@ -66,8 +66,7 @@ static __always_inline int F(error_to_pod, )(struct xdp_md *ctx, struct pkt *pkt
 
 /* An error about a packet that source NAT sent to a pod of another node: to the client. */
 static __always_inline int F(error_to_client, )(struct xdp_md *ctx, struct pkt *pkt,
-						const struct quote *quote,
-						const struct F(nat, ) * nat)
+						const struct quote *quote, const NAT *nat)
 {
 	ENDS outer = { .saddr = nat->frontend_addr, .daddr = nat->client_addr };
 	ENDS inner = {
@@ -83,9 +82,10 @@ static __always_inline int F(error_to_client, )(struct xdp_md *ctx, struct pkt *
 /**
  * icmp4_in, icmp6_in - an ICMP packet, not a later fragment, whose destination may be a frontend's
  * @l4_off_bytes: where its ICMP header begins
+ * @flags: enum pick_flag
  * Return: verdict, TODO_TUNNEL or TODO_TUNNEL_ERROR.
  */
-__noinline int F(icmp, _in)(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_bytes)
+__noinline int F(icmp, _in)(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off_bytes, __u32 flags)
 {
 	struct pkt pkt = pkt_of(ctx, l3_off_bytes);
 	struct icmp_head *icmp = pkt_at(&pkt, l4_off_bytes, sizeof(*icmp));
@@ -93,7 +93,7 @@ __noinline int F(icmp, _in)(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off
 	const struct node_config *config = node();
 	struct F(frontend, _key) address = {};
 	const struct frontend *frontend;
-	const struct F(nat, ) * nat;
+	const NAT *nat;
 	FLOW_KEY turned = {};
 	struct quote quote;
 	bool is_own, is_l4;
@@ -105,12 +105,18 @@ __noinline int F(icmp, _in)(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 l4_off
 	frontend = bpf_map_lookup_elem(&F(frontends, ), &address);
 	is_own = frontend && !(frontend->flags & FRONTEND_F_PASS_OTHER_PORTS);
 	pkt.l4_off_bytes = l4_off_bytes;
+	if (frontend && config->flags & F(NODE_F_DENYLIST, ) &&
+	    F(source, _is_denied)(HEADER_ADDR(ip->saddr)))
+		return drop_packet(ctx, DROP_DENIED);
+	if (flags && !F(icmp, _is_error)(icmp->type))
+		return drop_packet(ctx, DROP_BAD_TUNNEL);
+	/* The stack, which has a route to the address, puts the parts of a large one together. */
 	if (icmp->type == F(ICMP, _ECHO_REQUEST))
-		return is_own ? F(echo, )(ctx, ip, icmp) : XDP_PASS;
+		return is_own && !F(ip, _is_fragment)(ip) ? F(echo, )(ctx, ip, icmp) : XDP_PASS;
 	if (!F(icmp, _is_error)(icmp->type))
 		return XDP_PASS;
 	is_l4 = F(quote, _parse)(&pkt, &quote, &turned) && ADDR_EQUAL(turned.daddr, address.addr);
-	nat = is_l4 ? bpf_map_lookup_elem(&F(nat, ), &turned) : NULL;
+	nat = is_l4 ? F(reply, _find)(&turned, bpf_ktime_get_coarse_ns()) : NULL;
 	if (nat)
 		return F(error_to_client, )(ctx, &pkt, &quote, nat);
 	what = F(tunnel_error, )(&pkt, icmp, config);

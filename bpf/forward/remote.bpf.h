@@ -6,6 +6,8 @@
 #define SLUICE_REMOTE_BPF_H
 
 #include "packet/fragment.bpf.h"
+#include "flow/reply.bpf.h"
+#include "flow/todo.bpf.h"
 #include "forward/icmp.bpf.h"
 
 #define ICMP4_EXPIRED (ICMP4_TIME_EXCEEDED << 8)

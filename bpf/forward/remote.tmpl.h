@@ -3,7 +3,7 @@
  * remote.tmpl.h - source NAT and its reply, for one family
  */
 
-/* Sends a parsed packet on with other ends, one hop less. */
+/* Sends a parsed packet on with other ends, one hop less. Return: verdict; TODO_ERROR4, TODO_ERROR6. */
 static __always_inline int F(forward_to, )(struct xdp_md *ctx, struct pkt *pkt, const ENDS *to)
 {
 	IP_HEADER *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));
@@ -13,7 +13,8 @@ static __always_inline int F(forward_to, )(struct xdp_md *ctx, struct pkt *pkt, 
 	if (!ip)
 		return drop_packet(ctx, DROP_SHORT_L3);
 	if (IP_TTL(ip) <= 1)
-		return F(icmp, _send)(ctx, pkt->l3_off_bytes, F(ICMP, _EXPIRED), 0, DROP_TTL);
+		return todo_later(F(TODO_ERROR, ), pkt->l3_off_bytes, DROP_TTL, F(ICMP, _EXPIRED),
+				  0);
 	ADDR_TO_16(hop.daddr, to->daddr);
 	ADDR_TO_16(hop.saddr, to->saddr);
 	hop.bytes = F(ip, _bytes)(ip);
@@ -21,8 +22,8 @@ static __always_inline int F(forward_to, )(struct xdp_md *ctx, struct pkt *pkt, 
 	if (how < 0)
 		return drop_packet(ctx, -how);
 	if (how == HOP_TOO_BIG)
-		return F(icmp, _send)(ctx, pkt->l3_off_bytes, F(ICMP, _FRAG), hop.mtu_bytes,
-				      DROP_TOO_BIG);
+		return todo_later(F(TODO_ERROR, ), pkt->l3_off_bytes, DROP_TOO_BIG, F(ICMP, _FRAG),
+				  hop.mtu_bytes);
 	if (unlikely(pkt->fragment) && !F(fragment, _renumber)(pkt, ip))
 		return drop_packet(ctx, DROP_FRAGMENT);
 	if (!F(rewrite_forwarded, )(ctx, pkt, to))
@@ -48,7 +49,7 @@ static __always_inline bool F(pkt_again, )(struct xdp_md *ctx, __u32 l3_off_byte
 /**
  * snat4, snat6 - send a packet to a pod of another node, as if this node had sent it
  * @source_port: of the flow, network order
- * Return: verdict.
+ * Return: verdict; TODO_ERROR4, TODO_ERROR6.
  */
 __noinline int F(snat, )(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend_id,
 			 __u32 source_port)
@@ -71,14 +72,15 @@ __noinline int F(snat, )(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend_i
 /**
  * unsnat4, unsnat6 - undo source NAT for a reply that came to the node's address
  * @ports: source port << 16 | destination port, both network order: of a later fragment too
- * Return: verdict.
+ * Return: verdict; TODO_ERROR4, TODO_ERROR6.
  */
 __noinline int F(unsnat, )(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 ports)
 {
 	FLOW_KEY key = { .sport = ports >> 16, .dport = ports };
-	const struct F(nat, ) * nat;
+	NAT *nat;
 	const IP_HEADER *ip;
 	struct pkt pkt;
+	__u64 now_ns;
 	ENDS to;
 
 	if (!F(pkt_again, )(ctx, l3_off_bytes, &pkt))
@@ -89,9 +91,11 @@ __noinline int F(unsnat, )(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 ports)
 	ADDR_PUT(key.saddr, HEADER_ADDR(ip->saddr));
 	ADDR_PUT(key.daddr, HEADER_ADDR(ip->daddr));
 	key.proto = pkt.proto;
-	nat = bpf_map_lookup_elem(&F(nat, ), &key);
+	now_ns = bpf_ktime_get_coarse_ns();
+	nat = F(reply, _find)(&key, now_ns);
 	if (!nat)
 		return drop_packet(ctx, DROP_SHORT_L3);
+	F(reply, _note)(nat, pkt.proto, pkt.tcp_flags, now_ns);
 	to.saddr = nat->frontend_addr;
 	to.sport = nat->frontend_port;
 	to.daddr = nat->client_addr;

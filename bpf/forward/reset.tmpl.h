@@ -16,7 +16,7 @@ __noinline int F(reset, )(struct xdp_md *ctx, __u32 l3_off_bytes)
 	__s64 pseudo;
 
 	if (!F(pkt_again, )(ctx, l3_off_bytes, &pkt) || pkt.proto != IPPROTO_TCP ||
-	    pkt.fragment == FRAGMENT_LATER || pkt.tcp_flags & TCP_RST)
+	    pkt.fragment == FRAGMENT_LATER || pkt.tcp_flags & TCP_RST || !answer_is_allowed(node()))
 		return drop_packet(ctx, DROP_BACKEND_GONE);
 	ip = pkt_at(&pkt, l3_off_bytes, sizeof(*ip));
 	tcp = pkt_at(&pkt, pkt.l4_off_bytes, sizeof(*tcp));

@@ -209,19 +209,80 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 
 /* ---- the end of a tunnel --------------------------------------------------------------------------- */
 
-/**
- * tunnel_open - strip the outer headers of a packet that is tunnelled to this node
- * @off_bytes: where the inner packet begins
- * Only what is for a frontend's address: other tunnels of the node are not ours.
- * Return: 1 stripped; 0 not ours, untouched.
+#define ECN_MASK 3 /* of the byte that was TOS: RFC 3168, 5 */
+#define ECN_CE   3
+
+/* The byte that was TOS, of either family. */
+static __always_inline __u8 tos_of(const void *ip)
+{
+	const __u8 *bytes = ip;
+
+	return bytes[0] >> 4 == 4 ? bytes[1] : bytes[0] << 4 | bytes[1] >> 4;
+}
+
+/*
+ * A router has marked the outer header: the inner one says so from here on, RFC 6040, 4.2.
+ * Return: 0; the reason to drop: its flow does not know the mark.
  */
-__noinline int tunnel_open(struct xdp_md *ctx, __u32 off_bytes)
+static __always_inline enum sluice_drop tunnel_mark(struct xdp_md *ctx, struct pkt *pkt,
+						    __u32 off_bytes)
+{
+	struct iphdr *ip = pkt_at(pkt, off_bytes, sizeof(*ip));
+	__u8 tos, byte;
+
+	if (!ip)
+		return DROP_SHORT_L3;
+	tos = tos_of(ip);
+	if (!(tos & ECN_MASK))
+		return DROP_BAD_TUNNEL;
+	if (*(const __u8 *)ip >> 4 == 4) {
+		ip4_patch(ip, checksum_diff16(bpf_htons(tos), bpf_htons(tos | ECN_CE)));
+		ip->tos = tos | ECN_CE;
+		return DROP_NONE;
+	}
+	byte = ((const __u8 *)ip)[1] | ECN_CE << 4;
+	return frame_store_summed(ctx, off_bytes + 1, &byte, sizeof(byte)) ? DROP_BAD_TUNNEL
+									   : DROP_NONE;
+}
+
+/* Puts an Ethernet header of @type before what is at @off_bytes, all else before it goes. */
+static __always_inline bool tunnel_strip(struct xdp_md *ctx, __u32 off_bytes, __be16 type)
 {
 	struct pkt pkt = pkt_of(ctx, 0);
 	struct ethhdr old, *eth = pkt_at(&pkt, 0, sizeof(*eth));
+
+	if (!eth)
+		return false;
+	old = *eth;
+	old.h_proto = type;
+	if (frame_unwrap(ctx, off_bytes, type))
+		return false;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return false;
+	*eth = old;
+	return true;
+}
+
+/**
+ * tunnel_open - strip the outer headers of a packet that is tunnelled to this node
+ * @outer_off_bytes: where the outer packet begins, @off_bytes: where the inner one does
+ * Only what a known node has packed, for a frontend's address: other tunnels of the node are not ours.
+ * Return: 1 stripped; 0 not ours, untouched; -enum sluice_drop.
+ */
+__noinline int tunnel_open(struct xdp_md *ctx, __u32 outer_off_bytes, __u32 off_bytes)
+{
+	const struct node_config *config = node();
+	struct pkt pkt = pkt_of(ctx, 0);
+	const struct iphdr *outer;
+	enum sluice_drop reason;
 	__be16 type;
 
-	if (!eth || off_bytes < sizeof(*eth) || off_bytes > PKT_OFF_MAX)
+	if (!config || !(config->flags & NODE_F_TUNNELS) || off_bytes < sizeof(struct ethhdr) ||
+	    off_bytes > PKT_OFF_MAX)
+		return 0;
+	outer = pkt_at(&pkt, outer_off_bytes, sizeof(*outer));
+	if (!outer)
 		return 0;
 	if (inner_is_frontend4(&pkt, off_bytes))
 		type = bpf_htons(ETH_P_IP);
@@ -229,14 +290,14 @@ __noinline int tunnel_open(struct xdp_md *ctx, __u32 off_bytes)
 		type = bpf_htons(ETH_P_IPV6);
 	else
 		return 0;
-	old = *eth;
-	old.h_proto = type;
-	if (frame_unwrap(ctx, off_bytes, type))
-		return 0;
-	eth = (void *)(long)ctx->data;
-	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
-		return 0;
-	*eth = old;
+	reason = *(const __u8 *)outer >> 4 == 4 ? tunnel_refused4(&pkt, outer_off_bytes, config)
+						: tunnel_refused6(&pkt, outer_off_bytes, config);
+	if (!reason && (tos_of(outer) & ECN_MASK) == ECN_CE)
+		reason = tunnel_mark(ctx, &pkt, off_bytes);
+	if (reason)
+		return -(int)reason;
+	if (!tunnel_strip(ctx, off_bytes, type))
+		return -DROP_BAD_TUNNEL;
 	count_stat(STAT_PACKETS_DECAPSULATED);
 	return 1;
 }

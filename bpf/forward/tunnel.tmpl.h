@@ -29,3 +29,19 @@ static __always_inline bool F(inner_is_frontend, )(struct pkt *pkt, __u32 off_by
 	ADDR_PUT(key.addr, HEADER_ADDR(ip->daddr));
 	return bpf_map_lookup_elem(&F(frontends, ), &key) != NULL;
 }
+
+/* May a tunnel with the outer header at @off_bytes end here? Returns 0, or the reason to drop it. */
+static __always_inline enum sluice_drop F(tunnel_refused, )(struct pkt *pkt, __u32 off_bytes,
+							    const struct node_config *config)
+{
+	const IP_HEADER *outer = pkt_at(pkt, off_bytes, sizeof(*outer));
+	struct tunnel_peer_key peer;
+
+	if (!outer)
+		return DROP_SHORT_L3;
+	if (config->flags & F(NODE_F_DENYLIST, ) &&
+	    F(source, _is_denied)(HEADER_ADDR(outer->saddr)))
+		return DROP_DENIED;
+	ADDR_TO_16(peer.addr, HEADER_ADDR(outer->saddr));
+	return bpf_map_lookup_elem(&tunnel_peers, &peer) ? DROP_NONE : DROP_TUNNEL_SOURCE;
+}

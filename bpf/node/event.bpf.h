@@ -6,8 +6,11 @@
 #define SLUICE_EVENT_BPF_H
 
 #include "node/count.bpf.h"
+#include "node/node.bpf.h"
 #include "packet/packet.bpf.h"
 #include "node/time.bpf.h"
+
+#define LIMIT_SECOND_SHIFT 30
 
 /* True for one caller a second, whatever its CPU. */
 static __always_inline bool event_is_due(__u32 reason, __u64 now_ns)
@@ -60,6 +63,44 @@ __noinline int event_record(struct xdp_md *ctx, __u32 reason)
 		frame_load(ctx, 0, event->head, sizeof(struct ethhdr) + sizeof(struct iphdr));
 	bpf_ringbuf_submit(event, 0);
 	return 1;
+}
+
+/*
+ * The state of this CPU in the second at hand. Seconds of limits are 2^30 ns: a shift instead of a
+ * division.
+ */
+static __always_inline struct cpu_state *cpu_second(__u64 now_ns)
+{
+	__u32 key = 0;
+	struct cpu_state *state = bpf_map_lookup_elem(&cpu_state, &key);
+
+	if (state && state->second != now_ns >> LIMIT_SECOND_SHIFT) {
+		state->second = now_ns >> LIMIT_SECOND_SHIFT;
+		state->new_flows = 0;
+		state->answers = 0;
+	}
+	return state;
+}
+
+/*
+ * May this CPU make another answer of our own (an error of ICMP, an RST, an echo) in this second? One
+ * bucket for all of them: who sends what we answer, from addresses that are not his, aims at others.
+ */
+static __always_inline bool answer_is_allowed(const struct node_config *config)
+{
+	struct cpu_state *state;
+
+	if (!config || !config->answers_max)
+		return true;
+	state = cpu_second(bpf_ktime_get_coarse_ns());
+	if (!state)
+		return true;
+	if (state->answers >= config->answers_max) {
+		count_drop(DROP_ANSWER_LIMIT);
+		return false;
+	}
+	state->answers++;
+	return true;
 }
 
 /* Counts, records, drops. */

@@ -35,6 +35,10 @@
 #define frame_load(ctx, off_bytes, to, bytes)    bpf_xdp_load_bytes(ctx, off_bytes, to, bytes)
 #define frame_store(ctx, off_bytes, from, bytes) bpf_xdp_store_bytes(ctx, off_bytes, from, bytes)
 
+/* The same where no checksum makes up for what changes in the sum of the whole that a device has made. */
+#define frame_store_summed(ctx, off_bytes, from, bytes) \
+	bpf_xdp_store_bytes(ctx, off_bytes, from, bytes)
+
 /* Longer, or shorter, at its end. Return: 0; -errno. */
 #define frame_resize(ctx, more_bytes) bpf_xdp_adjust_tail(ctx, more_bytes)
 
@@ -90,6 +94,9 @@ static __always_inline bool frame_cut(struct xdp_md *ctx, __u32 bytes)
 
 #define frame_load(ctx, off_bytes, to, bytes)    bpf_skb_load_bytes(ctx, off_bytes, to, bytes)
 #define frame_store(ctx, off_bytes, from, bytes) bpf_skb_store_bytes(ctx, off_bytes, from, bytes, 0)
+
+#define frame_store_summed(ctx, off_bytes, from, bytes) \
+	bpf_skb_store_bytes(ctx, off_bytes, from, bytes, BPF_F_RECOMPUTE_CSUM)
 
 static __always_inline long frame_resize(struct __sk_buff *skb, int more_bytes)
 {
@@ -172,7 +179,7 @@ static __always_inline bool frame_cut(struct __sk_buff *skb, __u32 bytes)
 }
 
 /* From here on the context of the stages is that of TC. */
-#define xdp_md                                   __sk_buff
+#define xdp_md __sk_buff
 
 #endif /* SLUICE_TC */
 

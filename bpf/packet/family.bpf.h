@@ -42,6 +42,17 @@ static __always_inline __u32 ip6_bytes(const struct ipv6hdr *ip)
 	return bpf_ntohs(ip->payload_len) + sizeof(*ip);
 }
 
+/* A first part; what is one in IPv6 has its own header before the protocol's. */
+static __always_inline bool ip4_is_fragment(const struct iphdr *ip)
+{
+	return ip->frag_off & bpf_htons(IPV4_FRAGMENT);
+}
+
+static __always_inline bool ip6_is_fragment(const struct ipv6hdr *ip)
+{
+	return ip->nexthdr == NEXTHDR_FRAGMENT;
+}
+
 /* After what the header's own checksum covers has changed by @diff. */
 static __always_inline void ip4_patch(struct iphdr *ip, __u64 diff)
 {

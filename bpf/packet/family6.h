@@ -9,6 +9,7 @@
 #undef IP_HEADER
 #undef FLOW_KEY
 #undef ENDS
+#undef NAT
 #undef IP_PROTO
 #undef IP_TTL
 #undef HEADER_ADDR
@@ -24,6 +25,7 @@
 
 #define FLOW_KEY     struct F(flow, _key)
 #define ENDS         struct F(ends, )
+#define NAT          struct F(nat, )
 #define IP_HEADER    struct ipv6hdr
 #define IP_PROTO(ip) ((ip)->nexthdr)
 #define IP_TTL(ip)   ((ip)->hop_limit)

@@ -125,7 +125,7 @@ def main():
         print(f"  resident: {memory_mb(pid):.0f} MB, at most {memory_mb(pid, 'VmHWM'):.0f} MB "
               "(target 200 MB)")
         ids = {item["name"]: item["id"] for item in cluster.ctl_json("upstreams")["upstreams"]}
-        pins = cluster.bpffs / "sluice/v1"
+        pins = cluster.bpffs / "sluice/v2"
         upstreams = map_pinned(pins / "upstreams", UPSTREAMS_MAX * UPSTREAM_BYTES)
         stats = map_pinned(pins / "worker_stats", WORKERS_MAX * WORKER_STATS_BYTES)
         end = time.monotonic() + 60  # until the statuses are written, the double is busy with them

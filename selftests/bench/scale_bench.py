@@ -138,7 +138,7 @@ def main():
               + ", ".join(f"{memory_mb(worker):.1f} MB" for worker in cluster.workers()))
         listed = cluster.ctl_json("upstreams")
         ids = {item["name"]: item["id"] for item in listed["upstreams"]}
-        pins = cluster.bpffs / "sluice/v1"
+        pins = cluster.bpffs / "sluice/v2"
         upstreams = map_pinned(pins / "upstreams", UPSTREAMS_MAX * UPSTREAM_BYTES)
         stats = map_pinned(pins / "worker_stats", WORKERS_MAX * WORKER_STATS_BYTES)
         tell("saved endpoints -> maps", endpoint_changes(cluster, upstreams, ids), 10)

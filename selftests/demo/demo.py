@@ -221,7 +221,7 @@ def show_inside(demo):
     demo.verdict(VIP in demo.ctl("flows"), "sluicectl flows")
     demo.verdict(bool(demo.ctl("drops")), "sluicectl drops")
     text = demo.shell(demo.cluster.node, BPFTOOL, "map", "dump", "pinned",
-                      demo.cluster.bpffs / "sluice/v1/frontends4")
+                      demo.cluster.bpffs / "sluice/v2/frontends4")
     demo.verdict('"frontend_id"' in text, "bpftool shows the frontends by field name")
 
 
@@ -237,7 +237,7 @@ The scene stays up (HOLD=1) until Ctrl-C. Things to try in another terminal:
   what is going on   {ctl} status --bpffs {cluster.bpffs}
                      {ctl} routes --bpffs {cluster.bpffs}
   metrics            {node} curl http://127.0.0.1:9901/metrics
-  the maps           sudo bpftool map dump pinned {cluster.bpffs}/sluice/v1/frontends4
+  the maps           sudo bpftool map dump pinned {cluster.bpffs}/sluice/v2/frontends4
   kill the daemon    sudo kill -9 {cluster.sluiced.pid}   (traffic goes on)
   its log            tail -f {cluster.sluiced.log_path}
 """, flush=True)

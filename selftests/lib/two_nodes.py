@@ -202,7 +202,7 @@ class Node:
         """Names by number, of the programs of TC that are pinned for this node."""
         names = program_names()
         links = [json.loads(run(["bpftool", "-j", "link", "show", "pinned", path]).stdout)
-                 for path in (self.bpffs / "sluice/v1/links").iterdir()
+                 for path in (self.bpffs / "sluice/v2/links").iterdir()
                  if path.name.startswith("tc_")]
         return {link["prog_id"]: names[link["prog_id"]] for link in links}
 

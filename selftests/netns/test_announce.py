@@ -115,7 +115,7 @@ class Alone(unittest.TestCase):
             self.check(lab, node)
             node.start("--manifests", folder, "--announce", "off")
             self.assertEqual(node.host.run("bpftool", "map", "dump", "pinned",
-                                           node.bpffs / "sluice/v1/announced", "-j").stdout
+                                           node.bpffs / "sluice/v2/announced", "-j").stdout
                              .strip(), "[]")
 
     def check(self, lab, node):

@@ -73,14 +73,14 @@ class Running(unittest.TestCase):
                   "backends": '"generation"', "flows4": '"backend_id"', "nat4": '"frontend_port"',
                   "worker_stats": '"requests"', "daemon_state": '"node_name"',
                   "upstream_names": "default/web:80", "steering": '"workers"'}
-        pins = sorted(path.name for path in (self.cluster.bpffs / "sluice/v1").iterdir())
+        pins = sorted(path.name for path in (self.cluster.bpffs / "sluice/v2").iterdir())
         for name in MAPS:
             with self.subTest(name):
                 self.assertIn(name, pins)
                 if name == "listeners":  # sockets have no bytes to show
                     continue
                 done = run(["bpftool", "map", "dump", "pinned",
-                            self.cluster.bpffs / "sluice/v1" / name], check=name != "rings")
+                            self.cluster.bpffs / "sluice/v2" / name], check=name != "rings")
                 self.assertIn(wanted.get(name, ""), done.stdout.replace("\\u0000", ""))
 
     def test_health_and_metrics(self):

@@ -129,7 +129,7 @@ class Restart(unittest.TestCase):
 
     def programs(self):
         """Ids of the programs that are pinned, by name."""
-        folder = self.cluster.bpffs / "sluice/v1/programs"
+        folder = self.cluster.bpffs / "sluice/v2/programs"
         return {path.name.split("_", 1)[1]: json.loads(run(
             ["bpftool", "-j", "prog", "show", "pinned", path]).stdout)["id"]
             for path in folder.iterdir()}
@@ -151,7 +151,7 @@ class Restart(unittest.TestCase):
 
     def test_programs_of_another_build_are_replaced_while_they_serve(self):
         before, attached = self.programs(), self.attached()
-        folder = self.cluster.bpffs / "sluice/v1/programs"
+        folder = self.cluster.bpffs / "sluice/v2/programs"
 
         def change():
             self.cluster.sluiced.stop(signal.SIGTERM)

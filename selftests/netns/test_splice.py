@@ -107,7 +107,7 @@ class SpliceCases:
 
     def slots_used(self):
         dump = self.cluster.node.run("bpftool", "-j", "map", "dump", "pinned",
-                                     f"{self.cluster.bpffs}/sluice/v1/slots", timeout=60).stdout
+                                     f"{self.cluster.bpffs}/sluice/v2/slots", timeout=60).stdout
         return len(re.findall(r'"value":\{"cookie":[1-9]', dump))
 
     # ---- responses ---------------------------------------------------------------------------------

@@ -275,7 +275,7 @@ class LimitCases:
         for name, most in (("socks", self.cluster.metrics()["sluice_upstream_conns_open"]),
                            ("sinks", 0)):
             dump = self.cluster.node.run("bpftool", "-j", "map", "dump", "pinned",
-                                         f"{self.cluster.bpffs}/sluice/v1/{name}").stdout
+                                         f"{self.cluster.bpffs}/sluice/v2/{name}").stdout
             self.assertLessEqual(dump.count('"key"'), most, name)
 
     def test_zz_a_killed_worker_with_many_tunnels(self):

@@ -138,7 +138,7 @@ class Startup(unittest.TestCase):
                            words=["/no/such/helper"])
 
     def test_maps_of_another_schema(self):
-        folder = self.cluster.bpffs / "sluice/v1"
+        folder = self.cluster.bpffs / "sluice/v2"
         folder.mkdir(parents=True, exist_ok=True)
         run(["bpftool", "map", "create", folder / "frontends4", "type", "hash", "key", "4",
              "value", "4", "entries", "8", "name", "frontends4"])

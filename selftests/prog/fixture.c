@@ -118,8 +118,8 @@ static void fill_family(struct fixture *fixture, int v6)
 		uint8_t proto = protos[i];
 
 		frontend_set(fixture, frontend, PORT_L4, proto,
-			     (struct frontend){ 1 + base, UPSTREAM_L4 + base, 0, FRONTEND_L4, 0, 0,
-						0, 0 });
+			     (struct frontend){ 1 + base, UPSTREAM_L4 + base, FRONTEND_F_TUNNELS,
+						FRONTEND_L4, 0, 0, 0, 0 });
 		frontend_set(fixture, frontend, PORT_EMPTY, proto,
 			     (struct frontend){ 2 + base, UPSTREAM_EMPTY + base, 0, FRONTEND_L4, 0,
 						0, 0, 0 });
@@ -185,6 +185,20 @@ void fixture_filter_set(struct fixture *fixture, const char *addr)
 	struct inet_addr bytes = address(addr);
 
 	filter_set(fixture, &bytes);
+}
+
+void fixture_peer_set(struct fixture *fixture, const char *addr, bool known)
+{
+	struct inet_addr bytes = address(addr);
+	struct tunnel_peer_key key;
+	uint32_t one = 1;
+	int fd = map_of(fixture, "tunnel_peers");
+
+	memcpy(key.addr, bytes.bytes, sizeof(key.addr));
+	if (known)
+		must(bpf_map_update_elem(fd, &key, &one, BPF_ANY) == 0, "tunnel_peers");
+	else
+		bpf_map_delete_elem(fd, &key);
 }
 
 void fixture_new_flows_max(struct fixture *fixture, uint32_t new_flows_max)

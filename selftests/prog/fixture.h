@@ -71,6 +71,9 @@ void fixture_backend_set(struct fixture *fixture, uint32_t id, const char *addr,
 /* A ring whose slots all name one backend. */
 void fixture_ring_set(struct fixture *fixture, uint32_t upstream_id, uint32_t backend_id);
 
+/* Whether tunnels of the node with @addr are opened. */
+void fixture_peer_set(struct fixture *fixture, const char *addr, bool known);
+
 /* The limit of new flow entries that a CPU makes a second; 0: none, as after fixture_reset(). */
 void fixture_new_flows_max(struct fixture *fixture, uint32_t new_flows_max);
 

@@ -3,7 +3,8 @@
 
 prog_bins := $(patsubst selftests/prog/%.c,$T/prog/%,$(sort $(wildcard selftests/prog/test_*.c)))
 # The same packets through tc_l4.
-prog_bins_tc := $(addprefix $T/prog/,test_xdp_tc test_remote_tc test_flows_tc test_announce_tc)
+prog_bins_tc := $(addprefix $T/prog/,test_xdp_tc test_remote_tc test_flows_tc test_announce_tc \
+		test_flow_ends_tc test_hostile_tc test_tunnels_tc)
 
 # What lies before a packet, in tests as on a device.
 $(B)/bpf/poison.o: selftests/prog/poison.bpf.c selftests/prog/poison.h
@@ -53,6 +54,8 @@ $(foreach c,$(other_clangs),$(eval $(call clang_rules,$c)))
 
 $T/prog/test_verifier: CPPFLAGS += -DCOMPILERS='"clang-$(clang_number)=$(B)/bpf $(foreach c,$(other_clangs),$c=$(B)/compilers/$c)"'
 $T/prog/test_verifier: $(clang_objs) $(dispatcher)
+
+$T/prog/test_sweep: $O/dataplane/sweep.o $O/dataplane/maps.o $O/base/log.o
 
 $T/prog/test_refusal: $O/dataplane/refusal.o $O/dataplane/error.o | $T/vm/xdp_bad.bpf.o
 

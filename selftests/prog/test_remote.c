@@ -113,7 +113,7 @@ static void node_set(const char *addr4, const char *addr6)
 	struct inet_addr own4 = address(addr4), own6 = address(addr6);
 	struct node_config config = {
 		.addr4 = inet_addr_v4(&own4),
-		.flags = NODE_F_SNAT4 | NODE_F_SNAT6,
+		.flags = NODE_F_SNAT4 | NODE_F_SNAT6 | NODE_F_TUNNELS,
 		.source_port_min = PORT_SNAT_MIN,
 		.source_port_max = PORT_SNAT_MAX,
 		.gue_port = htons(PORT_GUE),
@@ -619,7 +619,9 @@ static void dsr__a_packet_is_wrapped_and_unwrapped_at_the_other_node(void **stat
 		node_set(REMOTE_NODE_IP, REMOTE_NODE_IP6);
 		fixture_filter_set(&opened, REMOTE_NODE_IP);
 		fixture_filter_set(&opened, REMOTE_NODE_IP6);
+		fixture_peer_set(&opened, ROLE(row->outer_v6, NODE_IP), true);
 		assert_int_equal(run(&packet), XDP_PASS);
+		fixture_peer_set(&opened, ROLE(row->outer_v6, NODE_IP), false);
 		spec.dst = ROLE(row->v6, POD_IP);
 		spec.dport = PORT_POD;
 		packet_build(&spec, &wanted);

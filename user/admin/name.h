@@ -6,7 +6,7 @@
 
 /**
  * admin_name - abstract name of the socket that sluicectl asks, without the leading NUL
- * @pin_folder: "<bpffs>/sluice/v1"; its FNV-1a 64 is in the name, as proxy/control.h has it
+ * @pin_folder: "<bpffs>/sluice/v2"; its FNV-1a 64 is in the name, as proxy/control.h has it
  * Return: length of the text in @name.
  */
 int admin_name(const char *pin_folder, char name[ADMIN_NAME_MAX]);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/active.h"
+#include "sluice_flow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static int count_flow(void *ctx, const struct flow_view *flow)
 	struct active *active = ctx;
 	int err;
 
-	if (flow->value.state == FLOW_CLOSING)
+	if (sluice_flow_has_ended(flow->value.state))
 		return 0;
 	err = count_one(&active->frontends, flow->value.frontend_id);
 	return err ? err : count_one(&active->backends, flow->value.backend_id);

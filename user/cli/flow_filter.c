@@ -68,7 +68,8 @@ int flow_filter_protocol(const char *text, struct flow_filter *filter)
 
 int flow_filter_state(const char *text, struct flow_filter *filter)
 {
-	static const uint8_t states[] = { FLOW_NEW, FLOW_ESTABLISHED, FLOW_CLOSING };
+	static const uint8_t states[] = { FLOW_NEW,         FLOW_ESTABLISHED, FLOW_CLOSING,
+					  FLOW_HALF_CLIENT, FLOW_HALF_POD,    FLOW_RESET };
 
 	for (size_t i = 0; i < sizeof(states); i++) {
 		if (strcmp(names_flow_state(states[i]), text) != 0)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "cli/cli.h"
 #include "cli/names.h"
+#include "sluice_flow.h"
 
 struct flows {
 	struct flow_filter filter;
@@ -19,6 +21,20 @@ static uint64_t idle_ms(const struct flows *f, const struct flow_view *flow)
 	uint64_t seen_ns = flow->value.last_seen_ns;
 
 	return f->now_ns > seen_ns ? (f->now_ns - seen_ns) / 1000000 : 0;
+}
+
+/* Since its first packet; the entry counts in 2^30 ns. */
+static uint64_t age_s(const struct flows *f, const struct flow_view *flow)
+{
+	uint64_t begun_ns = (uint64_t)flow->value.begun << FLOW_BEGUN_SHIFT;
+
+	return f->now_ns > begun_ns ? (f->now_ns - begun_ns) / 1000000000 : 0;
+}
+
+static bool is_over(const struct flows *f, const struct flow_view *flow)
+{
+	return sluice_flow_is_over(flow->proto, flow->value.state, flow->value.flags,
+				   flow->value.last_seen_ns, f->now_ns);
 }
 
 static int put_json(void *ctx, const struct flow_view *flow)
@@ -39,6 +55,8 @@ static int put_json(void *ctx, const struct flow_view *flow)
 	json_text_string(&f->json, "backend", names_backend(&f->names, flow->value.backend_id));
 	json_text_number(&f->json, "source_port", ntohs(flow->value.source_port));
 	json_text_string(&f->json, "state", names_flow_state(flow->value.state));
+	json_text_bool(&f->json, "over", is_over(f, flow));
+	json_text_number(&f->json, "age_s", age_s(f, flow));
 	json_text_number(&f->json, "idle_ms", idle_ms(f, flow));
 	json_text_end(&f->json, '}');
 	return 0;
@@ -55,7 +73,9 @@ static int put_row(void *ctx, const struct flow_view *flow)
 	columns_add(&f->table, "%s", names_endpoint(&flow->saddr, flow->sport, text));
 	columns_add(&f->table, "%s", names_endpoint(&flow->daddr, flow->dport, text));
 	columns_add(&f->table, "%s", names_backend(&f->names, flow->value.backend_id));
-	columns_add(&f->table, "%s", names_flow_state(flow->value.state));
+	columns_add(&f->table, "%s",
+		    is_over(f, flow) ? "over" : names_flow_state(flow->value.state));
+	columns_add(&f->table, "%" PRIu64 " s", age_s(f, flow));
 	columns_add(&f->table, "%.1f s", (double)idle_ms(f, flow) / 1000);
 	return 0;
 }
@@ -80,7 +100,7 @@ int verb_flows(const struct cli *cli)
 		json_text_end(&f.json, '}');
 		err = cli_print_json(&f.json, err);
 	} else {
-		columns_begin(&f.table, "PROTOCOL|CLIENT|FRONTEND|BACKEND|STATE|IDLE");
+		columns_begin(&f.table, "PROTOCOL|CLIENT|FRONTEND|BACKEND|STATE|AGE|IDLE");
 		if (!err)
 			err = dataplane_view_flows(cli->view, put_row, &f);
 		columns_sort(&f.table);

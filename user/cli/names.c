@@ -127,6 +127,12 @@ const char *names_flow_state(unsigned int state)
 		return "new";
 	case FLOW_ESTABLISHED:
 		return "established";
+	case FLOW_HALF_CLIENT:
+		return "client-closed";
+	case FLOW_HALF_POD:
+		return "pod-closed";
+	case FLOW_RESET:
+		return "reset";
 	default:
 		return "closing";
 	}

@@ -7,7 +7,7 @@
 
 /**
  * cleanup - end the workers of a bpffs, remove programs, maps, links and routes
- * @pin_folder: "<bpffs>/sluice/v1"
+ * @pin_folder: "<bpffs>/sluice/v2"
  * It logs each step and each failure. Call it with the lock held.
  * Return: 0, also if there was nothing; -errno.
  */

@@ -15,7 +15,7 @@ struct instance;
 
 /**
  * instance_lock - become the one sluiced of this bpffs, until the process ends
- * @pin_folder: "<bpffs>/sluice/v1"; its parent is made and locked
+ * @pin_folder: "<bpffs>/sluice/v2"; its parent is made and locked
  * @takeover: ask the one that holds the lock to leave, and wait for it
  * @error: out, on failure: what, why, the remedy
  * Return: 0; -EBUSY another one runs; -ENOENT no bpffs there; -EPERM; -ETIMEDOUT it does not leave;

@@ -18,6 +18,7 @@ static int note_frontend(void *ctx, const struct frontend_view *view)
 {
 	struct dataplane *dp = ctx;
 
+	dp->tunnel_frontends += !!(view->value.flags & FRONTEND_F_TUNNELS);
 	return addresses_add(&dp->addresses, &dp->filter, &view->addr);
 }
 
@@ -43,6 +44,8 @@ int adopt_notes(struct dataplane *dp)
 		err = walk_upstreams(dp->maps, note_upstream, dp);
 	if (!err)
 		err = ranges_adopt(&dp->ranges, dp->maps);
+	if (!err)
+		err = peers_adopt(&dp->peers, dp->maps[MAP_TUNNEL_PEERS]);
 	return err ? err : denylist_adopt(&dp->denylist, dp->maps);
 }
 

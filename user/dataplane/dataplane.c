@@ -393,6 +393,8 @@ void dataplane_close(struct dataplane *dp)
 	fd_close(&dp->tc_ingress_ip_prog);
 	fd_close(&dp->tc_l4_prog);
 	drains_free(&dp->drains);
+	peers_free(&dp->peers);
+	sweep_free(dp->sweep);
 	ranges_free(&dp->ranges);
 	denylist_free(&dp->denylist);
 	free(dp->stale_rings);

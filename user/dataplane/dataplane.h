@@ -92,8 +92,22 @@ struct dataplane_node {
 	uint16_t gue_port;                         /* host order */
 	bool pass_unknown_ports;
 	uint32_t new_flows_max; /* entries of flows a CPU makes a second; 0: no limit */
+	uint32_t answers_max;   /* answers of our own a CPU makes a second; 0: no limit */
+	uint64_t flow_hash_key; /* the same on all nodes; 0: none */
 };
 void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node);
+
+/**
+ * dataplane_set_tunnel_peers - nodes whose tunnels are opened here: these and no others
+ * Return: 0; -ENOSPC; -errno.
+ */
+int dataplane_set_tunnel_peers(struct dataplane *dp, const struct inet_addr *addrs, size_t count);
+
+/**
+ * dataplane_sweep - take entries of flows that are over out of the tables, for about @time_ns
+ * Return: 1 all tables have been walked, and the next call begins anew; 0 there is more; -errno.
+ */
+int dataplane_sweep(struct dataplane *dp, uint64_t time_ns);
 
 /* Sets the networks (ascending) that manifests deny; those of commands stay. Return: 0; -ENOSPC;
  * -errno, with @error filled. */

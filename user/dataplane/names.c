@@ -13,6 +13,8 @@ static const struct {
 	[STAT_FLOWS_NOT_INSERTED] = { "flows_not_inserted",
 				      "L4 flows forwarded by hash without an entry." },
 	[STAT_FLOWS_REPICKED] = { "flows_repicked", "L4 flows that got another backend." },
+	[STAT_FLOWS_SWEPT] = { "flows_swept",
+			       "Entries of L4 flows that were over, taken out of the tables." },
 	[STAT_STEERED] = { "steered", "HTTP connections steered to a worker." },
 	[STAT_FLOWS_COLLIDED] = { "flows_collided",
 				  "L4 flows that got another source port: the client port was "

@@ -3,9 +3,12 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/log.h"
 #include "dataplane/error.h"
@@ -14,11 +17,12 @@
 
 #define store(place, value) __atomic_store_n(&(place), (value), __ATOMIC_RELEASE)
 
-static void flags_store(struct dataplane *dp)
+void node_flags_store(struct dataplane *dp)
 {
 	struct node_config *config = dataplane_node_config(dp);
 
-	store(config->flags, dp->node_flags | denylist_flags(&dp->denylist));
+	store(config->flags, dp->node_flags | denylist_flags(&dp->denylist) |
+				     (dp->tunnel_frontends ? NODE_F_TUNNELS : 0));
 }
 
 /* Replies to source NAT and tunnels come to the node's own address: it has to pass the filter. */
@@ -50,7 +54,7 @@ void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node)
 	dp->node_flags = node->pass_unknown_ports ? NODE_F_PASS_UNKNOWN_PORTS : 0;
 	if ((has4 && config->addr4 != inet_addr_v4(&node->addr4)) ||
 	    memcmp(config->addr6, node->addr6.bytes, sizeof(config->addr6)) != 0)
-		flags_store(dp); /* neither is used while it changes */
+		node_flags_store(dp); /* neither is used while it changes */
 	config->addr4 = has4 ? inet_addr_v4(&node->addr4) : 0;
 	memcpy(config->addr6, node->addr6.bytes, sizeof(config->addr6));
 	own_address_set(dp, &dp->own4, &node->addr4);
@@ -59,8 +63,60 @@ void dataplane_set_node(struct dataplane *dp, const struct dataplane_node *node)
 	config->source_port_max = node->source_port_max;
 	config->gue_port = htons(node->gue_port);
 	config->new_flows_max = node->new_flows_max;
+	config->answers_max = node->answers_max;
+	config->flow_hash_key = node->flow_hash_key;
 	dp->node_flags |= (has4 ? NODE_F_SNAT4 : 0) | (has6 ? NODE_F_SNAT6 : 0);
-	flags_store(dp);
+	node_flags_store(dp);
+}
+
+/* ---- tunnels ---------------------------------------------------------------------------------- */
+
+int dataplane_set_tunnel_peers(struct dataplane *dp, const struct inet_addr *addrs, size_t count)
+{
+	return peers_set(&dp->peers, dp->maps[MAP_TUNNEL_PEERS], addrs, count);
+}
+
+/* ---- flows that are over ------------------------------------------------------------------------ */
+
+/* Only sluiced counts this one, so it may be read and written. */
+static int count_swept(struct dataplane *dp, uint64_t removed)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = dp->maps[MAP_STATS];
+	uint32_t key = STAT_FLOWS_SWEPT;
+	uint64_t *values;
+	int err = 0;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc((size_t)cpus, sizeof(*values));
+	if (!values)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(fd, &key, values))
+		err = -errno;
+	values[0] += removed;
+	if (!err && bpf_map_update_elem(fd, &key, values, BPF_ANY))
+		err = -errno;
+	free(values);
+	return err;
+}
+
+int dataplane_sweep(struct dataplane *dp, uint64_t time_ns)
+{
+	struct timespec now;
+	uint64_t removed = 0;
+	int done, err = 0;
+
+	if (!dp->sweep)
+		err = sweep_new(&dp->sweep);
+	if (err)
+		return err;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	done = sweep_round(dp->sweep, dp->maps,
+			   (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, time_ns,
+			   &removed);
+	if (removed)
+		err = count_swept(dp, removed);
+	return err ? err : done;
 }
 
 /* ---- denylist -------------------------------------------------------------------------------- */
@@ -70,7 +126,7 @@ int dataplane_denylist_set(struct dataplane *dp, const struct inet_network *netw
 {
 	int err = denylist_origin_set(&dp->denylist, dp->maps, DENY_MANIFEST, networks, count);
 
-	flags_store(dp);
+	node_flags_store(dp);
 	if (err)
 		error_set(error, err, "denylist: %s; the entries written so far are in use",
 			  err == -ENOSPC ? "the map is full" : strerror(-err));
@@ -85,7 +141,7 @@ int dataplane_deny(struct dataplane *dp, const struct inet_network *network, boo
 		err = denylist_add(&dp->denylist, dp->maps, DENY_COMMAND, network);
 	else
 		err = denylist_remove(&dp->denylist, dp->maps, DENY_COMMAND, network);
-	flags_store(dp);
+	node_flags_store(dp);
 	if (err == -ENOENT && denylist_origin(&dp->denylist, network))
 		err = -EPERM; /* a manifest denies it: remove it there */
 	return err;

@@ -14,7 +14,9 @@
 #include "dataplane/denylist.h"
 #include "dataplane/drains.h"
 #include "dataplane/pending.h"
+#include "dataplane/peers.h"
 #include "dataplane/ranges.h"
+#include "dataplane/sweep.h"
 
 struct events;
 
@@ -40,6 +42,9 @@ struct dataplane {
 	struct ranges ranges;     /* what source_ranges* hold */
 	struct denylist denylist; /* what denylist* hold */
 	__u32 node_flags;         /* of node_config, without those of the denylist */
+	struct peers peers;       /* what tunnel_peers holds */
+	size_t tunnel_frontends;  /* that have FRONTEND_F_TUNNELS */
+	struct sweep *sweep;      /* owned; NULL until the first round */
 	uint32_t *stale_rings; /* owned: upstreams whose backends' weights changed, rings to make */
 	size_t stale_rings_count;
 	struct events *events; /* owned; NULL until they are read */
@@ -53,6 +58,9 @@ struct attach_context attach_context_of(const struct dataplane *dp);
  * tc_egress must already be on all interfaces. Return: 0; -errno with @error.
  */
 int interface_attach(struct dataplane *dp, struct interface *interface, char *error);
+
+/* After .node_flags, the denylist or .tunnel_frontends has changed. */
+void node_flags_store(struct dataplane *dp);
 
 void events_close(struct events *events); /* takes NULL */
 

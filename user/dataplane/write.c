@@ -248,6 +248,18 @@ static void frontends_epoch_raise(struct dataplane *dp)
 	store(config->frontends_epoch, config->frontends_epoch + 1);
 }
 
+/* What a frontend was and what it is; NULL: it was not there, or is there no more. */
+static void frontend_note_tunnels(struct dataplane *dp, const struct frontend *was,
+				  const struct frontend *is)
+{
+	size_t before = dp->tunnel_frontends;
+
+	dp->tunnel_frontends -= was && (was->flags & FRONTEND_F_TUNNELS);
+	dp->tunnel_frontends += is && (is->flags & FRONTEND_F_TUNNELS);
+	if (!before != !dp->tunnel_frontends)
+		node_flags_store(dp);
+}
+
 int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 {
 	struct frontend value = {
@@ -281,6 +293,7 @@ int frontend_write(struct dataplane *dp, const struct table_frontend *frontend)
 			addresses_remove(&dp->addresses, &dp->filter, &frontend->addr);
 		return err;
 	}
+	frontend_note_tunnels(dp, is_new ? NULL : &old, &value);
 	if (!is_new && memcmp(&old, &value, sizeof(value)) != 0)
 		frontends_epoch_raise(dp);
 	return ranges_trim(&dp->ranges, dp->maps, frontend->id, frontend->ranges,
@@ -298,6 +311,7 @@ int frontend_remove(struct dataplane *dp, const struct table_frontend *frontend)
 	if (bpf_map_delete_elem(fd, &key))
 		return errno == ENOENT ? 0 : -errno;
 	frontends_epoch_raise(dp);
+	frontend_note_tunnels(dp, &old, NULL);
 	addresses_remove(&dp->addresses, &dp->filter, &frontend->addr);
 	return ranges_trim(&dp->ranges, dp->maps, old.frontend_id, NULL, 0);
 }

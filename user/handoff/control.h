@@ -129,7 +129,7 @@ struct control_drain {
 
 /**
  * control_name - abstract socket name of one worker slot, without the leading NUL
- * @pin_folder: "<bpffs>/sluice/v1"
+ * @pin_folder: "<bpffs>/sluice/v2"
  * Return: length of the text in @name.
  */
 int control_name(const char *pin_folder, uint32_t slot, char name[CONTROL_NAME_MAX]);

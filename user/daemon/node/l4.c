@@ -8,16 +8,24 @@
 
 #include "admin/health_ports.h"
 #include "base/log.h"
+#include "daemon/node/flow_hash_key.h"
+#include "daemon/node/port_clash.h"
 
 /* Whether XDP can send by a device may change at its other end, without an event here. */
 #define PORTS_PERIOD_MS 5000
+
+/* Flows that are over are looked for a piece at a time: this long, this often, with a pause after all. */
+#define SWEEP_ROUND_NS 2000000u
+#define SWEEP_ROUND_MS 50
+#define SWEEP_PAUSE_MS 10000
 
 struct l4 {
 	struct l4_options options;
 	struct health_ports *health; /* owned */
 	struct drop_log drops;
 	struct loop_watch *events_watch;
-	struct loop_timer *drains_timer, *ports_timer;
+	struct loop_timer *drains_timer, *ports_timer, *sweep_timer;
+	uint64_t flow_hash_key;     /* 0: none */
 	struct dataplane_node node; /* as the programs know it */
 };
 
@@ -70,6 +78,8 @@ static void set_node(struct l4 *l4)
 		.gue_port = options->l4.gue_port,
 		.pass_unknown_ports = options->l4.pass_unknown_ports,
 		.new_flows_max = options->l4.new_flows_max,
+		.answers_max = options->l4.answers_max,
+		.flow_hash_key = l4->flow_hash_key,
 	};
 	char text4[INET_ADDR_TEXT_MAX] = "none", text6[INET_ADDR_TEXT_MAX] = "none";
 
@@ -83,6 +93,54 @@ static void set_node(struct l4 *l4)
 	if (is_set(&node.addr6))
 		inet_addr_format(&node.addr6, text6);
 	log_info("l4: pods of other nodes see %s and %s as this node", text4, text6);
+}
+
+/* ---- tunnels, flows that are over ----------------------------------------------------------------- */
+
+/* The nodes whose tunnels are opened: all that have an address, and those of --tunnel-peer. */
+static void set_tunnel_peers(struct l4 *l4)
+{
+	const struct options *options = l4->options.options;
+	const struct strmap *nodes = &l4->options.model->objects[OBJECT_NODE];
+	const struct strmap_entry *at;
+	struct inet_addr *addrs, *grown;
+	size_t count = options->l4.tunnel_peers_count, position = 0;
+	int err = 0;
+
+	addrs = calloc(count + 1, sizeof(*addrs));
+	if (!addrs)
+		return;
+	if (count)
+		memcpy(addrs, options->l4.tunnel_peers, count * sizeof(*addrs));
+	while (!err && (at = strmap_next(nodes, &position))) {
+		const struct node *node = at->value;
+
+		grown = reallocarray(addrs, count + node->internal_ips_count + 1, sizeof(*addrs));
+		if (!grown) {
+			err = -ENOMEM;
+			break;
+		}
+		addrs = grown;
+		for (size_t i = 0; i < node->internal_ips_count; i++)
+			addrs[count++] = node->internal_ips[i];
+	}
+	if (!err)
+		err = dataplane_set_tunnel_peers(l4->options.dataplane, addrs, count);
+	if (err)
+		log_error("l4: nodes whose tunnels are opened: %s; those of some are refused",
+			  strerror(-err));
+	free(addrs);
+}
+
+static void sweep(void *ctx)
+{
+	struct l4 *l4 = ctx;
+	int done = dataplane_sweep(l4->options.dataplane, SWEEP_ROUND_NS);
+
+	if (done < 0)
+		log_warn("l4: take out flows that are over: %s; again in %d s", strerror(-done),
+			 SWEEP_PAUSE_MS / 1000);
+	loop_timer_arm(l4->sweep_timer, done ? SWEEP_PAUSE_MS : SWEEP_ROUND_MS);
 }
 
 /* ---- drains, ports, health checks ----------------------------------------------------------------- */
@@ -116,6 +174,7 @@ void l4_table_changed(struct l4 *l4)
 	if (err)
 		log_error("l4: health checks: %s; those before stay", strerror(-err));
 	set_node(l4); /* the Node may say another address */
+	set_tunnel_peers(l4);
 	expire_drains(l4);
 }
 
@@ -160,6 +219,17 @@ const struct drop_log *l4_drop_log(const struct l4 *l4)
 
 /* ---- start and end -------------------------------------------------------------------------------- */
 
+static int hash_key_read(struct l4 *l4)
+{
+	const char *path = l4->options.options->l4.flow_hash_key_file;
+	int err = path ? flow_hash_key_read(path, &l4->flow_hash_key) : 0;
+
+	if (err)
+		log_error("l4: --flow-hash-key %s: %s", path,
+			  err == -EINVAL ? "shorter than 16 bytes" : strerror(-err));
+	return err;
+}
+
 int l4_start(const struct l4_options *options, struct l4 **out)
 {
 	struct l4 *l4 = calloc(1, sizeof(*l4));
@@ -174,6 +244,10 @@ int l4_start(const struct l4_options *options, struct l4 **out)
 	if (!err)
 		err = loop_timer_new(options->loop, update_ports, l4, &l4->ports_timer);
 	if (!err)
+		err = loop_timer_new(options->loop, sweep, l4, &l4->sweep_timer);
+	if (!err)
+		err = hash_key_read(l4);
+	if (!err)
 		err = dataplane_events_open(options->dataplane, on_drop, l4, &fd);
 	if (!err)
 		err = loop_watch_add(options->loop, fd, EPOLLIN, on_events, l4, &l4->events_watch);
@@ -183,7 +257,10 @@ int l4_start(const struct l4_options *options, struct l4 **out)
 		return err;
 	}
 	set_node(l4);
+	set_tunnel_peers(l4);
+	port_clash_warn(options->options->l4.source_port_min, options->options->l4.source_port_max);
 	loop_timer_arm(l4->ports_timer, PORTS_PERIOD_MS);
+	loop_timer_arm(l4->sweep_timer, SWEEP_PAUSE_MS);
 	*out = l4;
 	return 0;
 }
@@ -196,5 +273,6 @@ void l4_stop(struct l4 *l4)
 	loop_watch_remove(l4->events_watch);
 	loop_timer_free(l4->drains_timer);
 	loop_timer_free(l4->ports_timer);
+	loop_timer_free(l4->sweep_timer);
 	free(l4);
 }

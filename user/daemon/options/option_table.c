@@ -111,6 +111,12 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	     "undo snat on replies that come in by IF, as a tunnel (again for more)"),
 	NUMBER("new-flows-max", "N", number, l4.new_flows_max, 0, 100000000,
 	       "L4 flows that a CPU notes a second; more go by hash; 0: no limit [125000]"),
+	NUMBER("answers-max", "N", number, l4.answers_max, 0, 100000000,
+	       "ICMP errors, resets and echoes that a CPU sends a second; 0: no limit [10000]"),
+	SETTING("flow-hash-key", "FILE", text, l4.flow_hash_key_file,
+		"secret that decides which pod a flow gets, the same on all nodes [none]"),
+	LIST("tunnel-peer", "IP", tunnel_peer,
+	     "open dsr tunnels from this address, as from those of Nodes (again for more)"),
 	SWITCH("pass-unknown-ports", l4.pass_unknown_ports,
 	       "hand packets for other ports of a frontend's address to the stack"),
 

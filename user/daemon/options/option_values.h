@@ -37,6 +37,7 @@ option_value_fn option_value_l4_mode;          /* enum table_l4_mode */
 option_value_fn option_value_encapsulation;    /* enum table_l4_encapsulation */
 option_value_fn option_value_return_interface; /* adds to .l4.return_interfaces */
 option_value_fn option_value_node_address;     /* .l4.node_address4 or 6 */
+option_value_fn option_value_tunnel_peer;      /* .l4.tunnel_peers */
 option_value_fn option_value_port_range;       /* .l4.source_port_min and _max; "61000-65535" */
 option_value_fn option_value_xdp_mode;         /* enum dataplane_xdp */
 option_value_fn option_value_splice;           /* enum options_splice */

@@ -74,6 +74,22 @@ int option_value_node_address(struct option_value *v)
 	return 0;
 }
 
+int option_value_tunnel_peer(struct option_value *v)
+{
+	struct options *options = v->options;
+	struct inet_addr addr, *grown;
+
+	if (inet_addr_parse(v->text, &addr))
+		return refuse(v, "is no IPv4 or IPv6 address");
+	grown = reallocarray(options->l4.tunnel_peers, options->l4.tunnel_peers_count + 1,
+			     sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	grown[options->l4.tunnel_peers_count++] = addr;
+	options->l4.tunnel_peers = grown;
+	return 0;
+}
+
 int option_value_port_range(struct option_value *v)
 {
 	unsigned long least, most;

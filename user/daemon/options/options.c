@@ -35,6 +35,7 @@ void options_free(struct options *options)
 		free(options->proxy_args[i]);
 	free(options->proxy_args);
 	free(options->l4.return_interfaces);
+	free(options->l4.tunnel_peers);
 	free(options->interfaces);
 	free(options->addresses);
 	*options = (struct options){};

@@ -76,7 +76,11 @@ struct options {
 		struct inet_addr node_address4, node_address6; /* zero: found out */
 		uint16_t source_port_min, source_port_max;     /* inclusive, of source NAT */
 		uint16_t gue_port;
-		uint32_t new_flows_max; /* entries a CPU makes a second; 0: no limit */
+		uint32_t new_flows_max;         /* entries a CPU makes a second; 0: no limit */
+		uint32_t answers_max;           /* of our own a CPU makes a second; 0: no limit */
+		const char *flow_hash_key_file; /* NULL: none */
+		struct inet_addr *tunnel_peers; /* owned array, beside Nodes */
+		size_t tunnel_peers_count;
 		bool pass_unknown_ports;
 	} l4;
 

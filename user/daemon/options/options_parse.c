@@ -95,6 +95,8 @@ static void set_defaults(struct options *options)
 		.l4.gue_port = 6080, /* IANA: gue */
 		/* So many a core and second that established flows keep half of it: Katran. */
 		.l4.new_flows_max = 125000,
+		/* As net.ipv4.icmp_msgs_per_sec of newer kernels, but for each CPU. */
+		.l4.answers_max = 10000,
 		.admin = "127.0.0.1:9901",
 		.bpffs = "/sys/fs/bpf",
 		.log_format = LOG_TEXT,

@@ -173,6 +173,7 @@ static uint16_t flags_of(const struct service *service, const struct l4_policy *
 {
 	return (uint16_t)((policy->has_ranges ? FRONTEND_F_SOURCE_RANGES : 0) |
 			  (policy->affinity_s ? FRONTEND_F_AFFINITY : 0) |
+			  (policy->mode == TABLE_L4_DSR ? FRONTEND_F_TUNNELS : 0) |
 			  (service->external_traffic_local ? FRONTEND_F_LOCAL_ONLY : 0));
 }
 
