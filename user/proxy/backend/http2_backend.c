@@ -561,6 +561,16 @@ static void sweep(struct timer *timer)
 		turn_arm(all->turn, &all->sweep, SWEEP_MS);
 }
 
+/* The sweep is the deadline of those that nothing runs on. */
+static const char *check(const struct turn_hook *hook)
+{
+	const struct http2_backends *all =
+		(const struct http2_backends *)((const char *)hook -
+						offsetof(struct http2_backends, hook));
+
+	return all->oldest && !all->sweep.deadline_ms ? "an HTTP/2 connection to a backend" : NULL;
+}
+
 int http2_backends_init(struct http2_backends *all, struct pool *pool, struct http2_memory *memory,
 			struct fault_log *faults)
 {
@@ -577,6 +587,8 @@ int http2_backends_init(struct http2_backends *all, struct pool *pool, struct ht
 		return -ENOMEM;
 	all->backends_max = pool->maps->backends_max;
 	all->sweep.fn = sweep;
+	all->hook.check = check;
+	turn_hook(all->turn, &all->hook);
 	return turn_timer_room(all->turn);
 }
 

@@ -12,6 +12,7 @@
 #include "proxy/backend/maps.h"
 #include "proxy/loop/slab.h"
 #include "proxy/loop/timers.h"
+#include "proxy/loop/turn.h"
 #include "proxy/backend/upstream.h"
 
 struct fault_log;
@@ -25,6 +26,7 @@ struct http2_backends {
 	struct pool *pool;           /* borrowed: makes the connections */
 	struct http2_memory *memory; /* borrowed */
 	struct fault_log *faults;    /* borrowed */
+	struct turn_hook hook;
 	struct slab backends, calls;
 	struct http2_backend **by_id;          /* owned array by backend id: lists, borrowed */
 	struct http2_backend *newest, *oldest; /* owned list of all */

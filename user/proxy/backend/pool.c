@@ -76,6 +76,16 @@ static void sweep(struct timer *timer)
 		turn_arm(turn, &pool->sweep, SWEEP_MS);
 }
 
+/* The sweep is the deadline of all that are idle. */
+static const char *check(const struct turn_hook *hook)
+{
+	const struct pool *pool =
+		(const struct pool *)((const char *)hook - offsetof(struct pool, hook));
+
+	return pool->idle_count && !pool->sweep.deadline_ms ? "an idle connection to a backend"
+							    : NULL;
+}
+
 int pool_init(struct pool *pool, struct turn *turn, struct maps *maps)
 {
 	pool->turn = turn;
@@ -88,6 +98,8 @@ int pool_init(struct pool *pool, struct turn *turn, struct maps *maps)
 		return -ENOMEM;
 	pool->backends_max = maps->backends_max;
 	pool->sweep.fn = sweep;
+	pool->hook.check = check;
+	turn_hook(turn, &pool->hook);
 	return turn_timer_room(turn);
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/backend/maps.h"
 #include "proxy/loop/slab.h"
 #include "proxy/loop/timers.h"
+#include "proxy/loop/turn.h"
 #include "proxy/backend/upstream.h"
 
 struct turn;
@@ -21,8 +22,9 @@ struct pool_list {
 };
 
 struct pool {
-	struct turn *turn;          /* borrowed */
-	struct maps *maps;          /* borrowed */
+	struct turn *turn; /* borrowed */
+	struct maps *maps; /* borrowed */
+	struct turn_hook hook;
 	struct slab conns;          /* struct upstream_conn, of HTTP/2 as well */
 	struct pool_list *backends; /* owned array by backend id */
 	struct upstream_conn *lru_newest, *lru_oldest;

@@ -20,6 +20,7 @@ struct clients {
 	struct http2_memory *http2_memory;  /* borrowed */
 	struct tls *tls;                    /* borrowed; NULL: no HTTPS port */
 
+	struct turn_hook hook;
 	struct slab conns;                 /* struct conn */
 	struct conn *newest;               /* list of all */
 	struct slab http2_clients;         /* struct http2_client */

@@ -68,6 +68,20 @@ enum http1_fault_reason conn_limit_reached(const struct conn *conn)
 							     : HTTP1_FAULT_NONE;
 }
 
+const char *conns_check(const struct turn_hook *hook)
+{
+	const struct clients *clients =
+		(const struct clients *)((const char *)hook - offsetof(struct clients, hook));
+
+	for (const struct conn *conn = clients->newest; conn; conn = conn->older) {
+		if (!limits[conn->state].elsewhere && !conn->timer.deadline_ms)
+			return "a conn";
+		if (limits[conn->state].elsewhere && !conn->protocol->has_deadline(conn))
+			return "what runs on a conn";
+	}
+	return NULL;
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
 void conn_count_bytes(struct conn *conn)

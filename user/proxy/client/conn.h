@@ -59,6 +59,8 @@ struct conn_protocol {
 	void (*next)(struct conn *conn);    /* what was put off by .next: in another turn */
 	void (*timeout)(struct conn *conn); /* the deadline of the state is over */
 	void (*end)(struct conn *conn); /* the conn closes or lingers: lets go of all it holds */
+	/* Where the state has no deadline of its own: whether what runs has one. */
+	bool (*has_deadline)(const struct conn *conn);
 };
 
 struct conn {
@@ -123,5 +125,8 @@ enum http1_fault_reason conn_limit_reached(const struct conn *conn);
 
 /* Ends the conns that were idle for a while: we drain. */
 void conns_drain(struct clients *clients);
+
+/* .check of a hook of the loop: that of struct clients. */
+const char *conns_check(const struct turn_hook *hook);
 
 #endif /* SLUICE_PROXY_CONN_H */

@@ -308,11 +308,17 @@ static void client_end(struct conn *conn)
 	pool_forget_client(conn->clients->services->pool, conn->peer.id);
 }
 
+static bool client_has_deadline(const struct conn *conn)
+{
+	return conn->exchange && exchange_has_deadline(conn->exchange) && !conn->timer.deadline_ms;
+}
+
 const struct conn_protocol http1_client_protocol = {
 	.ready = client_ready,
 	.next = read_head,
 	.timeout = client_timeout,
 	.end = client_end,
+	.has_deadline = client_has_deadline,
 };
 
 void http1_client_begin(struct conn *conn)

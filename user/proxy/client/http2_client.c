@@ -342,11 +342,25 @@ void http2_client_ready(struct conn *conn)
 		take_end(client, err);
 }
 
+static bool client_has_deadline(const struct conn *conn)
+{
+	const struct http2_client *client = conn->http2;
+
+	if (client->state != HTTP2_CLIENT_BUSY)
+		return conn->timer.deadline_ms != 0;
+	/* A stream without an exchange is about to get one, or to end: it wakes. */
+	for (const struct http2_stream *s = client->session.streams; s; s = s->next)
+		if (s->owner ? !exchange_has_deadline(s->owner) : !s->wake.next)
+			return false;
+	return client->session.streams && !conn->timer.deadline_ms;
+}
+
 static const struct conn_protocol protocol = {
 	.ready = http2_client_ready,
 	.next = http2_client_ready,
 	.timeout = client_timeout,
 	.end = client_end,
+	.has_deadline = client_has_deadline,
 };
 
 int http2_client_begin(struct conn *conn)

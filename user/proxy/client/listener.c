@@ -194,7 +194,9 @@ void clients_init(struct clients *clients, struct exchange_services *services,
 		.services = services,
 		.http2_memory = memory,
 		.tls = tls,
+		.hook.check = conns_check,
 	};
+	turn_hook(clients->turn, &clients->hook);
 	turn_slab(clients->turn, &clients->conns, sizeof(struct conn));
 	turn_slab(clients->turn, &clients->http2_clients, sizeof(struct http2_client));
 	sources_init(&clients->sources, services->ids.state[1]);

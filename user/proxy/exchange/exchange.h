@@ -278,6 +278,12 @@ bool exchange_awaits_continue(const struct exchange *exchange);
  * exchange_begin(). */
 void exchange_hold(struct exchange *exchange);
 
+/* True if it ends by itself at some time: always, between two turns of the loop. */
+static inline bool exchange_has_deadline(const struct exchange *exchange)
+{
+	return exchange->timer.deadline_ms != 0;
+}
+
 /* The client is gone: everything is let go at once. */
 void exchange_abort(struct exchange *exchange, const char *why);
 

@@ -2,10 +2,12 @@
 #include "proxy/loop/turn.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "proxy/loop/stream.h"
 
 #define EVENTS_MAX 256
@@ -177,8 +179,22 @@ static void tell_hooks(struct turn *turn, uint32_t count)
 			hook->events(hook, count);
 }
 
+static void check(const struct turn *turn)
+{
+	for (const struct turn_hook *hook = turn->hooks; hook; hook = hook->next) {
+		const char *missing = hook->check ? hook->check(hook) : NULL;
+
+		if (!missing)
+			continue;
+		log_error("proxy: without a deadline: %s", missing);
+		abort();
+	}
+}
+
 void turn_settle(struct turn *turn)
 {
+	if (TURN_CHECKS)
+		check(turn);
 	for (struct turn_hook *hook = turn->hooks; hook; hook = hook->next)
 		if (hook->settle)
 			hook->settle(hook);

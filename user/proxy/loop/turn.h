@@ -23,6 +23,13 @@
 struct settings;
 struct turn;
 
+/* Builds for debugging and with a sanitizer look at their invariants after each turn. */
+#if defined(SLUICE_DEBUG) || defined(__SANITIZE_ADDRESS__)
+#define TURN_CHECKS 1
+#else
+#define TURN_CHECKS 0
+#endif
+
 /* Something to be done at the end of this turn. */
 struct task {
 	void (*fn)(struct task *task);
@@ -43,6 +50,9 @@ struct turn_hook {
 	void (*events)(struct turn_hook *hook, uint32_t count);
 	/* The turn is over. May be NULL. */
 	void (*settle)(struct turn_hook *hook);
+	/* With TURN_CHECKS, at the end of a turn: what has no deadline? May be NULL.
+	 * Return: NULL: all is well; what is missing otherwise, and the process aborts. */
+	const char *(*check)(const struct turn_hook *hook);
 	struct turn_hook *next;
 };
 
@@ -98,7 +108,7 @@ static inline void task_run(struct task *task)
 /* Runs what was deferred until now; what is deferred meanwhile waits for the next turn. */
 void turn_run_tasks(struct turn *turn);
 
-/* Calls the hooks at the end of a turn, and settles the slabs. */
+/* Calls the hooks at the end of a turn, and settles the slabs; with TURN_CHECKS looks first. */
 void turn_settle(struct turn *turn);
 
 /* Room for one more timer, given back by turn_timer_drop(). Return: 0; -ENOMEM. */
