@@ -54,6 +54,20 @@ class L4(SceneTest):
             with self.subTest(address):
                 self.assertRegex(self.cluster.tcp(address), rf"^pod-[abc] sees {client} port \d+$")
 
+    def test_metrics_count_flows_of_frontends_and_backends(self):
+        def flows():
+            metrics = self.cluster.metrics()
+            pods = {f'sluice_backend_flows_total{{upstream="default/echo:7000",address="{pod.ip}",port="{TCP_PORT}"}}'
+                    for pod in self.cluster.pods.values()}
+            return (metrics[f'sluice_frontend_flows_total{{address="{VIP}",port="7000",protocol="tcp"}}'],
+                    sum(metrics.get(name, 0) for name in pods))
+
+        self.cluster.tcp(VIP)  # before it has packets, a backend has no line
+        before = flows()
+        for _ in range(20):
+            self.cluster.tcp(VIP)
+        self.assertEqual([after - was for was, after in zip(before, flows())], [20, 20])
+
     def test_udp_keeps_the_address_of_the_client(self):
         for address, client in ((VIP, CLIENT_IP), (VIP6, CLIENT_IP6)):
             with self.subTest(address):

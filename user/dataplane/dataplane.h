@@ -225,6 +225,13 @@ int dataplane_view_frontend_traffic(const struct dataplane_view *view, uint32_t 
 				    struct traffic *out);
 int dataplane_view_backend_traffic(const struct dataplane_view *view, uint32_t backend_id,
 				   struct traffic *out);
+/**
+ * dataplane_view_backends_traffic - counters of backends 0 to @count - 1, many in one system call
+ * @out: @count of them; ids that are not in use read 0 or what is left of an earlier backend
+ * Return: 0; -ENOMEM; -errno.
+ */
+int dataplane_view_backends_traffic(const struct dataplane_view *view, uint32_t count,
+				    struct traffic *out);
 
 struct frontend_view {
 	struct inet_addr addr;

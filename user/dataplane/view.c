@@ -17,6 +17,7 @@
 struct dataplane_view {
 	int maps[MAPS_COUNT]; /* owned */
 	struct mapped_array daemon_state, worker_stats, steering;
+	struct mapped_array *backends; /* owned; NULL: read by system calls */
 };
 
 static int view_map(struct mapped_array *array, int fd, enum map_id id)
@@ -102,6 +103,13 @@ int dataplane_view_of(struct dataplane *dp, struct dataplane_view **out)
 	}
 	if (!err)
 		err = view_map_all(view);
+	if (!err) {
+		view->backends = calloc(1, sizeof(*view->backends));
+		err = view->backends ? 0 : -ENOMEM;
+	}
+	if (!err) /* mapped as far as it is read; sluiced reads it often */
+		err = mapped_array_open(view->backends, view->maps[MAP_BACKENDS],
+					sizeof(struct backend), SLUICE_BACKENDS_MAX, false);
 	if (err) {
 		dataplane_view_close(view);
 		return err;
@@ -117,6 +125,9 @@ void dataplane_view_close(struct dataplane_view *view)
 	mapped_array_close(&view->daemon_state);
 	mapped_array_close(&view->worker_stats);
 	mapped_array_close(&view->steering);
+	if (view->backends)
+		mapped_array_close(view->backends);
+	free(view->backends);
 	for (unsigned int id = 0; id < MAPS_COUNT; id++) {
 		if (view->maps[id] >= 0)
 			close(view->maps[id]);
@@ -204,6 +215,53 @@ int dataplane_view_backend_traffic(const struct dataplane_view *view, uint32_t b
 	return sum_traffic(view->maps[MAP_BACKEND_STATS], backend_id, out);
 }
 
+/* Entries of a per-CPU array that one call reads: about 100 us with eight CPUs. */
+#define BATCH_ENTRIES 512u
+
+/* One entry of a per-CPU array: @words counters, for each CPU. */
+static void add_up(uint64_t *sums, const uint64_t *values, size_t words, size_t row_words)
+{
+	for (size_t i = 0; i < row_words; i += words)
+		for (size_t word = 0; word < words; word++)
+			sums[word] += values[i + word];
+}
+
+int dataplane_view_backends_traffic(const struct dataplane_view *view, uint32_t count,
+				    struct traffic *out)
+{
+	const size_t words = sizeof(*out) / sizeof(uint64_t);
+	const int cpus = libbpf_num_possible_cpus();
+	const size_t row_words = cpus < 0 ? 0 : (size_t)cpus * words;
+	uint64_t *values = NULL, *sums = (uint64_t *)(void *)out;
+	uint32_t *keys = NULL;
+	uint32_t done = 0, place = 0;
+	int err = cpus < 0 ? cpus : 0;
+
+	if (!err) {
+		values = calloc(BATCH_ENTRIES * row_words, sizeof(*values));
+		keys = calloc(BATCH_ENTRIES, sizeof(*keys));
+		err = values && keys ? 0 : -ENOMEM;
+	}
+	memset(out, 0, count * sizeof(*out));
+	while (!err && done < count) {
+		uint32_t part = count - done < BATCH_ENTRIES ? count - done : BATCH_ENTRIES;
+
+		if (bpf_map_lookup_batch(view->maps[MAP_BACKEND_STATS], done ? &place : NULL,
+					 &place, keys, values, &part, NULL) &&
+		    errno != ENOENT)
+			err = -errno;
+		for (uint32_t i = 0; !err && i < part; i++)
+			add_up(sums + (done + i) * words, values + (size_t)i * row_words, words,
+			       row_words);
+		if (!part)
+			break;
+		done += part;
+	}
+	free(values);
+	free(keys);
+	return err;
+}
+
 /* ---- entries --------------------------------------------------------------------------------- */
 
 int dataplane_view_frontends(const struct dataplane_view *view,
@@ -221,7 +279,22 @@ int dataplane_view_upstreams(const struct dataplane_view *view,
 int dataplane_view_backends(const struct dataplane_view *view,
 			    int (*fn)(void *ctx, const struct backend_view *), void *ctx)
 {
-	return walk_backends(view->maps, fn, ctx);
+	int stop = 0;
+
+	if (!view->backends)
+		return walk_backends(view->maps, fn, ctx);
+	for (uint32_t id = 0; id < view->backends->entries_max && !stop; id++) {
+		const struct backend *backend = mapped_array_at(view->backends, id);
+		struct backend_view entry = { .id = id };
+
+		if (!backend)
+			return -errno;
+		if (__atomic_load_n(&backend->state, __ATOMIC_RELAXED) == BACKEND_FREE)
+			continue;
+		memcpy(&entry.value, backend, sizeof(entry.value));
+		stop = fn(ctx, &entry);
+	}
+	return stop;
 }
 
 int dataplane_view_denylist(const struct dataplane_view *view,
