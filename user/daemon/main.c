@@ -89,6 +89,7 @@ static int watch_signals(struct daemon *d, int *fd_out)
 static int prepare(struct daemon *d)
 {
 	char error[INSTANCE_ERROR_MAX] = "";
+	bool takeover;
 	int err;
 
 	if ((size_t)snprintf(d->pin_folder, sizeof(d->pin_folder), "%s/%s", d->options.bpffs,
@@ -109,8 +110,9 @@ static int prepare(struct daemon *d)
 	}
 	if (d->options.action == ACTION_PROBE)
 		return 0;
-	err = instance_lock(d->options.bpffs, d->pin_folder, d->options.takeover, &d->instance,
-			    error);
+	/* Nobody hands over to one that removes everything. */
+	takeover = d->options.takeover && d->options.action == ACTION_RUN;
+	err = instance_lock(d->options.bpffs, d->pin_folder, takeover, &d->instance, error);
 	if (err)
 		log_error("%s", error);
 	return err;
