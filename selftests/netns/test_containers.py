@@ -140,6 +140,26 @@ class Containers(Scene):
         done, failures = probes.stop()
         self.assertEqual(failures, [], f"of {done} probes")
 
+    def test_a_successor_that_ends_in_order_gives_the_node_back(self):
+        """As when the new pod is deleted by hand before the old one is."""
+        successor = self.start()
+        self.assertEqual(successor.stop(), 0, successor.log())
+        self.container.wait_ready()
+        self.assertEqual(self.cluster.get("/", HOST).status, 200)
+        self.assertEqual(self.container.stop(), 0, self.container.log())
+        self.assertNothingLeft()
+
+    def test_the_last_of_two_leaves_nothing_though_the_other_was_killed(self):
+        download = Download(self.cluster)  # so that the old container has a worker left
+        successor = self.start("--drain-timeout", "300s")
+        self.container.signal(signal.SIGINT)
+        os.kill(successor.first, signal.SIGKILL)
+        successor.wait()
+        self.assertEqual(self.container.wait(), 0, self.container.log())
+        self.assertIn("ending in its place", self.container.log())
+        self.assertNothingLeft()
+        download.sock.close()
+
     def test_probes_are_answered_by_the_own_container(self):
         self.assertEqual(self.container.probe("live"), 0)
         successor = self.start()

@@ -11,7 +11,8 @@
  *   sluiced has handed over    (status 0, not asked to stop) its workers go on until the next
  *                              sluiced has drained them. If nobody holds the lock of the pin
  *                              folder for ORPHANED_MS, sluiced is started again: it goes on with
- *                              the workers that are still here
+ *                              the workers that are still here, or with --cleanup if this program
+ *                              was asked to stop
  *   SIGTERM, SIGINT            sluiced gets SIGINT: drain, then remove all. Again: the same again.
  *                              This program ends when no process is left
  *   SIGHUP                     sluiced gets it
@@ -64,6 +65,7 @@ struct init {
 	char lock_path[4096];
 	pid_t sluiced;
 	bool stopping;
+	bool watches_lock; /* since a hand-over */
 	uint64_t started_ms, next_ms;
 	uint64_t free_since_ms; /* nobody holds the lock; 0: somebody does */
 	uint64_t crashes_ms[CRASHES_MAX];
@@ -200,6 +202,7 @@ static int sluiced_ended(struct init *init, int status)
 	if (well) {
 		log_info("init: sluiced has handed over; its workers go on until they are drained");
 		init->state = STATE_HANDED_OVER;
+		init->watches_lock = true;
 		init->free_since_ms = 0;
 		init->in_a_row = 0;
 		return -1;
@@ -282,7 +285,7 @@ static bool lock_is_free(const struct init *init)
 	bool is_free;
 
 	if (fd < 0)
-		return false; /* all has been removed, by one that ended in order */
+		return errno == ENOENT; /* the last one has removed everything */
 	is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;
 	close(fd);
 	return is_free;
@@ -297,8 +300,10 @@ static void look_for_successor(struct init *init)
 	} else if (!init->free_since_ms) {
 		init->free_since_ms = at_ms;
 	} else if (at_ms - init->free_since_ms >= ORPHANED_MS) {
-		log_warn("init: the sluiced that took over has gone; going on in its place");
-		start(init, NULL);
+		log_warn("init: the sluiced that took over has gone; %s in its place",
+			 init->stopping ? "ending" : "going on");
+		init->watches_lock = false;
+		start(init, init->stopping ? "--cleanup" : NULL);
 	}
 }
 
@@ -308,7 +313,7 @@ static int wait_ms(const struct init *init)
 {
 	uint64_t at_ms = now_ms();
 
-	if (init->state == STATE_HANDED_OVER)
+	if (init->watches_lock)
 		return LOCK_LOOK_MS;
 	if (init->state == STATE_RESTARTING)
 		return init->next_ms > at_ms ? (int)(init->next_ms - at_ms) : 0;
@@ -328,7 +333,7 @@ static int run(struct init *init, int signals)
 			result = take_signals(init, signals);
 		else if (init->state == STATE_RESTARTING)
 			start(init, NULL);
-		else if (init->state == STATE_HANDED_OVER)
+		else if (init->watches_lock)
 			look_for_successor(init);
 	}
 	kill_all();
