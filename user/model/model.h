@@ -136,8 +136,8 @@ struct service {
 	enum service_type type;
 	char *load_balancer_class; /* owned or NULL */
 	char *external_name;       /* owned or NULL */
-	/* owned; spec.loadBalancerIP. Not the status: an address that we wrote there must not outlive
-	 * the spec that requested it. */
+	/* owned; spec.loadBalancerIP. Not the status: an address that we wrote there must not
+	 * outlive the spec that requested it. */
 	struct inet_addr *load_balancer_ips;
 	size_t load_balancer_ips_count;
 	struct inet_addr *external_ips; /* owned */

@@ -17,7 +17,7 @@
 #include "proxy/tls/tls.h"
 #include "proxy/worker.h"
 
-/* Whoever reads what sluiced wrote has to see its end: nothing of it may stay open here. */
+/* Whoever reads what sluiced wrote must see its end: nothing of it may stay open here. */
 static void on_log_over(struct timer *timer)
 {
 	(void)timer;
@@ -88,7 +88,7 @@ static void take_snapshot(struct worker *worker, const struct control_snapshot *
 		routing_put(before); /* exchanges that began with it hold it until they end */
 		worker->turn.stats->snapshot_generation = message->generation;
 	} else {
-		log_error("proxy: snapshot %llu: %s; the one before stays in force",
+		log_error("proxy: snapshot %llu: %s; keeping the previous one",
 			  (unsigned long long)message->generation, strerror(-done.error));
 	}
 	if (control_send(worker->control.fd, CONTROL_SNAPSHOT_DONE, &done, sizeof(done), NULL, 0))
@@ -107,7 +107,7 @@ static void take_certificates(struct worker *worker, const struct control_certif
 		err = tls_client_load(worker->tls_client, set);
 	certificates_close(set);
 	if (err)
-		log_error("proxy: certificates: %s; those of before stay in force", strerror(-err));
+		log_error("proxy: certificates: %s; keeping the previous ones", strerror(-err));
 }
 
 /* Payload of a message if it is of this type and size and carries @fds_wanted descriptors. */
@@ -170,7 +170,7 @@ static void on_message(struct watch *watch, uint32_t events)
 	if (got <= 0) {
 		if (got < 0)
 			log_warn("proxy: control connection: %s", strerror(-got));
-		hang_up(worker); /* goes on serving with what it has */
+		hang_up(worker); /* continues serving with what it has */
 		return;
 	}
 	handle(worker, buffer, fds, fds_count);

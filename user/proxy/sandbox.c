@@ -66,7 +66,7 @@ static const int allowed[] = {
 	SCMP_SYS(sched_yield),
 };
 
-/* No bug leads here; who calls these is not us any more. */
+/* No bug leads here: only foreign code makes these calls. */
 static const int deadly[] = {
 	SCMP_SYS(execve),
 	SCMP_SYS(execveat),

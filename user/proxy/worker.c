@@ -25,7 +25,7 @@ static int open_stats(struct worker *worker)
 		return -EINVAL;
 	}
 	stats = mapped_array_at(&worker->maps.worker_stats, number);
-	/* Counters go on where the process before left them; gauges begin anew. */
+	/* Counters continue where the process before left them; gauges begin again. */
 	stats->pid = (uint64_t)getpid();
 	stats->snapshot_generation = 0;
 	stats->conns_open = 0;

@@ -79,7 +79,7 @@ bool backend_note_failed(struct backend_note *note, const struct route *route,
 	uint64_t first_ms = route->eject_time_ms ? route->eject_time_ms : EJECT_TIME_MS;
 	uint64_t most_ms = first_ms > EJECT_TIME_MAX_MS ? first_ms : EJECT_TIME_MAX_MS;
 
-	/* Exchanges that were on their way when it was put aside say nothing new. */
+	/* Exchanges that were on their way when it was ejected say nothing new. */
 	if ((route->flags & ROUTE_F_NEVER_EJECT) || (note->failing && !note->trial))
 		return false;
 	/* Where answers do not count, one that answers at all takes connections again. */

@@ -29,12 +29,12 @@ struct backend_note {
 	uint64_t
 		since_ms; /* when it came to a list that was known before; 0: in it from the start */
 	uint64_t aside_until_ms;
-	uint64_t aside_ms; /* how long it was put aside last; 0: not lately */
+	uint64_t aside_ms; /* how long it was ejected last; 0: not lately */
 	uint32_t failures; /* in a row */
 	uint16_t checks;   /* health checks in a row that say the other thing than .unhealthy */
 	bool known;        /* was in a list that was looked at */
 	bool unhealthy;    /* by health checks */
-	bool failing;      /* put aside, and no success since */
+	bool failing;      /* ejected, and no success since */
 	bool trial;        /* an exchange is on its way to see if it still fails */
 };
 
@@ -66,8 +66,8 @@ enum backend_failure {
 	FAILURE_ANSWER,  /* none in time, cut short, or 502 503 504: counts if the route says so */
 };
 
-/* What an exchange came to. @route: says what counts, and for how long. Failed: true if the backend is
- * put aside for it. */
+/* What an exchange came to. @route: says what counts, and for how long. Failed: true if the backend
+ * is ejected for it. */
 bool backend_note_failed(struct backend_note *note, const struct route *route,
 			 enum backend_failure failure, uint64_t now_ms);
 void backend_note_succeeded(struct backend_note *note, uint64_t now_ms);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * health.h - active checks of backends whose routes ask for them
+ * health.h - active checks of backends, if their routes want them
  *
- * Each worker checks for itself, what it finds is in its backend notes. The members of an upstream
- * are asked one after the other, spread evenly over the interval. HTTP backends have to answer a GET
- * with 200 to 399; of others (TLS, HTTP/2) it is enough that they take the connection.
+ * Each worker checks by itself and stores the results in its backend notes. The members of an
+ * upstream are checked one after the other, spread evenly over the interval. HTTP backends must
+ * answer a GET with 200 to 399; others (TLS, HTTP/2) must only accept the connection.
  */
 #ifndef SLUICE_PROXY_HEALTH_H
 #define SLUICE_PROXY_HEALTH_H
@@ -35,7 +35,7 @@ struct health {
 void health_init(struct health *health, struct turn *turn, struct picker *picker);
 void health_free(struct health *health);
 
-/* The routing table is another one. What is checked already goes on as it was. */
+/* The routing table has changed. Checks that already run continue unchanged. */
 void health_apply(struct health *health, struct routing *routing);
 
 #endif /* SLUICE_PROXY_HEALTH_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * size: a connection and its calls are two halves of one thing, and nobody else may see either
+ * size: a connection and its calls belong together, and no other file may see either
  */
 #include "proxy/backend/http2_backend.h"
 
@@ -110,7 +110,7 @@ static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *frame, ng
 	return http2_session_field(&b->session, name, value);
 }
 
-/* Puts a head behind one that was not read yet. Return: 0; -ENOMEM; -EMSGSIZE. */
+/* Appends a head to one that was not read yet. Return: 0; -ENOMEM; -EMSGSIZE. */
 static int append_text(struct http2_stream *s, struct buffer *text)
 {
 	struct buffer *both;
@@ -119,7 +119,7 @@ static int append_text(struct http2_stream *s, struct buffer *text)
 		s->text = text;
 		return 0;
 	}
-	/* Interim heads that nobody has read yet: a few of them are usual. */
+	/* Unread interim heads: a few of them are usual. */
 	if (buffer_bytes(s->text) + buffer_bytes(text) > HEADS_BYTES_MAX) {
 		buffer_put(&s->turn->buffers, text);
 		return -EMSGSIZE;
@@ -279,7 +279,7 @@ static void call_let_go(struct upstream_conn *u, bool reuse)
 		return;
 	b->idle_since_ms = b->all->turn->now_ms;
 	if (--b->calls_count == 0 && !b->open)
-		close_backend(b); /* nobody waits for it any more */
+		close_backend(b); /* no exchange waits for it any more */
 }
 
 static const struct upstream_ops call_ops = {

@@ -45,14 +45,14 @@ struct candidate {
 
 int picker_init(struct picker *picker, struct maps *maps, uint32_t worker)
 {
-	/* calloc: pages of upstreams that nobody asks for are never touched. */
+	/* calloc: pages of unused upstreams are never touched. */
 	picker->upstreams = calloc(maps->upstreams_max, sizeof(*picker->upstreams));
 	if (!picker->upstreams)
 		return -ENOMEM;
 	picker->maps = maps;
 	picker->first_turn = worker * GOLDEN_RATIO_32;
 	if (getrandom(&picker->random, sizeof(picker->random), 0) < 0)
-		picker->random = worker; /* spread is all that is asked for */
+		picker->random = worker; /* only an even spread is needed */
 	return backend_notes_init(&picker->notes, maps->backends_max);
 }
 
@@ -100,8 +100,8 @@ static void rank(const struct list *list, struct candidate *c)
 }
 
 /*
- * A list that was not seen before: who is new in it begins slowly. In the first of all lists nobody
- * is new. Membership changes are rare, so the exchange that meets one may look at all.
+ * A list that was not seen before: new members begin slowly. In the first list no member is new.
+ * Membership changes are rare, so the exchange that meets one may check all members.
  */
 static void look_at_list(const struct list *list, uint64_t word)
 {

@@ -8,7 +8,7 @@
  *                   only its own share of the keys
  *   affinity        the backend that the client's cookie names, else round robin
  *
- * Whatever the way, a backend that is put aside (backend_notes.h) is passed over while there is
+ * Whatever the way, a backend that is ejected (backend_notes.h) is passed over while there is
  * another; never all of them are.
  */
 #ifndef SLUICE_PROXY_PICKER_H
@@ -35,7 +35,7 @@ struct picker_tried {
 	uint32_t count;
 };
 
-/* What is asked for. */
+/* The request for a backend. */
 struct picker_ask {
 	const struct route *route; /* borrowed */
 	uint64_t key; /* what is hashed by .balance; 0: the request has nothing of it */

@@ -159,7 +159,7 @@ void pool_forget_client(struct pool *pool, uint64_t client_id)
 
 /* ---- what its owner asks of a connection of HTTP/1.1 ----------------------------------------- */
 
-/* An idle connection has something to say: its end, or what nobody asked for. */
+/* An event on an idle connection: its end, or unexpected bytes. */
 static void on_idle(struct upstream_conn *u)
 {
 	if (!quiet(u))

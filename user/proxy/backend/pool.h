@@ -2,8 +2,8 @@
 /*
  * pool.h - connections to backends, in use and kept for the next exchange
  *
- * Idle ones are found by backend id, the last used first, and only while the id still has the
- * generation that it was connected to. epoll tells when the backend ends an idle one.
+ * Idle ones are found by backend id, the last used first, and only while the id has the generation
+ * of the connection. epoll reports when the backend ends an idle one.
  */
 #ifndef SLUICE_PROXY_POOL_H
 #define SLUICE_PROXY_POOL_H
@@ -31,7 +31,7 @@ struct pool {
 	struct timer sweep;
 	uint32_t backends_max;
 	uint32_t idle_count;
-	uint32_t own_count; /* of the idle ones, those that serve one client alone */
+	uint32_t own_count; /* of the idle ones, those that serve only one client */
 };
 
 int pool_init(struct pool *pool, struct turn *turn, struct maps *maps); /* Return: 0; -ENOMEM. */
@@ -49,7 +49,7 @@ struct upstream_conn *pool_get(struct pool *pool, const struct backend_view *bac
 int pool_connect(struct pool *pool, const struct backend_view *backend,
 		 const struct upstream_way *way, struct upstream_conn **out);
 
-/* Closes the idle connections that serve this client alone: it is gone. */
+/* Closes the idle connections that serve only this client: it is gone. */
 void pool_forget_client(struct pool *pool, uint64_t client_id);
 
 #endif /* SLUICE_PROXY_POOL_H */

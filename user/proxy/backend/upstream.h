@@ -3,8 +3,8 @@
  * upstream.h - one connection to a backend
  *
  * How a route wants its backends to be spoken to is a way; a connection serves exchanges of its own
- * way alone, and those of one client alone if it began with that one's addresses. It is connected in
- * steps that upstream_open() goes on with: TCP, PROXY header, TLS.
+ * way alone, and those of one client alone if it began with that one's addresses. It is connected
+ * in steps that upstream_open() continues with: TCP, PROXY header, TLS.
  */
 #ifndef SLUICE_PROXY_UPSTREAM_H
 #define SLUICE_PROXY_UPSTREAM_H
@@ -76,7 +76,7 @@ int upstream_connect(struct turn *turn, struct slab *slab, const struct backend_
 		     const struct upstream_way *way, struct upstream_conn **out);
 
 /**
- * upstream_open - go on with connecting
+ * upstream_open - continue with connecting
  * Return: 0: a request may be sent; -EAGAIN; -EKEYREJECTED: the backend's certificate is not to be
  * trusted; -errno.
  */

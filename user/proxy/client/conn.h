@@ -58,7 +58,7 @@ struct conn_protocol {
 	void (*ready)(struct conn *conn);   /* something happened to the socket */
 	void (*next)(struct conn *conn);    /* what was put off by .next: in another turn */
 	void (*timeout)(struct conn *conn); /* the deadline of the state is over */
-	void (*end)(struct conn *conn); /* the conn closes or lingers: lets go of all it holds */
+	void (*end)(struct conn *conn);     /* the conn closes or lingers: releases all it holds */
 	/* Where the state has no deadline of its own: whether what runs has one. */
 	bool (*has_deadline)(const struct conn *conn);
 };
@@ -75,7 +75,7 @@ struct conn {
 	struct http1_writer writer;
 	struct exchange_peer peer;
 	struct timer timer; /* of the state */
-	struct task next;   /* goes on with pipelined bytes in another turn */
+	struct task next;   /* continues with pipelined bytes in another turn */
 	uint64_t discarded_bytes;
 	uint64_t flush_deadline_ms;
 	uint64_t idle_since_ms;
@@ -88,7 +88,7 @@ struct conn {
 	} source;
 	uint32_t requests;  /* answered on it */
 	uint8_t state;      /* enum conn_state: set by conn_set_state() alone */
-	uint8_t over_limit; /* enum http1_fault_reason: accepted to be told 503, and closed */
+	uint8_t over_limit; /* enum http1_fault_reason: accepted only to send 503, then closed */
 	bool keep_alive;    /* after the exchange that runs */
 };
 

@@ -47,7 +47,7 @@ struct http2_client {
 	bool input_ended;   /* the client has shut its side */
 	bool leaving;       /* the last GOAWAY is said */
 	bool greeted;       /* the SETTINGS that come first came */
-	bool in_head;       /* CONTINUATION has to come next */
+	bool in_head;       /* CONTINUATION must come next */
 	bool head_ends;     /* the frame that comes in is the last of a head */
 };
 
@@ -86,7 +86,7 @@ void http2_request_head(struct http2_client *client, const nghttp2_frame *frame)
 /* Callbacks for heads and trailers. */
 void http2_request_set_callbacks(nghttp2_session_callbacks *callbacks);
 
-/* A stream is no more: what the conn waits for has changed. */
+/* A stream is gone: what the conn waits for has changed. */
 void http2_client_stream_gone(struct http2_client *client);
 
 #endif /* SLUICE_PROXY_HTTP2_CLIENT_H */

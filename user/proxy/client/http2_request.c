@@ -236,8 +236,8 @@ static const char *secret_of(const struct snapshot *snapshot, const struct snaps
 }
 
 /*
- * RFC 9110 7.4: a client may send a host on a connection that was made to another if the certificate
- * covers both. Where their TLS settings differ it has to make one of its own.
+ * RFC 9110 7.4: a client may send a host on a connection that was made to another if the
+ * certificate covers both. Where their TLS settings differ it must make one of its own.
  */
 static bool misdirected(const struct exchange *x, const struct http2_stream *s)
 {

@@ -14,7 +14,7 @@
 #include "proxy/client/http2_client.h"
 
 #define ACCEPT_BUDGET       64  /* a turn: those that are served wait meanwhile */
-#define PAUSE_MS            50u /* without a descriptor or memory: conns have to end first */
+#define PAUSE_MS            50u /* without a descriptor or memory: conns must end first */
 #define DRAIN_LOOK_MS       50u
 #define DRAIN_QUIET_MS      1000u
 #define OVERLOAD_ROOM_SHIFT 4 /* a sixteenth above the limit is accepted to be told 503 */
@@ -48,7 +48,7 @@ static enum http1_fault_reason over_limit(const struct clients *clients,
 
 	if (turn->stats->conns_open >= turn->settings->conns_max)
 		return HTTP1_FAULT_CONNS;
-	/* Who sends a PROXY header is no client: whom it names will be counted. */
+	/* Who sends a PROXY header is not a client: whom it names will be counted. */
 	if (of_source && !peer->trusted &&
 	    !settings_expects_proxy_header(turn->settings, peer->local_port, &peer->addr) &&
 	    sources_conns(&clients->sources, &peer->addr) >= of_source)

@@ -33,7 +33,7 @@ void clients_free(struct clients *clients); /* conns that are still open end wit
 int listener_start(struct listener *listener, struct clients *clients);
 
 /* There is a routing table: from now on connections are accepted. Until then they wait in the
- * queue: what a former worker left there must not be told 503 by its successor. */
+ * queue: what a previous worker left there must not be told 503 by its successor. */
 void listener_open(struct listener *listener);
 
 /**

@@ -37,7 +37,7 @@ struct access_record {
 	const char *why; /* borrowed literal; NULL */
 	char version[9]; /* "HTTP/1.1" */
 	uint16_t bytes[TEXT_COUNT];
-	char text[]; /* TEXT_COUNT pieces of at most TEXT_MAX_BYTES, one behind the other */
+	char text[]; /* TEXT_COUNT pieces of at most TEXT_MAX_BYTES, one after the other */
 };
 
 static struct http_slice field_text(const struct http1_request *request, const char *name,

@@ -30,10 +30,10 @@ struct access_log {
 	struct timer flush;
 };
 
-/* What of a request is told at its end: copied, as the client's buffer goes on to other use. */
+/* What of a request is told at its end: copied, as the client's buffer continues to other use. */
 struct access_record;
 
-/* Return: NULL if there is no memory: the line is then lost. */
+/* Return: NULL without memory: the line is then lost. */
 struct access_record *access_record_new(const struct http1_request *request);
 /* Of a TLS connection that is passed through: method "CONNECT", version "TLS". */
 struct access_record *access_record_new_passed(struct http_slice name);

@@ -4,10 +4,10 @@
  *
  * An exchange stands between a client side (an HTTP/1 conn, or one stream of an HTTP/2 conn) and a
  * connection to a backend. The client side makes it, parses the request into it, and is asked by
- * the calls of struct exchange_client; the exchange routes, connects, retries, relays both
- * bodies, and ends itself. exchange_run() drives whatever can go on; it is called for each event on
- * either side, and does nothing where there is nothing to do.
- * exchange_priv.h has the parts it is made of.
+ * the calls of struct exchange_client; the exchange routes, connects, retries, relays both bodies,
+ * and ends itself. exchange_run() drives whatever can continue; it is called for each event on
+ * either side, and does nothing where there is nothing to do. exchange_priv.h has the parts it is
+ * made of.
  */
 #ifndef SLUICE_PROXY_EXCHANGE_H
 #define SLUICE_PROXY_EXCHANGE_H
@@ -39,8 +39,8 @@ struct exchange_client {
 	/* The exchange is over: all was sent, or (.aborted) the client must not take what it got
 	 * for the whole. The exchange is freed when this returns. */
 	void (*ended)(struct exchange *exchange, bool aborted);
-	/* An answer is waited for: finds out whether there is somebody who wants it. NULL: it comes
-	 * by itself. */
+	/* The exchange waits for an answer: checks whether the client is still there. NULL: not
+	 * needed. */
 	void (*probe)(struct exchange *exchange);
 	/* Those below are NULL where the kernel can move nothing to or from the client.
 	 * The client's connection, all of which is this exchange's as long as it runs. */
@@ -84,13 +84,13 @@ struct exchange_peer {
  *                          |         |                               |
  *                          '---------+---> exchange_end() <----------'
  *
- * Each can also go on to ABORTED, and exchange_abort(). Before BODY, the next backend and an answer
- * of our own are possible; BODY goes back to WAIT if the head of the response, not sent yet, is
- * taken back for a 502. exchange_set_phase() arms the deadline of each from a table.
+ * Each can also continue to ABORTED, and exchange_abort(). Before BODY, the next backend and an
+ * answer of our own are possible; BODY goes back to WAIT if the head of the response, not sent yet,
+ * is taken back for a 502. exchange_set_phase() arms the deadline of each from a table.
  */
 enum exchange_phase {
 	EXCHANGE_NEW,     /* the client side reads the head of the request, and has the deadline */
-	EXCHANGE_HELD,    /* HTTP/2: a length of 0 was said, and the end of the stream is to come */
+	EXCHANGE_HELD,    /* HTTP/2: the length is 0, and the end of the stream is awaited */
 	EXCHANGE_CONNECT, /* to a backend, and to send the first bytes */
 	EXCHANGE_EXPECT,  /* the head was sent; the client holds its body back for a 100 */
 	EXCHANGE_SEND,    /* the request is being sent; its response may come */
@@ -98,7 +98,7 @@ enum exchange_phase {
 	EXCHANGE_BODY,    /* of the response */
 	EXCHANGE_TUNNEL,
 	EXCHANGE_REPLY,   /* an answer of our own is on its way */
-	EXCHANGE_ABORTED, /* nothing more can be said: ends in exchange_run() */
+	EXCHANGE_ABORTED, /* no answer is possible: ends in exchange_run() */
 	EXCHANGE_PHASES,
 };
 
@@ -129,7 +129,7 @@ struct exchange {
 	struct sink *request_sink;          /* borrowed from what .upstream is */
 	struct relay up, down;              /* request body; response body */
 	struct timer timer;                 /* of the phase */
-	struct task yield;                  /* goes on in another turn */
+	struct task yield;                  /* continues in another turn */
 	struct access_record *record;       /* owned; NULL: no log */
 	uint64_t upstream_us;               /* when the response head came */
 	uint16_t status;                    /* of the final head; 0 before */
@@ -197,7 +197,7 @@ struct exchange {
 	struct {
 		bool wanted; /* it is for the kernel: the backend's connection is no source */
 		bool armed;  /* the kernel may move it now */
-		bool lagged; /* a window was full: the relay goes on until the client is quiet */
+		bool lagged; /* a window was full: the relay continues until the client is quiet */
 		bool begun;  /* the kernel moved a part */
 	} upload;
 
@@ -222,7 +222,7 @@ struct exchange *exchange_new(struct exchange_services *services);
  * fields, to be used when exchange_begin() has returned. */
 struct http_field *exchange_request_trailers(struct exchange *exchange);
 
-/* Ends an exchange whose request never became whole. */
+/* Ends an exchange whose request was never complete. */
 void exchange_discard(struct exchange *exchange);
 
 /**
@@ -233,15 +233,15 @@ void exchange_discard(struct exchange *exchange);
 void exchange_begin(struct exchange *exchange);
 
 /**
- * exchange_pass_through - no request comes: the client's bytes go to a backend as they are
- * @settings: borrowed until it returns, of the routing table in force
+ * exchange_pass_through - there is no request: the client's bytes go to a backend unchanged
+ * @settings: borrowed until it returns, of the routing table in use
  * @name: for the access log
  * In place of exchange_begin(); then exchange_run(). Without a backend the exchange is aborted.
  */
 void exchange_pass_through(struct exchange *exchange, const struct snapshot_tls *settings,
 			   struct http_slice name);
 
-/* Drives what can go on. The exchange may have ended when this returns. */
+/* Drives what can continue. The exchange may have ended when this returns. */
 void exchange_run(struct exchange *exchange);
 
 /* Answers a request that does not parse, instead of exchange_begin(), or one that breaks a rule
@@ -284,7 +284,7 @@ static inline bool exchange_has_deadline(const struct exchange *exchange)
 	return exchange->timer.deadline_ms != 0;
 }
 
-/* The client is gone: everything is let go at once. */
+/* The client is gone: releases everything at once. */
 void exchange_abort(struct exchange *exchange, const char *why);
 
 #endif /* SLUICE_PROXY_EXCHANGE_H */

@@ -25,7 +25,7 @@ static void add_hsts(const struct exchange *x, struct exchange_added *added)
 	    (struct http_slice){ added->hsts, (uint32_t)bytes });
 }
 
-/* Path=/: the same Service may be behind other paths of the host, and then the same pod is. */
+/* Path=/: other paths of the host may lead to the same Service, and then to the same pod. */
 static void add_affinity(const struct exchange *x, struct exchange_added *added)
 {
 	static const char *const same_site[] = { "", "; SameSite=Lax", "; SameSite=Strict",

@@ -11,7 +11,7 @@
 
 static uint64_t key_of(const void *data, size_t bytes)
 {
-	return hash64_end(hash64_more(HASH64_SEED, data, bytes)) | 1; /* 0 is no key */
+	return hash64_end(hash64_more(HASH64_SEED, data, bytes)) | 1; /* 0 is not a key */
 }
 
 static bool find_cookie(const struct exchange *x, struct http_slice *value)
@@ -27,7 +27,7 @@ static uint64_t key_of_header(const struct exchange *x)
 	size_t bytes = strlen(name);
 	const struct http_field *field;
 
-	/* Host is no field of ours to find: the authority may have come with the target. */
+	/* Host is not a field of ours to find: the authority may have come with the target. */
 	if (http_text_is(name, bytes, "host", 4))
 		return x->request.authority.bytes
 			       ? key_of(x->request.host.name, x->request.host.name_bytes)

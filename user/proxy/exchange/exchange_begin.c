@@ -7,8 +7,8 @@
 
 #include "proxy/exchange/exchange_priv.h"
 
-/* RFC 9110 6.5.1: a recipient that wants trailers says so; without it nobody knows that they are
- * not dropped or taken for something else further on. */
+/* RFC 9110 6.5.1: a recipient that wants trailers asks for them; otherwise a later hop may drop or
+ * misread them. */
 struct http_field *exchange_request_trailers(struct exchange *x)
 {
 	const uint32_t wanted = HTTP1_REQUEST_F_TE_TRAILERS;

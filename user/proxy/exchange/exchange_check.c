@@ -72,7 +72,7 @@ void exchange_check_remove(struct exchange *x)
 void exchange_check_step(const struct exchange *x, enum exchange_phase next)
 {
 	if (next != EXCHANGE_ABORTED && !(steps[x->phase] & 1u << next))
-		breach(x, "it cannot go on to phase", next);
+		breach(x, "it cannot continue to phase", next);
 }
 
 #endif

@@ -59,7 +59,7 @@ static void end(struct exchange *x, bool aborted)
 	if (aborted && !x->status)
 		x->status = STATUS_CLIENT_GONE;
 	splice_tunnel_count(x);
-	if (!x->tunnel.route) /* it is no request */
+	if (!x->tunnel.route) /* it is not a request */
 		count(x);
 	if (aborted && is_cut(x))
 		stream_reset_on_close(&x->upstream->stream);

@@ -37,7 +37,7 @@
 /* The only way from one phase to another. Arms the deadline of the new one, from now on. */
 void exchange_set_phase(struct exchange *exchange, enum exchange_phase phase);
 
-/* The request is on its way: EXPECT, SEND or WAIT, as it stands; arms the deadline anew. */
+/* The request is on its way: EXPECT, SEND or WAIT, as it stands; arms the deadline again. */
 void exchange_await_head(struct exchange *exchange);
 
 static inline bool exchange_awaits_head(const struct exchange *exchange)
@@ -69,9 +69,9 @@ struct inet_addr exchange_source(const struct exchange *exchange);
 bool exchange_is_admitted(const struct exchange *exchange);
 
 /**
- * exchange_rewrite - the path as the route's rewrite-target wants it, without dot segments
+ * exchange_rewrite - the path after the route's rewrite-target, without dot segments
  * @buffer: empty; path->forwarded lies in it if it was rewritten
- * Return: HTTP1_FAULT_NONE; else why no such path can be asked for.
+ * Return: HTTP1_FAULT_NONE; else the fault of the path.
  */
 enum http1_fault_reason exchange_rewrite(const struct exchange *exchange, struct buffer *buffer,
 					 struct exchange_path *path);
@@ -110,8 +110,8 @@ void exchange_let_go(struct exchange *exchange, bool reuse);
 /* A buffer of the loop's, or a larger one of its own. Return: NULL if there is no memory. */
 struct buffer *exchange_head_buffer(struct turn *turn, size_t bytes);
 
-/* A client whose body waits for a 100, in front of a backend that sends none, would wait for ever:
- * after a while it gets one from here. */
+/* A client that waits for a 100, with a backend that sends none, would wait for ever: after a while
+ * we send it one. */
 void exchange_send_continue(struct exchange *exchange);
 
 /* ---- exchange_end.c ----------------------------------------------------------------------- */

@@ -15,7 +15,8 @@ static void request_failed(struct exchange *x, int err)
 {
 	struct http1_fault cut = { .reason = HTTP1_FAULT_CUT };
 
-	if (err == -EBADMSG || err == -EPIPE) { /* who has shut its side may still listen */
+	if (err == -EBADMSG ||
+	    err == -EPIPE) { /* a peer that has closed its write side can still read */
 		exchange_refuse(x, err == -EBADMSG && x->client_source->fault
 					   ? x->client_source->fault
 					   : &cut);
@@ -164,7 +165,8 @@ static void bad_head(struct exchange *x, const struct http1_fault *fault)
 	exchange_fail(x, 502, "malformed response");
 }
 
-/* Parses what is there. Return: 0: go on with the phase that is now; -EAGAIN: more is needed. */
+/* Parses the available bytes. Return: 0: continue with the phase that is now; -EAGAIN: more is
+ * needed. */
 static int parse_head(struct exchange *x)
 {
 	struct http1_reader *reader = &x->upstream->reader;

@@ -6,7 +6,7 @@
 
 #include "proxy/exchange/exchange_priv.h"
 
-/* The end of the stream, or a body, shows how the request goes on. */
+/* The end of the stream, or a body, shows how the request continues. */
 static void run_held(struct exchange *x)
 {
 	struct payload payload;
@@ -55,7 +55,7 @@ static bool reusable(const struct exchange *x)
 	       http1_reader_bytes(&x->upstream->reader) == 0;
 }
 
-/* The backend has ended its side, or failed. A read puts us behind all that came before. */
+/* The backend has ended its side, or failed. A read puts us after all that came before. */
 static void spliced_end(struct exchange *x)
 {
 	ssize_t got = http1_reader_fill(&x->upstream->reader, HTTP1_RESPONSE_HEAD_BYTES_MAX + 1);
@@ -75,7 +75,7 @@ static bool turn_spliced(struct exchange *x)
 	if (!x->splice.armed || x->phase == EXCHANGE_ABORTED)
 		return false;
 	look = splice_response_look(x);
-	if (look == SPLICE_LOOK_WAITS && x->splice.looked) { /* somebody waits for it */
+	if (look == SPLICE_LOOK_WAITS && x->splice.looked) { /* a reader waits for it */
 		splice_response_wake(x);
 		look = splice_response_look(x);
 	}
@@ -89,7 +89,7 @@ static bool turn_spliced(struct exchange *x)
 	return look == SPLICE_LOOK_DONE;
 }
 
-/* One round over all that may go on in this phase. Return: true: over, end it. */
+/* One round over all that may continue in this phase. Return: true: over, end it. */
 static bool run_phase(struct exchange *x)
 {
 	switch (x->phase) {

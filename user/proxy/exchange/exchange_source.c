@@ -15,8 +15,8 @@ static bool read_addr(struct http_slice text, struct inet_addr *out)
 }
 
 /*
- * Each proxy adds at the right whom it was asked by. So the client is the last one there that is no
- * trusted proxy; and of something that is no address nothing further left can be believed.
+ * Each proxy appends the address of its client at the right. So the client is the last address that
+ * is not a trusted proxy; nothing left of an invalid address can be trusted.
  */
 struct inet_addr exchange_source(const struct exchange *x)
 {

@@ -41,7 +41,7 @@ enum splice_look { SPLICE_LOOK_WAITS, SPLICE_LOOK_DONE, SPLICE_LOOK_UP };
 
 /**
  * splice_response_look - how far is it?
- * DONE: the exchange has its status and counts, its backend is free. UP: the relay goes on, from
+ * DONE: the exchange has its status and counts, its backend is free. UP: the relay continues, from
  * the head or from the middle of the body; the exchange's phase says which.
  */
 enum splice_look splice_response_look(struct exchange *exchange);
@@ -49,7 +49,7 @@ enum splice_look splice_response_look(struct exchange *exchange);
 /* CLOCK_MONOTONIC ms of the last bytes; now, if it is over; 0: nothing came yet. */
 uint64_t splice_response_last_ms(const struct exchange *exchange);
 
-/* An event will tell when it is done. */
+/* An event will report its end. */
 void splice_response_wake(struct exchange *exchange);
 
 /* Ends it: nothing is moved any more. Return: true if the client got a part of the response. */
@@ -66,7 +66,7 @@ void splice_response_forget(struct exchange *exchange);
 /* The tunnel was granted. */
 void splice_tunnel_begin(struct exchange *exchange);
 
-/* In each turn of a tunnel, behind its relays. Return: true: run them once more. */
+/* In each turn of a tunnel, after its relays. Return: true: run them once more. */
 bool splice_tunnel_run(struct exchange *exchange);
 
 /* CLOCK_MONOTONIC ms of the last bytes that the kernel saw; 0: not spliced. */
@@ -84,10 +84,10 @@ enum sluice_splice_reason splice_upload_why_not(const struct exchange *exchange)
 /* The exchange has a connection to a backend, and its request a body. */
 void splice_upload_attach(struct exchange *exchange);
 
-/* The relay waits for more of the body: the kernel goes on with it, if it may. */
+/* The relay waits for more of the body: the kernel continues with it, if it may. */
 void splice_upload_open(struct exchange *exchange);
 
-/* Return: true if the body is the kernel's still; false: the relay goes on. */
+/* Return: true if the body is the kernel's still; false: the relay continues. */
 bool splice_upload_runs(struct exchange *exchange);
 
 /* The relay has the word, and the counts take in what was moved; nothing if it has it already. */

@@ -49,7 +49,7 @@ static const char *route_text(const struct exchange *x, uint32_t offset)
 	return offset ? snapshot_text(routing_snapshot(x->routing), offset) : NULL;
 }
 
-/* A websocket is asked for by Upgrade, which HTTP/2 does not have. */
+/* A websocket is requested by Upgrade, which HTTP/2 does not have. */
 static bool speaks_http2(const struct exchange *x)
 {
 	switch (x->route->protocol) {
@@ -92,7 +92,7 @@ static int choose_way(struct exchange *x, struct upstream_way *way)
 	return err;
 }
 
-/* The kernel said at once that the backend is not to be reached; not that we lack something. */
+/* The kernel reported at once that the backend is unreachable, not that we lack resources. */
 static void connect_refused(struct exchange *x, const struct backend_view *backend, int err)
 {
 	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE || err == -EADDRNOTAVAIL)

@@ -232,7 +232,7 @@ static enum splice_look take_done(struct exchange *x)
 	struct splice_end *source = x->upstream->stream.splice;
 	uint64_t moved = splice_moved(source);
 
-	source->mode = SPLICE_OFF; /* by itself: what comes behind a response goes up */
+	source->mode = SPLICE_OFF; /* by itself: what comes after a response goes up */
 	splice_disarm(source);
 	over(x);
 	take_in(x, moved, false);

@@ -18,7 +18,7 @@ static enum sluice_splice_reason why_not(struct exchange *x)
 		return SPLICE_WHY_OFF;
 	if (!x->client->stream)
 		return SPLICE_WHY_PROTOCOL;
-	/* TLS that is passed through is no TLS of ours: its sockets are plain. */
+	/* TLS passthrough is not our own TLS: its sockets are plain. */
 	if (x->client->stream(x)->tls || x->upstream->stream.tls)
 		return SPLICE_WHY_TLS;
 	return SPLICE_WHY_NONE;
@@ -110,8 +110,8 @@ bool splice_tunnel_run(struct exchange *x)
 		return false;
 	client = x->client->stream(x);
 	if (!splice_is_source(client) || !splice_is_source(&u->stream)) {
-		/* A packet that is half read would be seen twice: the relay reads all first, and an
-		 * event tells of what has come since. */
+		/* A half-read packet would be seen twice: the relay first reads everything, and an
+		 * event reports later bytes. */
 		return !client->readable && !u->stream.readable && splice_is_empty(client) &&
 		       splice_is_empty(&u->stream) && enrol(x, client);
 	}

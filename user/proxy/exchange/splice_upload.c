@@ -8,7 +8,7 @@
 
 /* Below, the relay is done before enrolling the client's connection has paid. */
 #define UPLOAD_BYTES_MIN (64u * 1024)
-/* A backend that lagged behind the client is left to the relay until the client paused so long. */
+/* For a backend slower than the client, the relay works until the client paused this long. */
 #define QUIET_MS 50u
 
 enum sluice_splice_reason splice_upload_why_not(const struct exchange *x)
@@ -113,7 +113,7 @@ void splice_upload_stop(struct exchange *x)
 	client = x->client->stream(x);
 	splice_disarm(client->splice);
 	x->upload.armed = false;
-	client->readable = true; /* what went up was told, and perhaps not heard */
+	client->readable = true; /* bytes that went up were reported, perhaps without effect */
 	moved = splice_moved(client->splice);
 	if (!moved)
 		return;

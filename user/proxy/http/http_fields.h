@@ -110,8 +110,9 @@ const struct http_field *http_fields_find_name(const struct http_fields *fields,
 
 /**
  * http_field_is_hearsay - true for a field that only a trusted peer may send to a backend
- * Such fields tell about the client's side of a proxy, or name another path than the request line:
- * X-Forwarded-*, X-Scheme, X-Original-URL and their like. Proxy is not among them: it never passes.
+ * Such fields describe the client's side of a proxy, or name another path than the request line:
+ * X-Forwarded-*, X-Scheme, X-Original-URL and similar ones. Proxy is not among them: it never
+ * passes.
  * @name: in any case; '_' counts as '-'
  */
 bool http_field_is_hearsay(const char *name, size_t bytes);
@@ -127,7 +128,7 @@ bool http_text_is(const char *text, size_t bytes, const char *lower, size_t lowe
 
 /**
  * http_list_next - walk a comma-separated list; empty elements are skipped, spaces trimmed
- * @list: advanced behind the element
+ * @list: advanced past the element
  * Return: true and *element; false at the end.
  */
 bool http_list_next(struct http_slice *list, struct http_slice *element);

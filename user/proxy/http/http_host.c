@@ -29,7 +29,7 @@ static int port_parse(const char *text, size_t bytes, uint16_t *out)
 	return 0;
 }
 
-/* "[...]" and what stands behind it. */
+/* "[...]" and the text after it. */
 static int literal_parse(const char *text, size_t bytes, struct http_host *out)
 {
 	const char *end = memchr(text, ']', bytes);

@@ -20,7 +20,7 @@ enum http_host_kind {
 struct http_host {
 	uint8_t kind; /* enum http_host_kind */
 	uint8_t name_bytes;
-	uint16_t port;                      /* host order; 0: none said, or an empty one */
+	uint16_t port;                      /* host order; 0: none, or an empty one */
 	char name[HTTP_HOST_BYTES_MAX + 1]; /* lower case, no port, brackets or one trailing dot */
 };
 
@@ -33,7 +33,7 @@ struct http_host {
  */
 int http_host_parse(const char *text, size_t bytes, struct http_host *out);
 
-/* What the routing table is asked for: bytes of out->name, 0 for addresses and no host. */
+/* The key for the routing table: bytes of out->name, 0 for addresses and no host. */
 static inline size_t http_host_route_bytes(const struct http_host *host)
 {
 	return host->kind == HTTP_HOST_NAME ? host->name_bytes : 0;

@@ -113,7 +113,7 @@ static int parse_v1(const char *data, size_t bytes, struct proxy_header *out)
 	char line[V1_BYTES_MAX];
 	size_t line_bytes;
 
-	/* A NUL or a bare LF is no part of the line. */
+	/* A NUL or a bare LF is not part of the line. */
 	line_bytes = end ? (size_t)(end - data) : seen;
 	if (memchr(data, '\0', line_bytes) || memchr(data, '\n', line_bytes))
 		return -EBADMSG;

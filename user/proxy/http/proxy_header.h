@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * proxy_header.h - the PROXY protocol: who a connection is of, said in front of its first byte
+ * proxy_header.h - the PROXY protocol: the client of a connection, named before its first byte
  *
  * Source: "The PROXY protocol, versions 1 & 2", HAProxy Technologies, sections 2.1 and 2.2.
  */
@@ -13,7 +13,7 @@
 
 #include "base/inet.h"
 
-/* Of one that is read, what is behind its addresses (TLVs) included; longer ones are refused. */
+/* Of one that is read, what is after its addresses (TLVs) included; longer ones are refused. */
 #define PROXY_HEADER_BYTES_MAX 4096u
 /* Of one that is written. */
 #define PROXY_HEADER_WRITE_MAX 128u
@@ -24,7 +24,7 @@ struct proxy_ends {
 };
 
 struct proxy_header {
-	size_t bytes; /* of the header: what is behind it is the connection's */
+	size_t bytes; /* of the header: what is after it is the connection's */
 	bool known;   /* .ends is set; else the addresses of the connection itself count */
 	struct proxy_ends ends; /* both of one family */
 };

@@ -12,7 +12,7 @@ static bool is_group(const char *text)
 	return text[0] == '$' && text[1] >= '0' && text[1] <= '9';
 }
 
-/* RFC 3986 3.3: what a path may hold as it stands. '%' begins an escape that was kept. */
+/* RFC 3986 3.3: the unescaped characters of a path. '%' begins an escape that was kept. */
 static bool stands_in_path(char c)
 {
 	return http_char_is(c, HTTP_CHAR_UNRESERVED) || (c && strchr("/%!$&'()*+,;=:@", c));

@@ -2,8 +2,8 @@
 /*
  * rewrite.h - the path that sluice.dev/rewrite-target makes of a request's path
  *
- * Pure functions. What they write may hold dot segments: groups may meet what stands around them in
- * any way.
+ * Pure functions. What they write may hold dot segments: groups may combine with the surrounding
+ * text.
  */
 #ifndef SLUICE_PROXY_REWRITE_H
 #define SLUICE_PROXY_REWRITE_H
@@ -18,8 +18,8 @@ struct rewrite_match {
 };
 
 /**
- * rewrite_whole - @target in the place of the whole path, $0 to $9 in it replaced by groups
- * Of a group, what RFC 3986 does not let stand in a path is written as an escape.
+ * rewrite_whole - replace the whole path by @target, with groups for $0 to $9
+ * Characters of a group that RFC 3986 forbids in a path are escaped.
  * @match: NULL: there are no groups, $N stands for nothing
  * Return: bytes written; -ENOBUFS.
  */

@@ -19,7 +19,7 @@ struct routing {
 	/* Of the last match: its groups are in .matcher. */
 	uint32_t groups_count;
 	const struct rule *rule;     /* borrowed from .snapshot */
-	struct regex_matcher *other; /* owned: for conditions, whose groups nobody needs */
+	struct regex_matcher *other; /* owned: for conditions, whose groups are not needed */
 	uint64_t random;             /* xorshift64, never 0 */
 	bool passes_through;
 };

@@ -10,7 +10,7 @@
 struct inet_addr;
 struct turn;
 
-/* Lines of this second; what is too much is told as a number with the next line. */
+/* Lines of this second; the next line shows the number of suppressed ones. */
 struct fault_log {
 	struct turn *turn; /* borrowed */
 	uint64_t second;

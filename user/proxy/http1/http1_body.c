@@ -14,12 +14,12 @@ enum state {
 	STATE_SIZE_SPACE, /* white space before the ';' of an extension */
 	STATE_EXTENSION,  /* its name is to come */
 	STATE_EXTENSION_NAME,
-	STATE_EXTENSION_NAME_SPACE, /* white space behind a name */
+	STATE_EXTENSION_NAME_SPACE, /* white space after a name */
 	STATE_EXTENSION_EQUALS,     /* a value is to come */
 	STATE_EXTENSION_TOKEN,
 	STATE_EXTENSION_QUOTED,
-	STATE_EXTENSION_ESCAPE,   /* behind '\\' in a quoted value */
-	STATE_EXTENSION_UNQUOTED, /* behind a quoted value */
+	STATE_EXTENSION_ESCAPE,   /* after '\\' in a quoted value */
+	STATE_EXTENSION_UNQUOTED, /* after a quoted value */
 	STATE_LINE_LF,            /* CR of a chunk line was read */
 	STATE_DATA,
 	STATE_DATA_CR,

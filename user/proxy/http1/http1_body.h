@@ -4,7 +4,7 @@
  *
  * The reader is fed what lies in the read buffer and points at the payload inside it. It keeps the
  * state between calls, so a body may be cut anywhere; bytes not consumed must be offered again,
- * with more behind them, at the next call.
+ * with more after them, at the next call.
  */
 #ifndef SLUICE_PROXY_HTTP1_BODY_H
 #define SLUICE_PROXY_HTTP1_BODY_H
@@ -53,7 +53,7 @@ void http1_body_begin(struct http1_body *body, enum http1_framing framing, uint6
  * http1_body_next - the next stretch of payload
  * @buf: bytes not consumed yet; written only with HTTP1_BODY_F_RESPONSE and only where trailers
  *       are folded over lines
- * @consumed_bytes: out: how many bytes of @buf are behind us, framing and payload together
+ * @consumed_bytes: out: bytes of @buf that were consumed, framing and payload together
  * @payload: out: a stretch inside buf[0 .. *consumed_bytes], may be empty
  * @trailers: out, may be NULL (then checked all the same and dropped): fields that may pass; filled
  *            in the call that sets .done, slices borrow from @buf. What is forbidden in trailers or
@@ -61,7 +61,7 @@ void http1_body_begin(struct http1_body *body, enum http1_framing framing, uint6
  * Return: 0: progress was made; call again with the rest, unless body->done or the rest is empty.
  *         -EAGAIN: nothing can be consumed before more bytes arrive (never with bytes == 0 read
  *         as the end: see http1_body_end()).
- *         -EBADMSG: body->fault says what is wrong; the connection has to be closed.
+ *         -EBADMSG: body->fault says what is wrong; the connection must be closed.
  * A body that is done consumes nothing.
  */
 int http1_body_next(struct http1_body *body, char *buf, size_t bytes, size_t *consumed_bytes,
@@ -88,7 +88,7 @@ int http1_body_skip(struct http1_body *body, uint64_t bytes);
 /**
  * http1_body_end - the peer closed its side
  * Return: 0: the body is whole (.done is set); -EPIPE: it was cut short, the receiver of what was
- * relayed has to be aborted.
+ * relayed must be aborted.
  */
 int http1_body_end(struct http1_body *body);
 
@@ -97,7 +97,7 @@ int http1_body_end(struct http1_body *body);
 
 #define HTTP1_CHUNK_HEAD_MAX 18 /* 16 hex digits, CRLF */
 
-/* Writes "<hex>\r\n" for a chunk of @bytes > 0 payload; "\r\n" has to follow the payload.
+/* Writes "<hex>\r\n" for a chunk of @bytes > 0 payload; "\r\n" must follow the payload.
  * Return: bytes written. */
 size_t http1_chunk_head(char out[HTTP1_CHUNK_HEAD_MAX], uint64_t bytes);
 

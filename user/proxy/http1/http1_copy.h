@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http1_copy.h - fields of a head to the next one, but for those that stay behind
+ * http1_copy.h - copies the fields of a head, except those that must not pass
  *
  * For the builders in this folder only.
  */
@@ -24,7 +24,7 @@ struct http1_copy_rules {
 void http1_copy_fields(struct http1_output *out, const struct http_fields *fields,
 		       const struct http1_copy_rules *rules);
 
-/* Extra fields behind the copied ones. */
+/* Extra fields after the copied ones. */
 void http1_copy_extra(struct http1_output *out, const struct http1_extra_field *extra,
 		      uint32_t count);
 

@@ -2,8 +2,8 @@
 /*
  * http1_fault.h - every way in which a message can be wrong, named once for answers, counters, logs
  *
- * A fault always ends the connection it was found on: after it nobody knows where the next message
- * begins. In a request the status is sent to the client; in a response the client gets 502.
+ * A fault always ends its connection: after it the begin of the next message is unknown. In a
+ * request the status is sent to the client; in a response the client gets 502.
  */
 #ifndef SLUICE_PROXY_HTTP1_FAULT_H
 #define SLUICE_PROXY_HTTP1_FAULT_H

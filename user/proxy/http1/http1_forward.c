@@ -15,7 +15,7 @@
 #define REQUEST_ID_MAX    256  /* longer ones are not kept */
 #define ADDRESS_FIELD_MAX (INET_ADDR_TEXT_MAX + 16) /* brackets, quotes, port */
 
-/* Written anew, or never passed on. Trailer is asked for separately. */
+/* Written by us, or never passed on. Trailer is asked for separately. */
 static const bool left_behind[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_CONNECTION] = true,
 	[HTTP_FIELD_CONTENT_LENGTH] = true,
@@ -42,7 +42,7 @@ void http1_id_seed(struct http1_id_source *source)
 {
 	if (getrandom(source->state, sizeof(source->state), 0) == sizeof(source->state))
 		return;
-	/* Unique is all that is asked for. */
+	/* It must only be unique. */
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -92,7 +92,7 @@ static const struct http_field *believed(const struct writer *w, enum http_field
 	return trusted(w) ? http_fields_find_only(&w->request->fields, id) : NULL;
 }
 
-/* All values of one name, each with ", " behind it: a list that more is appended to. */
+/* All values of one name, each with ", " after it: a list that more is appended to. */
 static void write_list(struct writer *w, enum http_field_id id)
 {
 	const struct http_fields *fields = &w->request->fields;
@@ -247,7 +247,7 @@ static void write_connection(struct writer *w)
 		HTTP1_OUTPUT(&w->out, "TE: trailers\r\n");
 }
 
-/* HTTP/1.0 without Host: the address that was dialled stands for it. */
+/* HTTP/1.0 without Host: the local address replaces it. */
 static struct http_slice local_authority(struct writer *w)
 {
 	struct http1_output o = { w->local, w->local + sizeof(w->local), false };

@@ -74,7 +74,7 @@ struct http1_forward_response {
 	uint32_t extra_count;
 
 	uint8_t framing; /* out: enum http1_framing of what the client is sent */
-	bool keep_alive; /* out: the client's connection stands after this answer */
+	bool keep_alive; /* out: the client's connection stays open after this answer */
 };
 
 /* Size that is always enough, extra fields (name + value + 4 each) not counted. */

@@ -9,7 +9,7 @@
 
 #define EXTRA_BYTES 512 /* status line, framing, Date, Server, Connection */
 
-/* Written anew, or never passed on. */
+/* Written by us, or never passed on. */
 static const bool left_behind[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_CONNECTION] = true,        [HTTP_FIELD_CONTENT_LENGTH] = true,
 	[HTTP_FIELD_HTTP2_SETTINGS] = true,    [HTTP_FIELD_KEEP_ALIVE] = true,
@@ -17,7 +17,7 @@ static const bool left_behind[HTTP_FIELD_COUNT] = {
 	[HTTP_FIELD_TRANSFER_ENCODING] = true, [HTTP_FIELD_UPGRADE] = true,
 };
 
-/* How the body goes on to the client. */
+/* How the body continues to the client. */
 static enum http1_framing framing_for(const struct http1_response *response,
 				      const struct http1_forward_response *how)
 {
@@ -36,7 +36,8 @@ static void write_framing(struct http1_output *out, const struct http1_response 
 		HTTP1_OUTPUT(out, "Transfer-Encoding: chunked\r\n");
 		return;
 	}
-	/* RFC 9110 8.6: never in 1xx and 204; to HEAD and in 304 it tells what would have come. */
+	/* RFC 9110 8.6: never in 1xx and 204; to HEAD and in 304 it is the length of the omitted
+	 * body. */
 	if (framing == HTTP1_FRAMING_CLOSE || response->status < 200 || response->status == 204 ||
 	    !(response->flags & HTTP1_RESPONSE_F_LENGTH_SAID))
 		return;

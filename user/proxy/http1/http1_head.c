@@ -77,7 +77,7 @@ void http1_line_unfold(struct http_slice *line)
 	line->bytes = (uint32_t)used;
 }
 
-/* Why a line has no colon behind its name. */
+/* Why a line has no colon after its name. */
 static enum http1_fault_reason name_fault(const struct http_slice *line, size_t name_bytes)
 {
 	size_t space = http_run(line->data, name_bytes, line->bytes, HTTP_CHAR_SPACE);

@@ -20,7 +20,7 @@
 int http1_line_find(struct http1_cursor *cursor, const char *buf, size_t bytes,
 		    struct http_slice *line, struct http1_fault *fault);
 
-/* Steps behind a line that was found. */
+/* Steps after a line that was found. */
 static inline void http1_line_take(struct http1_cursor *cursor, const struct http_slice *line)
 {
 	cursor->line_at += line->bytes + 2;
@@ -29,14 +29,14 @@ static inline void http1_line_take(struct http1_cursor *cursor, const struct htt
 
 /**
  * http1_line_find_joined - the same, but lines that continue it (obs-fold) belong to it
- * A line is only complete once the octet behind its CRLF is there.
+ * A line is only complete once the octet after its CRLF is there.
  */
 int http1_line_find_joined(struct http1_cursor *cursor, const char *buf, size_t bytes,
 			   struct http_slice *line, struct http1_fault *fault);
 
 /**
  * http1_line_unfold - makes one space of each fold, with the white space around it (RFC 9112 5.2)
- * Writes into the buffer: what is left is moved to the front, with CRLF behind it. After
+ * Writes into the buffer: what is left is moved to the front, with CRLF after it. After
  * http1_line_take(), which steps over the line as it came.
  */
 void http1_line_unfold(struct http_slice *line);
@@ -79,7 +79,7 @@ struct http1_semantics {
 /**
  * http1_semantics_read - one pass over all fields; marks those that Connection names
  * @request: Host, Expect and TE are read as well; in a response they mean nothing
- * Return: 0; -EBADMSG with framing faults, a Connection that is no list, two Hosts, an unknown
+ * Return: 0; -EBADMSG with framing faults, a Connection that is not a list, two Hosts, an unknown
  * expectation.
  */
 int http1_semantics_read(struct http_fields *fields, bool request, uint8_t version_minor,

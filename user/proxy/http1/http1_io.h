@@ -2,8 +2,8 @@
 /*
  * http1_io.h - bodies as HTTP/1.x frames them, from and to a stream
  *
- * One reader stands at each connection for as long as bytes may come, one writer for each message
- * that is sent. Both serve both directions, and tunnels as bodies that end with the connection.
+ * Each connection has one reader while bytes may come, and each sent message one writer. Both serve
+ * both directions, and tunnels as bodies that end with the connection.
  */
 #ifndef SLUICE_PROXY_HTTP1_IO_H
 #define SLUICE_PROXY_HTTP1_IO_H
@@ -32,7 +32,7 @@ void http1_reader_init(struct http1_reader *reader, struct stream *stream,
 void http1_reader_release(struct http1_reader *reader);
 
 /**
- * http1_reader_fill - read once from the stream behind what is there
+ * http1_reader_fill - read once from the stream and append
  * @bytes_max: size to which the buffer may grow when it is full; at most the pool's: never grows
  * Return: bytes; 0 the peer ended; -ENOBUFS the buffer is full; -EAGAIN; -ENOMEM; -errno.
  */
@@ -70,11 +70,11 @@ struct http1_writer {
 	uint8_t lead_bytes;  /* of the next head, or the one that goes out: sent ahead of it */
 	uint8_t framing;     /* enum http1_framing */
 	bool keep_head;      /* hold the head after it was sent, for http1_writer_rewind() */
-	bool keep_body;      /* ... and the body behind it; false as soon as there is no room */
+	bool keep_body;      /* ... and the body after it; false as soon as there is no room */
 	bool kept_last;      /* the end of the body is kept */
 	bool shut_when_done; /* tunnels: the end of the payload is the end of the stream */
 	bool ended;          /* the last payload was taken */
-	uint8_t small_bytes; /* in .small: rest of chunk framing, goes out behind the head */
+	uint8_t small_bytes; /* in .small: rest of chunk framing, goes out after the head */
 	char small[40];
 	uint64_t chunk_left_bytes; /* of a chunk whose size was announced */
 	uint64_t sent_bytes;       /* to the stream, for counters */
@@ -83,7 +83,7 @@ struct http1_writer {
 /**
  * http1_writer_begin - one message begins
  * @head: owned from now on, also on failure; NULL if there is none (a tunnel)
- * A head of before (an interim answer) that is not sent yet goes out in front of it.
+ * A head from before (an interim answer) that is not sent yet goes out in front of it.
  * Return: 0; -ENOMEM.
  */
 int http1_writer_begin(struct http1_writer *writer, struct stream *stream, struct buffer_pool *pool,
@@ -93,7 +93,7 @@ void http1_writer_release(struct http1_writer *writer);
 /**
  * http1_writer_lead - send what every head of a response begins with ahead of the next one
  * A client that only shut its side reads it as the begin of its answer. One that closed its
- * connection answers by a reset, which the end of its side does not tell apart.
+ * connection answers with a reset; the end of its side does not show the difference.
  */
 void http1_writer_lead(struct http1_writer *writer, struct stream *stream);
 

@@ -14,7 +14,7 @@
 
 struct http1_output {
 	char *at;        /* borrowed: where the next octet goes */
-	const char *end; /* borrowed: behind the last one */
+	const char *end; /* borrowed: after the last one */
 	bool full;
 };
 

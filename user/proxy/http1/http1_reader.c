@@ -159,7 +159,7 @@ static void reader_consume(struct source *source, size_t bytes)
 	buffer->start += (uint32_t)bytes;
 	if (!reader->payload_bytes && bytes)
 		buffer->start = reader->raw_at;
-	/* Trailers of a request are read again if it has to be sent again. */
+	/* Trailers of a request are read again if it must be sent again. */
 	if (buffer_bytes(buffer) == 0 &&
 	    (!reader->trailers.count || (reader->body.flags & HTTP1_BODY_F_RESPONSE)))
 		http1_reader_release(reader);

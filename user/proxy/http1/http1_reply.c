@@ -48,7 +48,7 @@ const char *http_status_reason(unsigned int status)
 	return "Unknown";
 }
 
-/* "404 Not Found\n"; nothing where nothing has to be said. */
+/* "404 Not Found\n"; empty if no text is needed. */
 static size_t body_text(unsigned int status, char *out, size_t size)
 {
 	if (status < 300)

@@ -19,7 +19,7 @@ struct http1_reply {
 	uint32_t retry_after_s;     /* for 503; 0: none */
 	uint32_t hsts_max_age_s;    /* Strict-Transport-Security; 0: none */
 	bool head_only;             /* the request was HEAD: no body, its length all the same */
-	bool keep_alive;            /* else "Connection: close" is said */
+	bool keep_alive;            /* else "Connection: close" is sent */
 	bool confirm_keep_alive;    /* with keep_alive: say it, for HTTP/1.0 clients */
 };
 

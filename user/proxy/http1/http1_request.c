@@ -95,7 +95,7 @@ static int fail(struct http1_request *request, enum http1_fault_reason reason,
 	return http1_fault_set(&request->fault, reason, where);
 }
 
-/* One empty line is skipped: some clients send it behind a body (RFC 9112 2.2). */
+/* One empty line is skipped: some clients send it after a body (RFC 9112 2.2). */
 static int read_start(struct http1_request *request, const char *buf, size_t bytes)
 {
 	if (bytes == 0)
@@ -141,7 +141,7 @@ static void split_query(struct http1_request *request, const char *text, size_t 
 	request->query = (struct http_slice){ text + path_bytes, (uint32_t)(bytes - path_bytes) };
 }
 
-/* Length of "http://" or "https://" at the start of a target; 0 if neither stands there. */
+/* Length of "http://" or "https://" at the start of a target; 0: neither. */
 static size_t scheme_bytes(const struct http_slice *target)
 {
 	if (target->bytes >= 7 && http_text_is(target->data, 7, "http://", 7))

@@ -44,7 +44,7 @@ enum http1_request_flag {
 	HTTP1_REQUEST_F_ASTERISK = 1 << 0,   /* OPTIONS *: answered 200 here, never forwarded */
 	HTTP1_REQUEST_F_KEEP_ALIVE = 1 << 1, /* the client lets the connection stand */
 	HTTP1_REQUEST_F_EXPECT_CONTINUE = 1 << 2, /* 100-continue, 1.1, and a body follows */
-	HTTP1_REQUEST_F_TE_TRAILERS = 1 << 3,     /* TE: trailers was said */
+	HTTP1_REQUEST_F_TE_TRAILERS = 1 << 3,     /* TE: trailers was sent */
 	HTTP1_REQUEST_F_WEBSOCKET = 1 << 4, /* GET, 1.1, Connection: upgrade, Upgrade: websocket */
 	HTTP1_REQUEST_F_ABSOLUTE = 1 << 5,  /* target was in absolute-form */
 	HTTP1_REQUEST_F_HTTP2 = 1 << 7,     /* set by the client side: it came as HTTP/2 */
@@ -57,13 +57,13 @@ struct http1_request {
 	struct http_slice method, target; /* as they came */
 	struct http_slice path;           /* of the target, not normalised; may be empty: "/" */
 	struct http_slice query;          /* with its '?', or empty; forwarded untouched */
-	struct http_slice authority;      /* host[:port] as said by target or Host; may be empty */
+	struct http_slice authority;      /* host[:port] of target or Host; may be empty */
 	struct http_host host;            /* .authority, normalised */
 	uint8_t method_id;                /* enum http_method */
 	uint8_t version_minor;            /* 0, or 1 for every HTTP/1.x above */
 	uint8_t framing;                  /* enum http1_framing: NONE, LENGTH or CHUNKED */
 	uint32_t flags;                   /* enum http1_request_flag */
-	uint64_t content_length_bytes;    /* if framing is LENGTH (0 may have been said) */
+	uint64_t content_length_bytes;    /* if framing is LENGTH (may be 0) */
 	uint32_t head_bytes;              /* to drop from the buffer: the body begins there */
 	struct http_fields fields;
 	struct http1_fault fault; /* valid when parse returned -EBADMSG */

@@ -63,7 +63,7 @@ static enum http1_framing framing_of(const struct http1_response *response,
 	return said->length_said ? HTTP1_FRAMING_LENGTH : HTTP1_FRAMING_CLOSE;
 }
 
-/* A 204 that says it has a body: what may follow it is not read as the answer to somebody else. */
+/* A 204 that announces a body: bytes after it must not be read as the answer to another request. */
 static bool no_content_has_some(const struct http1_response *response,
 				const struct http1_semantics *said)
 {
@@ -87,7 +87,7 @@ static int finish(struct http1_response *response, unsigned int asked)
 			  (said.other_option || said.close ? HTTP1_RESPONSE_F_CONNECTION_SAID : 0);
 	stays = !said.close && (response->version_minor > 0 || said.keep_alive);
 	if (response->status == 101) {
-		/* RFC 9110 7.8: to nothing that was not asked for. */
+		/* RFC 9110 7.8: only to a requested protocol. */
 		if (!(asked & HTTP1_ASKED_UPGRADE) || !said.upgrade || !said.websocket ||
 		    said.other_protocol)
 			return fail(response, HTTP1_FAULT_SWITCH_UNASKED, NULL);

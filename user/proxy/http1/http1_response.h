@@ -12,7 +12,7 @@
 #include "proxy/http1/http1_fault.h"
 #include "proxy/http/http_fields.h"
 
-#define HTTP1_RESPONSE_HEAD_BYTES_MAX 65536u /* a name, behind the status line, fits 16 bits */
+#define HTTP1_RESPONSE_HEAD_BYTES_MAX 65536u /* a name, after the status line, fits 16 bits */
 #define HTTP1_RESPONSE_FIELDS_MAX     1024u
 
 /* What the request was decides what its answer means. */

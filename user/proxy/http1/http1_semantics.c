@@ -169,7 +169,7 @@ static void read_upgrade(const struct http_field *field, struct http1_semantics 
 	}
 }
 
-/* Fields that mean something in requests alone. */
+/* Fields that have a meaning only in requests. */
 static int read_request_field(const struct http_field *field, struct http1_semantics *out,
 			      struct http1_fault *fault)
 {

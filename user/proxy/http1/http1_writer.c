@@ -140,7 +140,7 @@ static ssize_t write_chunk(struct http1_writer *writer, const struct payload *pa
 	return (ssize_t)bytes;
 }
 
-/* Puts payload behind the head, which may be sent again. Return: false: there is no room. */
+/* Puts payload after the head, which may be sent again. Return: false: there is no room. */
 static bool keep(struct http1_writer *writer, const struct payload *payload)
 {
 	struct buffer *head = writer->head;
@@ -249,7 +249,7 @@ static const struct sink_ops writer_ops = {
 	.retract = writer_retract,
 };
 
-/* Puts what is left of the head of before in front of @head. Return: 0; -ENOMEM. */
+/* Puts the rest of the previous head before @head. Return: 0; -ENOMEM. */
 static int join(struct http1_writer *writer, struct buffer **head)
 {
 	size_t left = head_left(writer);

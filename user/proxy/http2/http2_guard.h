@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http2_guard.h - what a client may do so often before its connection is ended
+ * http2_guard.h - how often a client may do certain things before its connection is ended
  *
- * Each kind costs us more than it costs the sender. Counted in whole seconds: who stays below the
- * limit is never noticed, who passes it gets GOAWAY with ENHANCE_YOUR_CALM.
+ * Each kind costs us more than it costs the sender. Counted in whole seconds: a client below the
+ * limit is not affected, one above it gets GOAWAY with ENHANCE_YOUR_CALM.
  */
 #ifndef SLUICE_PROXY_HTTP2_GUARD_H
 #define SLUICE_PROXY_HTTP2_GUARD_H
@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Frames a second that nobody needs so many of: SETTINGS, PING, PRIORITY, unknown types, empty
- * DATA. A client that measures its round trips sends some tens. */
+/* Frames a second that no client needs in this number: SETTINGS, PING, PRIORITY, unknown types,
+ * empty DATA. A client that measures its round trips sends some tens. */
 #define HTTP2_IDLE_FRAMES_MAX 500u
 
 struct http2_guard {

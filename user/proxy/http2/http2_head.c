@@ -118,7 +118,7 @@ static bool only(struct http_slice text, unsigned int classes)
 
 /* ---- a request ------------------------------------------------------------------------------- */
 
-/* The scheme's own port is said or left out (RFC 3986 6.2.3). */
+/* The scheme's own port may be named or omitted (RFC 3986 6.2.3). */
 static uint32_t port_of(const struct http_host *host, bool https)
 {
 	if (host->port)
@@ -360,7 +360,7 @@ static void put(struct http2_fields *out, struct http_slice name, struct http_sl
 	};
 }
 
-/* Lines "name: value" from @at to the empty one. Return: offset behind it. */
+/* Lines "name: value" from @at to the empty one. Return: offset after it. */
 static size_t put_lines(struct http2_fields *out, const char *text, size_t at, size_t bytes,
 			bool tunnel, struct http_slice *host)
 {
@@ -397,7 +397,7 @@ static size_t line_bytes(const char *text, size_t bytes)
 size_t http2_fields_of_response(const char *text, size_t bytes, bool tunnel,
 				struct http2_fields *out)
 {
-	struct http_slice status = { text + 9, STATUS_BYTES }; /* behind "HTTP/1.1 " */
+	struct http_slice status = { text + 9, STATUS_BYTES }; /* after "HTTP/1.1 " */
 
 	out->count = 0;
 	put(out, HTTP_SLICE(":status"), tunnel ? HTTP_SLICE("200") : status);

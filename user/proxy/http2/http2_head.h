@@ -38,7 +38,7 @@ struct http2_head {
 void http2_head_begin(struct http2_head *head, struct buffer_pool *pool, bool trailers);
 void http2_head_drop(struct http2_head *head); /* gives all back */
 
-/* Adds one field, pseudo or not, as nghttp2 tells it. */
+/* Adds one field, pseudo or not, as nghttp2 reports it. */
 void http2_head_add(struct http2_head *head, nghttp2_rcbuf *name, nghttp2_rcbuf *value);
 
 /**

@@ -116,7 +116,7 @@ static uint32_t code_of(int err)
 	}
 }
 
-/* Octets of the payload that have to be there before nghttp2 may see the frame. */
+/* Octets of the payload that must be there before nghttp2 may see the frame. */
 static uint8_t look_bytes(const struct http2_frame_head *head)
 {
 	uint32_t wanted = 0;
@@ -160,7 +160,7 @@ static bool is_in_budget(struct http2_session *s, const struct http2_frame_head 
 	return http2_budget_frame(&s->budget, first, head->length_bytes);
 }
 
-/* Collects a head and what is looked at behind it. Return: true: it is whole, and told of. */
+/* Collects a head and what is looked at after it. Return: true: it is whole, and told of. */
 static bool begin_frame(struct http2_session *s, const uint8_t **data, size_t *bytes)
 {
 	while (*bytes) {

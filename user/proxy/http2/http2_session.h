@@ -138,7 +138,7 @@ int http2_session_send(struct http2_session *session);
 /* Writes at the end of this turn. */
 void http2_session_flush(struct http2_session *session);
 
-/* The socket may take more: goes on, and wakes the streams that waited for that. */
+/* The socket may take more: continues, and wakes the streams that waited for that. */
 void http2_session_writable(struct http2_session *session);
 
 /* Says GOAWAY with this code and ends the connection when it is written. */

@@ -9,7 +9,7 @@
 
 #define FRAMES_FREE_MAX 64u
 
-static struct http2_fields scratch; /* of the head that is being said; a worker is one thread */
+static struct http2_fields scratch; /* of the head that is being sent; a worker is one thread */
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
@@ -20,7 +20,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
 	struct http2_stream *s = http2_stream_of(ng, id);
 
 	(void)flags;
-	if (!s) { /* its exchange has ended: the bytes are nobody's */
+	if (!s) { /* its exchange has ended: no one needs the bytes */
 		nghttp2_session_consume_connection(ng, bytes);
 		return 0;
 	}
@@ -66,7 +66,7 @@ static int peek(struct source *source, struct payload *out)
 		out->data = buffer_head(s->first);
 		out->bytes = buffer_bytes(s->first);
 		out->last = s->remote_ended && !s->first->next;
-		/* A body that turns out longer than it was said must not have been whole before. */
+		/* A body longer than announced must not have counted as complete before. */
 		if (s->length_bytes && out->bytes >= s->length_bytes && !s->remote_ended &&
 		    --out->bytes == 0)
 			return s->reset || s->cut ? -EPIPE : -EAGAIN;

@@ -3,8 +3,8 @@
  * http2_stream.h - one stream of an HTTP/2 connection: a source and a sink for its exchange
  *
  * The source holds DATA that came until the other side takes it; only then is the window opened
- * again, so a stream whose receiver stands still holds HTTP2_STREAM_WINDOW bytes and no more. The
- * sink holds nothing: while sink.write() lasts, nghttp2 takes what windows allow straight from the
+ * again, so a stream with a stalled receiver holds at most HTTP2_STREAM_WINDOW bytes. The sink
+ * holds nothing: while sink.write() lasts, nghttp2 takes what windows allow straight from the
  * payload.
  */
 #ifndef SLUICE_PROXY_HTTP2_STREAM_H
@@ -26,7 +26,7 @@ struct http2_stream {
 	void *owner;                   /* borrowed: whose stream it is; NULL before and after */
 	struct http2_stream *next, *prev;
 	struct task wake; /* .fn is set by the end that owns the stream */
-	int32_t id;       /* -1: not said yet */
+	int32_t id;       /* -1: not sent yet */
 
 	/* in */
 	struct buffer *text;         /* owned: a head as text, see http2_head.h; NULL */
@@ -38,7 +38,7 @@ struct http2_stream {
 	struct http1_fault fault;         /* of the trailers: the source fails */
 
 	/* out */
-	struct buffer *head;                /* owned: text of a head that is not said yet */
+	struct buffer *head;                /* owned: text of a head that is not sent yet */
 	const struct buffer *head_of_other; /* borrowed: the same, if it is the exchange's own */
 	struct http1_writer *writer;        /* borrowed: whose head that is, and its counts */
 	struct buffer *tail;                /* owned: text of trailers */

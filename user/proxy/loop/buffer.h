@@ -26,7 +26,7 @@ struct buffer_pool {
 	uint32_t size;            /* bytes of .data in each */
 	size_t free_count_max;    /* more go back to the allocator */
 	struct buffer_pool *bulk; /* borrowed; NULL: none. Larger ones for long bodies: see below */
-	size_t used_count_max;    /* of a bulk pool: then there is no other to be had */
+	size_t used_count_max;    /* of a bulk pool: then none is available */
 };
 
 void buffer_pool_init(struct buffer_pool *pool, uint32_t size, size_t free_count_max);
@@ -35,8 +35,8 @@ void buffer_pool_free(struct buffer_pool *pool);
 /* Return: an empty buffer; NULL if there is no memory. */
 struct buffer *buffer_get(struct buffer_pool *pool);
 
-/* A large buffer for a body that is longer than one of the pool's own; NULL: none is to be had, which
- * costs speed alone. Ended by buffer_put(pool). */
+/* A large buffer for a body that is longer than one of the pool's own; NULL: none is available,
+ * which only costs speed. Ended by buffer_put(pool). */
 struct buffer *buffer_get_bulk(struct buffer_pool *pool);
 
 /* Takes NULL. A buffer that is neither of the pool's size nor of its bulk pool's is simply freed. */
@@ -71,7 +71,7 @@ static inline void buffer_reset(struct buffer *buffer)
 	buffer->end = 0;
 }
 
-/* Moves what is left to the front, so that all room is behind it. */
+/* Moves what is left to the front, so that all room is after it. */
 void buffer_compact(struct buffer *buffer);
 
 #endif /* SLUICE_PROXY_BUFFER_H */

@@ -3,10 +3,10 @@
  * coalesce.h - whether a worker lets events gather before it looks for them
  *
  * A worker that is faster than what comes sleeps after nearly every event. Then each event pays for
- * a wake-up, and whoever causes it (a client, a pod, the softirq of their packet) pays more than the
- * worker: an interrupt to another processor, on a virtual machine an exit to the hypervisor. When
- * events come so fast that a short sleep gathers several, it sleeps first, for a fixed time during
- * which nobody has to wake it, and finds them together: what network cards call interrupt
+ * a wake-up, and whoever causes it (a client, a pod, the softirq of their packet) pays more than
+ * the worker: an interrupt to another processor, on a virtual machine an exit to the hypervisor.
+ * When events come so fast that a short sleep gathers several, it sleeps first, for a fixed time
+ * during which no wake-up is needed, and finds them together: what network cards call interrupt
  * moderation. A chain in which each event follows from our answer to the one before would only be
  * slower, so what is gained is measured all the time: windows with and without are compared.
  */

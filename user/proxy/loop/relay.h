@@ -71,8 +71,8 @@ struct relay {
 };
 
 /**
- * relay_run - move payload until one side has to wait
- * Call again when source or sink may go on; after RELAY_DONE and failures never.
+ * relay_run - move payload until one side must wait
+ * Call again when source or sink may continue; after RELAY_DONE and failures never.
  */
 enum relay_state relay_run(struct relay *relay, struct source *from, struct sink *to);
 

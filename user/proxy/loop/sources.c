@@ -88,7 +88,7 @@ int64_t sources_add(struct sources *sources, const struct inet_addr *addr)
 	return ++slot->conns;
 }
 
-/* Closes the gap: what stands behind and would not be found any more moves up. */
+/* Closes the gap: moves up later entries that would not be found any more. */
 static void take_out(struct sources *sources, uint32_t gap)
 {
 	uint32_t at = gap;

@@ -3,8 +3,8 @@
  * stream.h - bytes to and from one socket, plain or encrypted
  *
  * Sockets are registered with epoll once, edge-triggered for both directions; the flags below keep
- * what is known, so that a read or write that must fail is not tried. A read that got less than it
- * asked for has emptied the socket: the next edge will say when there is more (epoll(7), Q9).
+ * what is known, so that a read or write that must fail is not tried. A read that got less than
+ * requested has emptied the socket: the next edge reports more (epoll(7), Q9).
  */
 #ifndef SLUICE_PROXY_STREAM_H
 #define SLUICE_PROXY_STREAM_H
@@ -23,7 +23,7 @@ struct stream_ops {
 	ssize_t (*write)(struct stream *stream, const struct iovec *iov, int count);
 	int (*shutdown)(struct stream *stream);
 	void (*close)(struct stream *stream); /* frees what the kind needs; not the descriptor */
-	void (*edge)(struct stream *stream);  /* epoll told something; may be NULL */
+	void (*edge)(struct stream *stream);  /* epoll reported an event; may be NULL */
 };
 
 struct stream {
@@ -33,7 +33,7 @@ struct stream {
 	int fd;                    /* owned; -1: closed */
 	bool readable;             /* a read may yield something */
 	bool writable;             /* a write may be taken */
-	bool peer_ended;           /* FIN or worse was seen: reads go on to the end */
+	bool peer_ended;           /* FIN or worse was seen: reads continue to the end */
 	bool broken;               /* reset or failed: what is to be read is lost too */
 	bool shut;                 /* our side was ended */
 	bool owes;                 /* bytes of a write that failed with -EAGAIN will go out (TLS) */
@@ -58,7 +58,7 @@ static inline void stream_become(struct stream *stream, const struct stream_ops 
 /* Takes a stream that was never opened or is closed already. */
 void stream_close(struct stream *stream);
 
-/* Notes what epoll said and calls on_ready(). */
+/* Stores the events of epoll and calls on_ready(). */
 void stream_events(struct stream *stream, uint32_t events);
 
 /* Return: bytes read; 0: the peer ended; -EAGAIN; -errno. */
@@ -67,7 +67,7 @@ static inline ssize_t stream_read(struct stream *stream, void *data, size_t byte
 	return stream->ops->read(stream, data, bytes);
 }
 
-/* Return: bytes written, at least 1; -EAGAIN; -errno. With .owes the next write has to begin with the
+/* Return: bytes written, at least 1; -EAGAIN; -errno. With .owes the next write must begin with the
  * bytes that the last one began with. */
 static inline ssize_t stream_write(struct stream *stream, const struct iovec *iov, int count)
 {

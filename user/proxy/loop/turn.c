@@ -19,7 +19,7 @@
 #define BUFFER_BYTES     (16384u + 512u)
 #define BUFFERS_FREE_MAX 256u
 /* What one read and one write of a long body move: a quarter of the system calls. Few at a time, so
- * that clients who do not read hold no more than 16 MB of a process with them. */
+ * that clients that do not read hold at most 16 MB of a process. */
 #define BULK_BYTES    65536u
 #define BULK_USED_MAX 256u
 #define BULK_FREE_MAX 16u

@@ -38,7 +38,7 @@ struct task {
 
 /* What epoll points at, if it is not a stream: see turn_watch(). */
 struct watch {
-	const void *tag; /* tells it from a stream, which has its operations here */
+	const void *tag; /* distinguishes it from a stream, which has its operations here */
 	void (*fn)(struct watch *watch, uint32_t events);
 	struct turn *turn;
 	int fd; /* borrowed */
@@ -67,7 +67,7 @@ struct turn {
 	struct timers timers;
 	size_t timers_used;    /* objects that hold room in .timers */
 	struct task tasks;     /* head of a ring */
-	struct task last_task; /* in it while tasks run: those behind it wait for the next turn */
+	struct task last_task; /* in it while tasks run: those after it wait for the next turn */
 	struct turn_hook *hooks;
 	struct slab *slabs; /* those of turn_slab() */
 
@@ -89,7 +89,7 @@ void turn_free(struct turn *turn); /* takes one that is all zeroes, too */
 /* Turns until .stop. Return: 0; -errno if epoll fails. */
 int turn_run(struct turn *turn);
 
-/* Level-triggered watch of a descriptor that is no stream. Return: 0; -errno. */
+/* Level-triggered watch of a descriptor that is not a stream. Return: 0; -errno. */
 int turn_watch(struct turn *turn, struct watch *watch, int fd, uint32_t events,
 	       void (*fn)(struct watch *, uint32_t));
 void turn_unwatch(struct watch *watch);

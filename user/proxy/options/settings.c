@@ -42,10 +42,10 @@ static const struct option_row rows[] = {
 	{ "worker", KIND_U32, AT(worker), 0, 255, "N",
 	  "number of this worker; its entry in worker_stats" },
 	{ "settings-hash", KIND_HASH, AT(settings_hash), 0, UINT64_MAX, "HEX",
-	  "told back in HELLO" },
+	  "reported back in HELLO" },
 	{ "owner-device", KIND_HASH, AT(owner_device), 0, UINT64_MAX, "HEX", "st_dev and ..." },
 	{ "owner-inode", KIND_HASH, AT(owner_inode), 0, UINT64_MAX, "HEX",
-	  "... st_ino of the folder of which sluiced has to show a descriptor" },
+	  "... st_ino of the folder of which sluiced must show a descriptor" },
 	{ "client-head-timeout", KIND_MS, AT(client_head_timeout_ms), 1, HOUR_MS, "MS",
 	  "time for a whole request head (30000); then 408" },
 	{ "client-idle-timeout", KIND_MS, AT(client_idle_timeout_ms), 1, DAY_MS, "MS",
@@ -88,7 +88,7 @@ static const struct option_row rows[] = {
 	  "forward fields with _ in the name" },
 	{ "h2c", KIND_FLAG, AT(h2c), 0, 0, NULL,
 	  "take HTTP/2 without TLS from clients that begin with it" },
-	{ "no-http2", KIND_FLAG, AT(no_http2), 0, 0, NULL, "offer HTTP/1.1 alone over TLS" },
+	{ "no-http2", KIND_FLAG, AT(no_http2), 0, 0, NULL, "offer only HTTP/1.1 over TLS" },
 	{ "http2-max-resets", KIND_U32, AT(http2_resets_max), 1, 1000000, "N",
 	  "streams of one conn that may be reset in a second (150); then it is ended" },
 	{ "https-port", KIND_PORT, 0, 1, 65535, "PORT",
@@ -291,7 +291,7 @@ int settings_parse(int argc, char **argv, struct settings *out)
 			.has_arg = rows[i].argument ? required_argument : no_argument,
 		};
 	while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
-		if (c == '?') /* getopt_long() has said why */
+		if (c == '?') /* getopt_long() has reported it */
 			return -EINVAL;
 		err = set(&settings, &rows[index], optarg);
 		if (err == 1)

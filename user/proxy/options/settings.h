@@ -31,7 +31,7 @@ struct proxy_peers {
 struct settings {
 	uint32_t worker;
 	uint64_t settings_hash;
-	uint64_t owner_device, owner_inode; /* of the folder that sluiced has to show; 0: none */
+	uint64_t owner_device, owner_inode; /* of the folder that sluiced must show; 0: none */
 	bool allow_root;
 	bool version;
 
@@ -53,9 +53,10 @@ struct settings {
 	uint32_t upstream_idle_max;         /* idle connections kept, in all */
 	uint32_t upstream_idle_backend_max; /* to one backend */
 
-	struct inet_range trusted[SETTINGS_TRUSTED_MAX]; /* whose X-Forwarded-* are believed */
+	struct inet_range trusted[SETTINGS_TRUSTED_MAX]; /* whose X-Forwarded-* are trusted */
 	uint32_t trusted_count;
-	struct proxy_peers proxy_peers[SETTINGS_TRUSTED_MAX]; /* who begins with a PROXY header */
+	struct proxy_peers
+		proxy_peers[SETTINGS_TRUSTED_MAX]; /* peers that begin with a PROXY header */
 	uint32_t proxy_peers_count;
 	bool underscores; /* names with '_' pass */
 

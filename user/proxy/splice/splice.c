@@ -22,8 +22,8 @@
 #include "proxy/splice/splice_calls.h"
 #include "proxy/splice/splice_priv.h"
 
-/* What may wait in the kernel for one receiver: a few of its usual receive windows, and small enough
- * that ten thousand receivers that stand still are no danger. */
+/* What may wait in the kernel for one receiver: a few of its usual receive windows, and small
+ * enough for ten thousand stalled receivers. */
 #define WINDOW_BYTES (256u * 1024)
 
 #define RECORD_BUSY      (1u << 31) /* BPF_RINGBUF_BUSY_BIT: is being written */
@@ -41,7 +41,7 @@ static void take_event(struct splice *splice, const struct splice_event *event)
 	end = splice->ends[event->slot];
 	if (!end || end->cookie != event->cookie || !end->stream)
 		return;
-	/* First the flag, then the look: bytes that come behind the look tell again. */
+	/* First the flag, then the check: bytes that come after the check cause another event. */
 	__atomic_exchange_n(&end->slot->told, 0, __ATOMIC_SEQ_CST);
 	end->stream->readable = true;
 	end->stream->on_ready(end->stream);
@@ -222,7 +222,7 @@ bool splice_is_empty(const struct stream *stream)
 	return recv(stream->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-/* All bytes handed to this socket, by whom ever. */
+/* All bytes passed to this socket, by any sender. */
 static uint64_t sent_total(const struct splice_end *end)
 {
 	uint64_t total = end->sent_bytes;

@@ -34,7 +34,7 @@ struct splice;
 struct splice_end {
 	struct stream *stream;     /* borrowed; NULL once it is closed */
 	struct splice *owner;      /* borrowed */
-	struct splice_slot *slot;  /* borrowed from the map; NULL: a sink alone, no source */
+	struct splice_slot *slot;  /* borrowed from the map; NULL: only a sink, no source */
 	struct splice_end *sink;   /* borrowed: to which the kernel may move our bytes now */
 	struct splice_end *feeder; /* borrowed: whose bytes it may move here */
 	struct splice_end *next;   /* in splice.closed */
@@ -52,12 +52,12 @@ struct splice_end {
 	uint8_t mode;          /* enum sluice_splice_mode */
 	bool tunnel_begun;     /* the kernel has moved, or could */
 	bool in_sinks;
-	struct timer poll; /* looks again for what nothing tells */
+	struct timer poll; /* checks again for changes without an event */
 };
 
 struct splice_ring {
 	uint64_t *consumer;       /* owned mapping */
-	const uint64_t *producer; /* owned mapping, data behind it */
+	const uint64_t *producer; /* owned mapping, data after it */
 	size_t bytes;
 };
 

@@ -149,7 +149,7 @@ struct splice_end *splice_enrol_source(struct splice *splice, struct stream *str
 	}
 	stream->splice = end;
 	stream->ops = &splice_stream_ops;
-	stream->readable = true; /* what came in between has to be read once */
+	stream->readable = true; /* what came in between must be read once */
 	return end;
 }
 

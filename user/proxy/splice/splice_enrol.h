@@ -10,7 +10,7 @@
 /**
  * splice_enrol_source, splice_enrol_sink - put a socket into a map, once
  * The stream becomes one that keeps the rules. Nothing is moved before splice_arm(). Whoever reads
- * the stream has to have emptied it: the bytes of a packet that is half read would come twice.
+ * the stream must have emptied it: the bytes of a packet that is half read would come twice.
  * Return: the end; NULL: no slot, or the kernel refused.
  */
 struct splice_end *splice_enrol_source(struct splice *splice, struct stream *stream);

@@ -2,7 +2,7 @@
 /*
  * client_hello.h - the server name that a TLS client asks for, read without answering him
  *
- * Strict where it decides who gets a connection: the whole message has to be there and well-formed.
+ * Strict where it decides who gets a connection: the whole message must be there and well-formed.
  * What is refused here is left to the TLS library, which answers it with an alert.
  */
 #ifndef SLUICE_PROXY_CLIENT_HELLO_H

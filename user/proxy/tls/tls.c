@@ -37,7 +37,7 @@ static const unsigned char session_context[] = "sluice";
 
 static const unsigned char protocols[] = "\x02h2\x08http/1.1";
 
-/* The certificate of the server name, by the snapshot in force. */
+/* The certificate of the server name, by the snapshot in use. */
 static int on_certificate(SSL *ssl, void *ctx)
 {
 	struct tls *tls = ctx;

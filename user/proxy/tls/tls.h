@@ -26,7 +26,7 @@ void tls_io_free(struct tls_io *io); /* takes NULL */
 /**
  * tls_new - ready to serve TLS, with a self-signed certificate until sluiced sends one
  * @io: borrowed
- * @routing: borrowed: where the table in force is found, which says what certificate a name gets
+ * @routing: borrowed: where the table in use is found, which says what certificate a name gets
  * Only where an HTTPS port is served: else *out is NULL.
  * Return: 0; -ENOMEM; -EIO with a log line if the library fails.
  */
@@ -48,12 +48,12 @@ int tls_load(struct tls *tls, const struct certificates *set);
 int tls_accept(struct tls *tls, struct stream *stream);
 
 /**
- * tls_handshake - go on with the handshake, of either side
- * Return: 0: done; -EAGAIN; -errno: the connection has to be closed.
+ * tls_handshake - continue with the handshake, of either side
+ * Return: 0: done; -EAGAIN; -errno: the connection must be closed.
  */
 int tls_handshake(struct stream *stream);
 
-/* After the handshake: it went on with a session of before. */
+/* After the handshake: it continued with a session from before. */
 bool tls_resumed(const struct stream *stream);
 
 /* After the handshake: HTTP/2 was agreed on. */

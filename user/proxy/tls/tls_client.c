@@ -387,7 +387,7 @@ void tls_client_free(struct tls_client *client)
 	free(client);
 }
 
-/* The authority of a record, that of before if it is the same. Return: one reference; NULL. */
+/* The authority of a record, that from before if it is the same. Return: one reference; NULL. */
 static struct tls_authority *take(const struct tls_client *client, const struct certificate *record,
 				  const char *name, bool *same)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls_client.h - TLS to backends: whom to trust, by which name, and sessions to go on with
+ * tls_client.h - TLS to backends: whom to trust, by which name, and sessions to continue with
  *
  * How the backends of a route are spoken to is a profile: authorities, server name, protocols.
  * Connections of one profile may serve each other's routes; a profile whose authorities were
@@ -35,7 +35,7 @@ int tls_client_new(struct tls_io *io, struct tls_client **out);
 void tls_client_free(struct tls_client *client); /* takes NULL; all profiles were put before */
 
 /**
- * tls_client_load - take the authorities of a set of certificates, in place of those of before
+ * tls_client_load - take the authorities of a set of certificates, in place of the previous ones
  * They are parsed when they are first needed. Return: 0; -ENOMEM, nothing was changed.
  */
 int tls_client_load(struct tls_client *client, const struct certificates *set);

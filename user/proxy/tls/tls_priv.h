@@ -25,7 +25,7 @@ struct tls_conn;
 struct tls_conn_ops {
 	/* The chain was verified: is it of a name that was wished? Return: 0; -EKEYREJECTED. */
 	int (*verify)(const struct tls_conn *conn);
-	/* Logs why the handshake failed; not each time if it goes on. */
+	/* Logs why the handshake failed; not each time if it continues. */
 	void (*failed)(struct tls_conn *conn, const char *why);
 };
 

@@ -23,7 +23,7 @@ void tls_store_free(struct tls_store *store); /* takes NULL; keys are zeroed */
 /**
  * tls_store_load - the store that a set of certificates makes
  * @before: certificates whose PEM has not changed are taken from it without parsing, and its
- *          self-signed certificate; goes on to exist
+ *          self-signed certificate; continues to exist
  * A certificate that does not load is left out with a log line.
  * Return: 0; -ENOMEM.
  */
