@@ -47,13 +47,14 @@ class Running(unittest.TestCase):
     def test_status_as_json(self):
         status = self.cluster.ctl_json("status")
         text = json.dumps(status)
-        self.assertEqual(status["schema"], 1)
+        self.assertEqual(status["schema"], 2)
         self.assertGreaterEqual(status["generation"], 1)
         self.assertRegex(text, '"native"|"xdp_native"|"generic"')
         for count in ("frontends", "routes", "upstreams", "backends"):
             self.assertGreater(status[count], 0, count)
 
     def test_every_verb_as_table_and_as_json(self):
+        self.cluster.tcp()  # those of setUpClass may be over, and taken out
         for verb, word in (("status", "eth0"), ("frontends", VIP), ("routes", HOST),
                            ("upstreams", "default/web:80"), ("backends", "10.244.1.12"),
                            ("flows", VIP), ("drops", "no_backend")):
