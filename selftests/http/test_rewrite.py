@@ -2,6 +2,7 @@
 """The path that a backend gets where sluice.dev/rewrite-target is set."""
 
 import json
+import pathlib
 import re
 import unittest
 
@@ -68,6 +69,28 @@ class Rewrite(unittest.TestCase):
             with worker.connect() as client:
                 body = exchange(client, get(request))[2]
             self.assertTrue(json.loads(body)["head"].startswith(wanted), body)
+
+    def test_costly_expressions_end_a_request_and_no_other(self):
+        backend = Backend(echo())
+        self.addCleanup(backend.close)
+        item = ingress("i", {f"/(x+x+)+y{n}": "s" for n in range(1000)}, host="a.test",
+                       annotations={REGEX: "true"})
+        for path in item["spec"]["rules"][0]["http"]["paths"]:
+            path["pathType"] = "ImplementationSpecific"
+        worker = Worker(service("s", [backend]) + [item, ingress("all", {"/": "s"}, host="a.test")])
+        self.addCleanup(worker.close)
+
+        def cpu_ms():
+            stat = pathlib.Path(f"/proc/{worker.pid}/schedstat").read_text()
+            return int(stat.split()[0]) / 1e6
+
+        with worker.connect() as client:
+            self.assertEqual(exchange(client, get("/other", "a.test"))[0], 200)
+        before = cpu_ms()
+        for _ in range(10):
+            with worker.connect() as client:  # no later rule gets what an earlier one may have matched
+                self.assertEqual(exchange(client, get("/" + "x" * 60 + "!y0123456789", "a.test"))[0], 500)
+        self.assertLess((cpu_ms() - before) / 10, 50)  # 500 ms where each has a limit of its own
 
     def test_a_path_that_grows_too_long_is_refused(self):
         backend = Backend(echo())

@@ -8,6 +8,7 @@
 #ifndef SLUICE_HANDOFF_REGEX_H
 #define SLUICE_HANDOFF_REGEX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,12 +39,29 @@ const char *regex_fault(const char *pattern);
 struct regex_matcher *regex_matcher_new(uint32_t groups_max);
 void regex_matcher_free(struct regex_matcher *matcher); /* takes NULL */
 
+#define REGEX_BUDGET_NS 2000000u /* CPU time of all matches that share a budget */
+
+/* What the expressions of one request may cost together; zeroed: nothing was spent. */
+struct regex_budget {
+	uint64_t begun_ns, begun_cpu_ns;
+	bool spent; /* a match was given up: whether it fits is not known */
+};
+
 /**
- * regex_match - a match costs at most about a millisecond; what would cost more does not match
- * Return: how many groups were filled, those that follow are unset; 0: no match.
+ * regex_match - a match costs at most about a millisecond, and with the others of its budget
+ *               REGEX_BUDGET_NS; what would cost more is given up
+ * There is no JIT: a worker compiles expressions of each new table in its sandbox, in which memory
+ * never becomes code.
+ * Return: how many groups were filled, those that follow are unset; 0: no match, or given up.
  */
 uint32_t regex_match(struct regex_matcher *matcher, const struct regex *regex, const char *text,
-		     size_t bytes);
+		     size_t bytes, struct regex_budget *budget);
+
+/**
+ * regex_is_costly - can a request be found whose match with this expression is given up?
+ * Tried with texts that repeat the characters of the expression, so "no" is not certain.
+ */
+bool regex_is_costly(const char *pattern);
 
 /* Of the last match: begin and end of each group in the text, REGEX_UNSET for one without a part in
  * it. Borrowed until the next match. */

@@ -95,11 +95,11 @@ int dataplane_view_frontend_traffic(const struct dataplane_view *view, uint32_t 
 	return -ENOENT;
 }
 
-int dataplane_view_backend_traffic(const struct dataplane_view *view, uint32_t backend_id,
-				   struct traffic *out)
+int dataplane_view_backends_traffic(const struct dataplane_view *view, uint32_t count,
+				    struct traffic *out)
 {
 	(void)view;
-	(void)backend_id;
+	(void)count;
 	(void)out;
 	return -ENOENT;
 }

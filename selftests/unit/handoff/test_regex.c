@@ -20,11 +20,12 @@ static uint32_t match(const char *pattern, const char *text, size_t groups[2 * G
 	struct regex_matcher *matcher = regex_matcher_new(GROUPS);
 	char fault[REGEX_FAULT_MAX];
 	struct regex *regex = regex_new(pattern, fault);
+	struct regex_budget budget = { 0 };
 	uint32_t count;
 
 	assert_non_null(matcher);
 	assert_non_null(regex);
-	count = regex_match(matcher, regex, text, strlen(text));
+	count = regex_match(matcher, regex, text, strlen(text), &budget);
 	memcpy(groups, regex_groups(matcher), 2 * GROUPS * sizeof(*groups));
 	regex_free(regex);
 	regex_matcher_free(matcher);
@@ -84,6 +85,61 @@ static void regex__fault_says_what_and_where(void **state)
 	assert_null(regex_fault("/[a-z]"));
 }
 
+/* What one match may not cost, many may not either. */
+static void regex__matches_of_one_budget_are_given_up_together(void **state)
+{
+	struct regex_matcher *matcher = regex_matcher_new(GROUPS);
+	char fault[REGEX_FAULT_MAX], text[8001];
+	struct regex *regex = regex_new("/(a|b)*.*.*c", fault);
+	struct regex_budget budget = { 0 };
+	unsigned int done = 0;
+
+	(void)state;
+	assert_non_null(matcher);
+	assert_non_null(regex);
+	memset(text, 'x', sizeof(text));
+	text[0] = '/';
+	while (!budget.spent && done < 100000) {
+		assert_int_equal(regex_match(matcher, regex, text, 40, &budget), 0);
+		done++;
+	}
+	assert_true(budget.spent);
+	assert_int_equal(regex_match(matcher, regex, "/c", 2, &budget), 0);
+	budget = (struct regex_budget){ 0 };
+	assert_int_not_equal(regex_match(matcher, regex, "/c", 2, &budget), 0);
+	assert_false(budget.spent);
+	regex_free(regex);
+	regex_matcher_free(matcher);
+}
+
+static void regex__costly_ones_are_found(void **state)
+{
+	static const char *const costly[] = {
+		"/(a+)+$",
+		"/(x+x+)+y",
+		"/([a-z]+)*/end",
+		"/(.*)(.*)(.*)(.*)!$",
+		"/files/(\\w+\\s?)*#",
+	};
+	static const char *const cheap[] = {
+		"/",
+		"/something(/|$)(.*)",
+		"/([a-z]+)/([0-9]+)$",
+		"/.*\\.php$",
+		"/api/v[0-9]+/.*",
+		"/a(/b)?(/c)?",
+		"/[^/]+/[^/]+/x",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(costly) / sizeof(costly[0]); i++)
+		if (!regex_is_costly(costly[i]))
+			fail_msg("%s is not found", costly[i]);
+	for (size_t i = 0; i < sizeof(cheap) / sizeof(cheap[0]); i++)
+		if (regex_is_costly(cheap[i]))
+			fail_msg("%s is called costly", cheap[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +147,8 @@ int main(void)
 		cmocka_unit_test(regex__group_without_a_part_is_unset),
 		cmocka_unit_test(regex__more_groups_than_there_is_room_for_still_match),
 		cmocka_unit_test(regex__costly_match_is_given_up),
+		cmocka_unit_test(regex__matches_of_one_budget_are_given_up_together),
+		cmocka_unit_test(regex__costly_ones_are_found),
 		cmocka_unit_test(regex__fault_says_what_and_where),
 	};
 

@@ -170,7 +170,9 @@ static void decide(struct exchange *x, struct exchange_path *path)
 	}
 	x->routing = routing_get(services->routing);
 	x->route = find_route(x, path->matched);
-	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
+	if (routing_gave_up(x->routing))
+		exchange_fail(x, 500, "path expressions cost too much");
+	else if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
 		exchange_fail(x, 403, "the route does not let this source in");
 	else if (redirects_to_https(x, path->matched))
 		redirect(x, path->forwarded);

@@ -20,6 +20,7 @@ struct routing {
 	uint32_t groups_count;
 	const struct rule *rule;     /* borrowed from .snapshot */
 	struct regex_matcher *other; /* owned: for conditions, whose groups are not needed */
+	struct regex_budget budget;  /* of the last request */
 	uint64_t random;             /* xorshift64, never 0 */
 	bool passes_through;
 };
@@ -135,7 +136,7 @@ static bool regex_matches(void *ctx, uint32_t index, const char *text, size_t by
 	if (index >= routing->regex_count || !routing->regexes[index])
 		return false;
 	groups_count = regex_match(path ? routing->matcher : routing->other,
-				   routing->regexes[index], text, bytes);
+				   routing->regexes[index], text, bytes, &routing->budget);
 	if (groups_count && path)
 		routing->groups_count = groups_count;
 	return groups_count;
@@ -220,7 +221,13 @@ const struct route *routing_match(struct routing *routing, const struct routing_
 		.asked = &asked,
 	};
 
+	routing->budget = (struct regex_budget){ 0 };
 	return snapshot_match(routing->snapshot, &wanted, &routing->rule);
+}
+
+bool routing_gave_up(const struct routing *routing)
+{
+	return routing->budget.spent;
 }
 
 /* Only the groups up to the last that took part are set. */

@@ -45,6 +45,10 @@ struct routing_request {
 /* Borrowed while a reference is held; NULL: no route. */
 const struct route *routing_match(struct routing *routing, const struct routing_request *request);
 
+/* True if the last routing_match() gave up an expression: its answer is none to rely on, as a rule
+ * that keeps others out may have been passed over. */
+bool routing_gave_up(const struct routing *routing);
+
 /**
  * routing_rewrite - the path that the rewrite-target of @route makes of a request's path
  * To be called right after the routing_match() that gave @route: groups are those of that match.

@@ -123,6 +123,12 @@ static int convert_path(struct work *work, const struct ingress_path *path, cons
 		fault = path_normalise(written, out);
 	if (fault)
 		return tell(work, regex ? "InvalidRegex" : "InvalidPath", field, written, fault);
+	if (regex && *out && regex_is_costly(written))
+		return problems_add(&work->entry->problems, &work->object, PROBLEM_WARNING,
+				    "CostlyRegex", field,
+				    "\"%.128s\" backtracks too much with some paths: requests for "
+				    "them are answered 500",
+				    written);
 	return *out ? 0 : -ENOMEM;
 }
 
