@@ -7,6 +7,10 @@ VM_KERNELS   ?= 6.1 6.12
 VM_SUITE     ?= verifier prog guest
 VM_SCENARIOS ?= netns
 
+# The same in a root of another distribution, on the kernel of this machine.
+ROOT_DISTRIBUTION ?= trixie
+ROOT_SUITES	  ?= unit prog demo-test
+
 vm_bpf := $(patsubst selftests/vm/%.bpf.c,$T/vm/%.bpf.o,$(wildcard selftests/vm/*.bpf.c))
 
 $T/vm/%.bpf.o: selftests/vm/%.bpf.c
@@ -32,6 +36,17 @@ verifier-report: $(B)/bpf/sluice.o $(B)/bpf/sluice_tc.o $(clang_objs) $T/vm/veri
 	$Q for object in $(filter %/sluice.o %/sluice_tc.o,$(clang_objs)); do \
 		$T/vm/verifier_report "$$object" || exit 1; done
 
+test-root: deps-vm ## build and test in a root of Debian 13, made by debootstrap (ROOT_DISTRIBUTION, ROOT_SUITES)
+	$Q selftests/vm/root $(ROOT_DISTRIBUTION) -- \
+		make --no-print-directory in-root ROOT_SUITES="$(ROOT_SUITES)"
+
+in-root: deps
+	$Q $(MAKE) --no-print-directory all $(unit_bins)
+	$Q MAKE="$(MAKE)" selftests/lib/run-suites.sh $(ROOT_SUITES)
+
+demo-test: all
+	$Q selftests/demo/demo.py && echo '1 passed, 0 failed'
+
 -include $(wildcard $T/vm/*.d)
 
-.PHONY: deps-vm test-vm verifier-report
+.PHONY: deps-vm test-vm verifier-report test-root in-root demo-test
