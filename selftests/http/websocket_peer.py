@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A WebSocket server and client of Debian's python3-websockets; test_peers.py runs it by /usr/bin/python3.
+"""A WebSocket server and client of Debian's python3-websockets; test_peers.py runs it by
+/usr/bin/python3. Debian 12 has version 10, Debian 13 version 15, which has another API.
 
 serve: prints its port, sends back each message, and says what path it was asked for in the first.
 talk URL ROOTS: exchanges messages of many sizes, a ping and a close; prints what it found as JSON.
@@ -17,14 +18,15 @@ SIZES = (0, 1, 125, 126, 65535, 65536, 1 << 20)
 
 
 async def serve():
-    async def echo(peer, path):
-        await peer.send(path)
+    async def echo(peer):
+        await peer.send(peer.request.path if hasattr(peer, "request") else peer.path)
         async for message in peer:
             await peer.send(message)
         # The client closes; a code and a reason of its own come back as they are.
 
-    async with websockets.serve(echo, "127.0.0.1", 0, max_size=None, subprotocols=["echo"]) as server:
-        print(server.sockets[0].getsockname()[1], flush=True)
+    async with websockets.serve(echo, "127.0.0.1", 0, max_size=None,
+                                subprotocols=["echo"]) as server:
+        print(list(server.sockets)[0].getsockname()[1], flush=True)
         await asyncio.Future()
 
 
@@ -38,7 +40,8 @@ async def talk(url, roots):
                                   **secure) as peer:
         found["path"] = await peer.recv()
         found["subprotocol"] = peer.subprotocol
-        found["extensions"] = [extension.name for extension in peer.extensions]
+        extensions = peer.protocol.extensions if hasattr(peer, "protocol") else peer.extensions
+        found["extensions"] = [extension.name for extension in extensions]
         for size in SIZES:
             message = bytes(i * 7 & 255 for i in range(size))
             await peer.send(message)

@@ -2,7 +2,9 @@
 """Certificate authorities and certificates for tests, made by the openssl program."""
 
 import base64
+import datetime
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -89,13 +91,24 @@ class Authority(Certificate):
                 "data": {"ca.crt": base64.b64encode(self.leaf).decode()}}
 
 
+def _lifetime(days):
+    """Options of a certificate that lives so long; openssl from 3.4 on takes no negative days, and
+    before it had no other way to make one that has expired."""
+    version = re.search(rb"OpenSSL (\d+)\.(\d+)", _openssl("version"))
+    if days >= 0 or (int(version[1]), int(version[2])) < (3, 4):
+        return ["-days", str(days)]
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    start = end - datetime.timedelta(days=1)
+    return ["-not_before", f"{start:%Y%m%d%H%M%SZ}", "-not_after", f"{end:%Y%m%d%H%M%SZ}"]
+
+
 def _sign(subject, key, issuer, extensions, days):
     with tempfile.TemporaryDirectory(prefix="sluice-certs-") as name:
         folder = pathlib.Path(name)
         (folder / "key").write_bytes(key)
         (folder / "ext").write_text(extensions)
         request = _openssl("req", "-new", "-key", str(folder / "key"), "-subj", subject)
-        args = ["x509", "-req", "-extfile", str(folder / "ext"), "-days", str(days)]
+        args = ["x509", "-req", "-extfile", str(folder / "ext"), *_lifetime(days)]
         if issuer is None:
             return _openssl(*args, "-signkey", str(folder / "key"), text=request)
         (folder / "ca").write_bytes(issuer.leaf)
