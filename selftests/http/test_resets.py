@@ -203,6 +203,16 @@ class Slow(unittest.TestCase):
             self.assertEqual((rest, seen), (b"ok", [b"0123456789"]))
 
 
+def read_to_end(conn):
+    got = b""
+    try:
+        while more := conn.recv(65536):
+            got += more
+    except BrokenPipeError:
+        pass  # OpenSSL 3.5 wants to send an alert at an end without close_notify
+    return got
+
+
 class GaveUp(unittest.TestCase):
     """A client that closes while its backend works sends what one sends that only shuts its side."""
 
@@ -284,9 +294,7 @@ class GaveUp(unittest.TestCase):
                         self.assertTrue(self.asked.acquire(timeout=10))
                         time.sleep(0.1)
                         self.go_on.release()
-                    got = b""
-                    while more := conn.recv(65536):
-                        got += more
+                    got = read_to_end(conn)
                     self.assertRegex(got, rb"\A" + wanted + rb"((?!HTTP/)[\s\S])*\r\n\r\n(ok|502 .*\n)\Z")
 
 
