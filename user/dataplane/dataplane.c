@@ -67,20 +67,6 @@ static int folders_make(const char *bpffs, char *error)
 
 /* ---- interfaces ------------------------------------------------------------------------------ */
 
-struct attach_context attach_context_of(const struct dataplane *dp)
-{
-	return (struct attach_context){
-		.bpffs = dp->bpffs,
-		.maps = dp->maps,
-		.xdp_prog = dp->xdp_prog,
-		.tc_prog = dp->tc_prog,
-		.sk_lookup_prog = dp->sk_lookup_prog,
-		.tc_ingress_prog = dp->tc_ingress_prog,
-		.tc_ingress_ip_prog = dp->tc_ingress_ip_prog,
-		.force_generic = dp->xdp == DATAPLANE_XDP_GENERIC,
-	};
-}
-
 static void interface_add(struct dataplane *dp, const char *name, bool replies_only)
 {
 	struct interface *interface = &dp->interfaces[dp->interfaces_count++];
@@ -413,11 +399,6 @@ void dataplane_worker_maps(const struct dataplane *dp, struct dataplane_worker_m
 	out->socks = dp->maps[MAP_SOCKS];
 	out->sinks = dp->maps[MAP_SINKS];
 	out->slots = dp->maps[MAP_SLOTS];
-}
-
-struct node_config *dataplane_node_config(struct dataplane *dp)
-{
-	return mapped_array_at(&dp->node_config, 0);
 }
 
 struct daemon_state *dataplane_daemon_state(struct dataplane *dp)
