@@ -23,7 +23,7 @@
 #define SLUICE_TCP_SYN 0x02
 #define SLUICE_TCP_RST 0x04
 
-#define SLUICE_FLOW_S(s)           ((s)*1000000000ull)
+#define SLUICE_FLOW_S(s)           (1000000000ull * (s))
 #define SLUICE_FLOW_NEW_NS         SLUICE_FLOW_S(60) /* as net.ipv4.tcp_synack_retries lasts: 63 s */
 #define SLUICE_FLOW_ESTABLISHED_NS SLUICE_FLOW_S(7440) /* 2 h 4 min: RFC 5382, REQ-5 */
 #define SLUICE_FLOW_HALF_CLOSED_NS SLUICE_FLOW_S(240)  /* 4 min: RFC 5382, REQ-5 */

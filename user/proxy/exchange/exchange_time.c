@@ -38,11 +38,12 @@ struct deadline {
 	uint16_t fixed_ms;
 };
 
-#define FROM(route_field, settings_field)                                             \
-	{                                                                             \
-		.of_route = offsetof(struct route, route_field##_timeout_ms),         \
-		.of_settings = offsetof(struct settings, settings_field##_timeout_ms) \
-	}
+/* Versions of clang-format lay out braces of macros differently. */
+/* clang-format off */
+#define FROM(route_field, settings_field) \
+	{ .of_route = offsetof(struct route, route_field##_timeout_ms), \
+	  .of_settings = offsetof(struct settings, settings_field##_timeout_ms) }
+/* clang-format on */
 
 /* What is wrong when it is over: on_timer() of exchange_run.c. */
 static const struct deadline deadlines[EXCHANGE_PHASES] = {

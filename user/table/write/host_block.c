@@ -426,7 +426,9 @@ int host_block_build(const struct table *table, const struct host_entry *host, v
 		return writer->err;
 	}
 	header_of(&block)->bytes = (uint32_t)writer->count;
-	smaller = realloc(writer->bytes, writer->count); /* gives back what is left over */
-	*out = smaller ? smaller : writer->bytes;
+	*out = writer->bytes;
+	smaller = realloc(*out, writer->count); /* gives back what is left over */
+	if (smaller)
+		*out = smaller;
 	return 0;
 }
