@@ -2,7 +2,8 @@
 /*
  * Frames of a client behind preface and SETTINGS, through a connection of a worker without routes:
  * the first octet says in pieces of what size they come. What is answered is read and dropped; in
- * the end nothing of the connection is left.
+ * the end nothing of the connection is left. No head is decoded beyond its budget by more than the
+ * field that passes it.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@
 #include "fuzz/turns.h"
 
 #define INPUT_MAX 60000
+#define FIELD_MAX (2u * 65536 + 32) /* NGHTTP2_HD_MAX_NV twice, and the overhead */
 #define HELLO     NGHTTP2_CLIENT_MAGIC "\0\0\0\4\0\0\0\0\0"
 
 static struct settings settings;
@@ -35,6 +37,16 @@ static void must(int condition)
 {
 	if (!condition)
 		abort();
+}
+
+static void check_budgets(void)
+{
+	for (struct http2_client *c = clients.http2_newest; c; c = c->older) {
+		const struct http2_budget *budget = &c->session.budget;
+
+		must(budget->list_bytes <= budget->list_bytes_max + FIELD_MAX);
+		must(budget->wire_bytes <= budget->list_bytes_max || budget->exceeded);
+	}
 }
 
 static void set_up(void)
@@ -85,6 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break; /* it was closed, as it may be */
 		at += (size_t)sent;
 		run_turns(&loop, ends[1]);
+		check_budgets();
 	}
 	close(ends[1]);
 	run_turns(&loop, -1);
