@@ -15,7 +15,9 @@
 #include "handoff/snapshot.h"
 #include "handoff/snapshot_check.h"
 #include "handoff/snapshot_format.h"
-#include "table/table.h"
+#include "table/compile/compile.h"
+#include "table/compile/listener.h"
+#include "table/compile/rule_owner.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -54,6 +56,58 @@ static void must(int ok)
 		abort();
 }
 
+/* One rule of b.org on @listener with three conditions and two targets, by hand: no Ingress has
+ * them. */
+static void add_rule(struct table *table, const struct model *model, struct rule_owner *owner,
+		     struct listener *listener, const char *path)
+{
+	static const struct condition conditions[] = {
+		{ SNAPSHOT_METHOD, SNAPSHOT_EQUAL, NULL, (char *)"GET" },
+		{ SNAPSHOT_HEADER, SNAPSHOT_REGEX, (char *)"x", (char *)"x" },
+		{ SNAPSHOT_QUERY, SNAPSHOT_PRESENT, (char *)"q", NULL },
+	};
+	struct ingress_backend backend = { .service = (char *)"web", .port = { .number = 80 } };
+	struct target_report report = { .field = "" };
+	struct claim *claim;
+
+	must(rule_owner_claim(table, owner, listener, "b.org", CLAIM_HOST, &claim) == 0);
+	must(rule_owner_claim(table, owner, listener, "b.org", CLAIM_PATH, &claim) == 0);
+	claim->path = strdup(path);
+	claim->type = PATH_PREFIX;
+	claim->conditions = calloc(3, sizeof(*claim->conditions));
+	claim->others = calloc(1, sizeof(*claim->others));
+	for (int i = 0; i < 3; i++) {
+		struct condition *condition = &claim->conditions[claim->conditions_count++];
+
+		*condition = conditions[i];
+		condition->name = conditions[i].name ? strdup(conditions[i].name) : NULL;
+		condition->value = conditions[i].value ? strdup(conditions[i].value) : NULL;
+	}
+	must(target_resolve(table, model, "default", &backend, &report, &claim->target) == 0);
+	claim->others[0].claim = claim;
+	claim->others[0].weight = 2;
+	claim->others_count = 1;
+	must(target_resolve(table, model, "default", &backend, &report, &claim->others[0]) == 0);
+}
+
+static void add_rules(struct table *table, const struct model *model)
+{
+	static const struct rule_owner_ops ops = { .kind = OBJECT_INGRESS };
+	struct object meta = { .namespace = (char *)"default", .name = (char *)"c" };
+	struct rule_owner *owner;
+	struct listener *listener;
+
+	meta.uid = (char *)"";
+	must(rule_owner_new(&ops, &meta, 6, &owner) == 0);
+	must(listener_add(table, "l", &listener) == 0);
+	listener->port = 80;
+	listener->suffix = true;
+	add_rule(table, model, owner, listener, "/");
+	add_rule(table, model, owner, listener, "/a/b");
+	add_rule(table, model, owner, table->listeners[0], "/foo");
+	must(rule_owner_replace(table, &table->ingresses, NULL, owner) == 0);
+}
+
 /* The snapshot that inputs are made of. */
 static void make_real(void)
 {
@@ -76,6 +130,7 @@ static void make_real(void)
 		cJSON_Delete(tree);
 	}
 	must(table_new(&options, NULL, &table) == 0);
+	add_rules(table, &model);
 	must(table_update(table, &model, 0, &delta) == 0);
 	must(table_snapshot(table, &fd, &real_bytes) == 0);
 	real = malloc(real_bytes);
