@@ -90,9 +90,20 @@ static void add_rule(struct table *table, const struct model *model, struct rule
 	must(target_resolve(table, model, "default", &backend, &report, &claim->others[0]) == 0);
 }
 
+/* Rules made by hand stay as they are. */
+static int keep_rules(struct table *table, const struct model *model, const char *namespace,
+		      const char *name)
+{
+	(void)table;
+	(void)model;
+	(void)namespace;
+	(void)name;
+	return 0;
+}
+
 static void add_rules(struct table *table, const struct model *model)
 {
-	static const struct rule_owner_ops ops = { .kind = OBJECT_INGRESS };
+	static const struct rule_owner_ops ops = { OBJECT_INGRESS, keep_rules };
 	struct object meta = { .namespace = (char *)"default", .name = (char *)"c" };
 	struct rule_owner *owner;
 	struct listener *listener;

@@ -114,7 +114,8 @@ static int insert_holder(struct claim *claim, size_t place, const char *file)
 	return 0;
 }
 
-int claims_put(struct claims *claims, const char *file, struct object *object, struct claim **out)
+int claims_put(struct claims *claims, const char *file, struct object *object, int64_t since_unix_s,
+	       struct claim **out)
 {
 	struct claim *claim;
 	size_t place;
@@ -122,6 +123,10 @@ int claims_put(struct claims *claims, const char *file, struct object *object, s
 
 	if (err)
 		goto out;
+	if (!claim->count)
+		claim->since_unix_s = since_unix_s;
+	if (object->created_unix_s == CREATED_NEVER)
+		object->created_unix_s = claim->since_unix_s;
 	place = find_holder(claim, file);
 	if (!is_holder(claim, place, file)) {
 		if (place == 0 && claim->count)

@@ -21,7 +21,8 @@ struct claim {
 	char *namespace, *name;       /* owned */
 	struct claim_holder *holders; /* owned; in name order of files, the first is in use */
 	size_t count;
-	uint64_t stamp; /* of the last reading of a file that defined it, see folder.c */
+	int64_t since_unix_s; /* when a file first held it: its age, unless it gives one itself */
+	uint64_t stamp;       /* of the last reading of a file that defined it, see folder.c */
 };
 
 struct claims {
@@ -32,11 +33,13 @@ struct claims {
 /**
  * claims_put - set a file's version of an object
  * @file: borrowed, see struct claim_holder
- * @object: ownership moves, also on failure
+ * @object: ownership moves, also on failure; without a creationTimestamp it gets its age here
+ * @since_unix_s: its age if no file has held it until now
  * @out: the claim, borrowed until the last file releases it
  * Return: 0; -ENOMEM.
  */
-int claims_put(struct claims *claims, const char *file, struct object *object, struct claim **out);
+int claims_put(struct claims *claims, const char *file, struct object *object, int64_t since_unix_s,
+	       struct claim **out);
 
 /* The file no longer defines it. Return: 0; -ENOMEM, and the model may hold the old one. */
 int claims_release(struct claims *claims, const char *file, struct claim *claim);

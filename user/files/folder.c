@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -170,7 +171,7 @@ static int put_object(struct folder *folder, struct file *file, struct manifest 
 		return add_problem(folder, file, m->lines[index], message);
 	}
 	m->objects[index] = NULL; /* ownership moves */
-	err = claims_put(&folder->claims, file->name, object, &claim);
+	err = claims_put(&folder->claims, file->name, object, file->age_unix_s, &claim);
 	if (err)
 		return err;
 	claim->stamp = folder->readings;
@@ -216,6 +217,22 @@ static bool has_nameless_fault(const struct manifest *m)
 	return false;
 }
 
+/*
+ * The age of objects that this reading finds for the first time. What comes later is younger than
+ * all that is there, however soon it comes and whatever the clock says: it takes no host or path
+ * away. At the start the files say which came first.
+ */
+static int64_t age_of_reading(struct folder *folder, const struct file *file)
+{
+	int64_t age_unix_s = folder->quiet ? file->born_unix_s : (int64_t)time(NULL);
+
+	if (!folder->quiet && age_unix_s <= folder->youngest_unix_s)
+		age_unix_s = folder->youngest_unix_s + 1;
+	if (age_unix_s > folder->youngest_unix_s)
+		folder->youngest_unix_s = age_unix_s;
+	return age_unix_s;
+}
+
 static int commit(struct folder *folder, struct file *file, struct manifest *m)
 {
 	size_t most = m->count + m->faults_count + file->claims_count;
@@ -226,6 +243,7 @@ static int commit(struct folder *folder, struct file *file, struct manifest *m)
 	int err = claims ? 0 : -ENOMEM;
 
 	folder->readings++;
+	file->age_unix_s = age_of_reading(folder, file);
 	free_problems(file);
 	for (size_t i = 0; i < m->count && !err; i++) {
 		err = put_object(folder, file, m, i, &claim);
@@ -294,6 +312,16 @@ static int take_text(struct folder *folder, struct file *file, const char *text,
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+/* When the file was made; where the file system does not say, when it was last written. */
+static int64_t born_unix_s(const struct folder *folder, const char *name)
+{
+	struct statx status;
+
+	if (statx(folder->fd, name, 0, STATX_BTIME | STATX_MTIME, &status))
+		return (int64_t)time(NULL);
+	return status.stx_mask & STATX_BTIME ? status.stx_btime.tv_sec : status.stx_mtime.tv_sec;
+}
+
 static int file_of(struct folder *folder, const char *name, struct file **out)
 {
 	struct file *file = strmap_get(&folder->files, name);
@@ -306,6 +334,7 @@ static int file_of(struct folder *folder, const char *name, struct file **out)
 	if (!file)
 		return -ENOMEM;
 	file->name = strdup(name);
+	file->born_unix_s = born_unix_s(folder, name);
 	if (!file->name || strmap_put(&folder->files, name, file, NULL)) {
 		free_file(file);
 		return -ENOMEM;

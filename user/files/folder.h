@@ -20,7 +20,8 @@ struct file_problem {
 struct file {
 	char *name; /* owned */
 	struct whole_signature signature;
-	dev_t watched_dev; /* inode for which the link test was made */
+	int64_t born_unix_s, age_unix_s; /* of the file; of what its last reading found */
+	dev_t watched_dev;               /* inode for which the link test was made */
 	ino_t watched_ino;
 	bool loaded;               /* at least once: the claims are valid */
 	bool busy;                 /* a writer has it open: check again soon */
@@ -33,13 +34,14 @@ struct file {
 };
 
 struct folder {
-	char *path;          /* owned; as given */
-	int fd;              /* owned; -1 while the directory does not exist */
-	char *problem;       /* owned; of the directory itself, NULL: none */
-	bool has_links;      /* changes of other names may change our files */
-	bool quiet;          /* the first reading: faults are logged, successes are not */
-	uint64_t readings;   /* stamp of the last reading of a file */
-	struct strmap files; /* name -> struct file *, owned */
+	char *path;              /* owned; as given */
+	int fd;                  /* owned; -1 while the directory does not exist */
+	char *problem;           /* owned; of the directory itself, NULL: none */
+	bool has_links;          /* changes of other names may change our files */
+	bool quiet;              /* the first reading: faults are logged, successes are not */
+	uint64_t readings;       /* stamp of the last reading of a file */
+	int64_t youngest_unix_s; /* age of the youngest object */
+	struct strmap files;     /* name -> struct file *, owned */
 	struct claims claims;
 };
 

@@ -19,7 +19,18 @@ struct world {
 	uint64_t drawn;
 };
 
-static const struct rule_owner_ops ops = { .kind = OBJECT_INGRESS };
+/* Rules made by hand stay as they are. */
+static int keep_rules(struct table *table, const struct model *model, const char *namespace,
+		      const char *name)
+{
+	(void)table;
+	(void)model;
+	(void)namespace;
+	(void)name;
+	return 0;
+}
+
+static const struct rule_owner_ops ops = { OBJECT_INGRESS, keep_rules };
 
 static void world_open(struct world *w)
 {
