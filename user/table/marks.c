@@ -38,12 +38,26 @@ void mark_frontend(struct table *table, struct frontend_entry *frontend)
 	mark_entry(table, marked_frontends, frontend);
 }
 
+/* Of two keys: by namespace, then by name. What ends a namespace comes before all that goes on. */
+static int compare_keys(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	if (*a == *b)
+		return 0;
+	if (*a == '/' || *b == '/')
+		return *a == '/' ? -1 : 1;
+	return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+}
+
 int age_compare(int64_t a_created_unix_s, const char *a_key, int64_t b_created_unix_s,
 		const char *b_key)
 {
 	if (a_created_unix_s != b_created_unix_s)
 		return a_created_unix_s < b_created_unix_s ? -1 : 1;
-	return strcmp(a_key, b_key);
+	return compare_keys(a_key, b_key);
 }
 
 char *key_of(const char *namespace, const char *name)

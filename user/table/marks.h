@@ -33,7 +33,8 @@ void mark_frontend(struct table *table, struct frontend_entry *frontend);
 		(entry)->marked = false;               \
 	} while (0)
 
-/* Older first: creation time, then "namespace/name". An int as of strcmp(). */
+/* Older first: creation time, then namespace, then name; keys are "namespace/name". An int as of
+ * strcmp(). */
 int age_compare(int64_t a_created_unix_s, const char *a_key, int64_t b_created_unix_s,
 		const char *b_key);
 

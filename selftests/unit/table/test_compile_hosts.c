@@ -297,6 +297,55 @@ static void hosts__refused_rules_count_behind_many_other_problems(void **state)
 	fixture_close(&f);
 }
 
+/* '-' comes before '/' in ASCII: a key of both parts would put namespace "a-b" before "a". */
+static void conflict__of_equal_age_namespace_decides_then_name(void **state)
+{
+	static const struct {
+		const char *one, *other, *winner;
+	} cases[] = {
+		{ "a-b/x", "a/y", "y" },
+		{ "a/y", "a-b/x", "y" },
+		{ "a/y-1", "a/y", "y" },
+		{ "b/a", "a/b", "b" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct problem *problem;
+		struct fixture f;
+
+		fixture_open(&f);
+		fixture_ingress(&f, cases[i].one, 1000, "host a.com; prefix / one:80");
+		fixture_ingress(&f, cases[i].other, 1000, "host a.com; prefix / other:80");
+		fixture_update(&f);
+		problem = fixture_problem(&f,
+					  strcmp(strchr(cases[i].one, '/') + 1, cases[i].winner)
+						  ? cases[i].one
+						  : cases[i].other,
+					  "Conflict");
+		assert_non_null(problem);
+		assert_non_null(strstr(problem->message, "as old"));
+		assert_null(strstr(problem->message, "older"));
+		fixture_close(&f);
+	}
+}
+
+static void conflict__older_is_said_of_what_is_older(void **state)
+{
+	const struct problem *problem;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f);
+	fixture_ingress(&f, "a/young", 2000, "host a.com; prefix / one:80");
+	fixture_ingress(&f, "b/old", 1000, "host a.com; prefix / other:80");
+	fixture_update(&f);
+	problem = fixture_problem(&f, "a/young", "Conflict");
+	assert_non_null(problem);
+	assert_non_null(strstr(problem->message, "taken by the older Ingress b/old"));
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +357,8 @@ int main(void)
 		cmocka_unit_test(tls__table),
 		cmocka_unit_test(tls__no_redirect_where_https_is_not_served),
 		cmocka_unit_test(tls__default_certificate),
+		cmocka_unit_test(conflict__of_equal_age_namespace_decides_then_name),
+		cmocka_unit_test(conflict__older_is_said_of_what_is_older),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,15 +157,20 @@ static int report_losers(struct table *table, struct frontend_entry *frontend,
 	LIST_FOREACH(claim, &frontend->claims, of_frontend)
 	{
 		struct problem_object object;
+		bool tie;
 
 		if (!claim->service || claim == winner || err || !frontend->shown.port)
 			continue;
 		object = (struct problem_object){ OBJECT_SERVICE, claim->service->namespace,
 						  claim->service->name, claim->service->uid };
+		tie = by && winner->service->created_unix_s == claim->service->created_unix_s;
 		err = problems_add(&now, &object, PROBLEM_WARNING, "Conflict", "spec.ports",
-				   "%s port %u/%s is served for %s%s; not for this Service", text,
-				   frontend->shown.port, proto, by ? "the older Service " : "HTTP",
-				   by ? by : "");
+				   "%s port %u/%s is served for %s%s%s; not for this Service", text,
+				   frontend->shown.port, proto,
+				   !by   ? "HTTP"
+				   : tie ? "Service "
+					 : "the older Service ",
+				   by ? by : "", tie ? ", as old and first by name" : "");
 	}
 	if (!err)
 		err = problems_replace(&frontend->problems, &now, &table->changes.problems_added,

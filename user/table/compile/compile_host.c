@@ -213,14 +213,17 @@ static int tell(struct work *work, const struct claim *loser, enum problem_sever
 		const char *field, const char *what, const struct claim *winner)
 {
 	struct problem_object object = rule_owner_object(loser->owner);
-	bool same = winner->owner == loser->owner;
 	const char *kind = object_kind_name(winner->owner->ops->kind);
+	bool tie = winner->owner->created_unix_s == loser->owner->created_unix_s;
 
+	if (winner->owner == loser->owner)
+		return problems_add(&work->problems, &object, severity, "Conflict", field,
+				    "%s of %s: taken by an earlier entry of this %s; left out here",
+				    what, host_text(work->host), kind);
 	return problems_add(&work->problems, &object, severity, "Conflict", field,
-			    "%s of %s: taken by %s%s%s%s; left out here", what,
-			    host_text(work->host),
-			    same ? "an earlier entry of this " : "the older ", kind,
-			    same ? "" : " ", same ? "" : winner->owner->key);
+			    "%s of %s: taken by %s%s %s%s; left out here", what,
+			    host_text(work->host), tie ? "" : "the older ", kind,
+			    winner->owner->key, tie ? ", as old and first by name" : "");
 }
 
 static int tell_path(struct work *work, const struct claim *loser, const struct claim *winner)
