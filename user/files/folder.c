@@ -312,16 +312,6 @@ static int take_text(struct folder *folder, struct file *file, const char *text,
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-/* When the file was made; where the file system does not say, when it was last written. */
-static int64_t born_unix_s(const struct folder *folder, const char *name)
-{
-	struct statx status;
-
-	if (statx(folder->fd, name, 0, STATX_BTIME | STATX_MTIME, &status))
-		return (int64_t)time(NULL);
-	return status.stx_mask & STATX_BTIME ? status.stx_btime.tv_sec : status.stx_mtime.tv_sec;
-}
-
 static int file_of(struct folder *folder, const char *name, struct file **out)
 {
 	struct file *file = strmap_get(&folder->files, name);
@@ -334,7 +324,7 @@ static int file_of(struct folder *folder, const char *name, struct file **out)
 	if (!file)
 		return -ENOMEM;
 	file->name = strdup(name);
-	file->born_unix_s = born_unix_s(folder, name);
+	file->born_unix_s = whole_born_unix_s(folder->fd, name);
 	if (!file->name || strmap_put(&folder->files, name, file, NULL)) {
 		free_file(file);
 		return -ENOMEM;

@@ -96,3 +96,12 @@ out:
 	close(fd);
 	return err;
 }
+
+int64_t whole_born_unix_s(int dir_fd, const char *name)
+{
+	struct statx status;
+
+	if (statx(dir_fd, name, 0, STATX_BTIME | STATX_MTIME, &status))
+		return (int64_t)time(NULL);
+	return status.stx_mask & STATX_BTIME ? status.stx_btime.tv_sec : status.stx_mtime.tv_sec;
+}

@@ -6,6 +6,7 @@
 #define SLUICE_FILES_WHOLE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -30,5 +31,9 @@ struct whole_signature {
  */
 int whole_read(int dir_fd, const char *name, const struct whole_signature *known,
 	       struct whole_signature *signature, char **text, size_t *bytes);
+
+/* When the file was made; where the file system does not say, when it was last written; now, if it
+ * cannot be asked. */
+int64_t whole_born_unix_s(int dir_fd, const char *name);
 
 #endif /* SLUICE_FILES_WHOLE_H */

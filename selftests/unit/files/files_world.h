@@ -111,7 +111,7 @@ static inline void save_by_rename(const struct world *w, const char *name, const
 	assert_int_equal(rename(temporary, path), 0);
 }
 
-static void file_delete(const struct world *w, const char *name)
+static inline void file_delete(const struct world *w, const char *name)
 {
 	char path[200];
 
@@ -189,12 +189,12 @@ static size_t problems(struct world *w)
 #define META(name)          "apiVersion: v1\nkind: Service\nmetadata: {name: " name "}\n"
 #define SERVICE(name, port) META(name) "spec: {ports: [{port: " port "}]}\n"
 
-static bool a_is_81(struct world *w)
+static inline bool a_is_81(struct world *w)
 {
 	return port_of(w, "a") == 81;
 }
 
-static bool a_is_82(struct world *w)
+static inline bool a_is_82(struct world *w)
 {
 	return port_of(w, "a") == 82;
 }
