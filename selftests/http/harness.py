@@ -15,6 +15,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+CLOSE_TIMEOUT_S = 30
 PROXY = pathlib.Path(os.environ.get("PROXY", BUILD / "sluice-proxy"))
 
 
@@ -193,10 +194,14 @@ class Worker:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log)
         self._buffer = b""
-        listen = self.event("listen")
-        self.port, self.port6 = listen["v4"], listen["v6"]
-        self.https, self.pid = listen["https"], listen["pid"]
-        self.event("snapshot")
+        try:
+            listen = self.event("listen")
+            self.port, self.port6 = listen["v4"], listen["v6"]
+            self.https, self.pid = listen["https"], listen["pid"]
+            self.event("snapshot")
+        except EOFError:
+            shutil.rmtree(self.dir)
+            raise
 
     def write(self, objects):
         (self.dir / "all.json.new").write_text(json.dumps({"items": objects}))
@@ -250,15 +255,38 @@ class Worker:
         self.log.flush()
         return (self.dir / "log").read_text(errors="replace")
 
+    def _read_to_end(self):
+        """All that worker-host still says. Return: False if it did not end in time."""
+        end = time.monotonic() + CLOSE_TIMEOUT_S
+        while select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            more = os.read(self.process.stdout.fileno(), 65536)
+            if not more:
+                return True
+            self._buffer += more
+        return False
+
     def close(self):
-        """Ends the worker, which must not have ended by itself, nor for a sanitizer's reason."""
-        self.process.stdin.close()
+        """Ends the worker, which must not have ended by itself, nor for a sanitizer's reason. It ends
+        in order, so that a sanitizer looks for leaks."""
+        try:
+            self.say("drain 0")
+        except BrokenPipeError:
+            pass  # it has ended: what its last lines say counts
+        stuck = not self._read_to_end()
+        said = self._buffer
+        if stuck:
+            self.process.terminate()
         self.process.wait(10)
-        said = self._buffer + self.process.stdout.read()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.stdout.close()
         text = self.text()
         self.log.close()
         shutil.rmtree(self.dir)
+        if stuck:
+            raise AssertionError(f"the worker does not end\n{text}")
         died = re.search(rb'{"event":"exit","status":(?!0})[^}]*}', said)
         if died or re.search(r"(?m)^(=+\d+=+ERROR|.*: runtime error:|SUMMARY: )", text):
             raise AssertionError(f"the worker died: {died and died.group().decode()}\n{text}")

@@ -69,6 +69,8 @@ struct host {
 	struct worker_stats *stats;
 	int map_fds[4]; /* upstreams backends members worker_stats */
 	int listen_fds[2], control_listen_fd, control_fd;
+	struct sockaddr_un control_name;
+	socklen_t control_name_bytes;
 	uint32_t members_next;
 	uint64_t generation;
 	pid_t pid;
@@ -251,6 +253,8 @@ static void send_fd(struct host *host, uint32_t type, const void *payload, uint3
 	int err = control_send(host->control_fd, type, payload, bytes, &fd, 1);
 
 	close(fd);
+	if (err == -EPIPE || err == -ECONNRESET) /* on_control() sends all again, or it has ended */
+		return;
 	if (err) {
 		errno = -err;
 		die("send to the worker");
@@ -406,17 +410,30 @@ static void exec_worker(struct host *host)
 	die(host->proxy);
 }
 
+/* Return: false if nobody listens. */
+static bool connect_control(struct host *host)
+{
+	host->control_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (!connect(host->control_fd, (struct sockaddr *)&host->control_name,
+		     host->control_name_bytes))
+		return true;
+	close(host->control_fd);
+	host->control_fd = -1;
+	return false;
+}
+
 static void start_worker(struct host *host)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	socklen_t bytes;
+	struct sockaddr_un *name = &host->control_name;
 	int length;
 
-	length = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "sluice/test-%d-%llu",
+	name->sun_family = AF_UNIX;
+	length = snprintf(name->sun_path + 1, sizeof(name->sun_path) - 1, "sluice/test-%d-%llu",
 			  getpid(), (unsigned long long)host->generation + (uint64_t)host->pid);
-	bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+	host->control_name_bytes =
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 	host->control_listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (bind(host->control_listen_fd, (struct sockaddr *)&name, bytes) ||
+	if (bind(host->control_listen_fd, (struct sockaddr *)name, host->control_name_bytes) ||
 	    listen(host->control_listen_fd, 4))
 		die("control socket");
 	host->pid = fork();
@@ -424,8 +441,7 @@ static void start_worker(struct host *host)
 		die("fork");
 	if (host->pid == 0)
 		exec_worker(host);
-	host->control_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (connect(host->control_fd, (struct sockaddr *)&name, bytes))
+	if (!connect_control(host))
 		die("control connection");
 	close(host->control_listen_fd);
 }
@@ -502,7 +518,10 @@ static void on_control(struct host *host)
 		return;
 	if (got <= 0) {
 		close(host->control_fd);
-		host->control_fd = -1;
+		if (connect_control(host)) { /* as sluiced does: the worker has hung up */
+			send_certificates(host);
+			send_snapshot(host);
+		}
 		return;
 	}
 	while (fds_count > 0)

@@ -21,6 +21,13 @@
 #include "handoff/control.h"
 #include "proxy/splice/splice_calls.h"
 
+/* A sanitizer traces the process at its end to look for leaks. */
+#ifdef __SANITIZE_ADDRESS__
+static const unsigned long is_sanitized = 1;
+#else
+static const unsigned long is_sanitized = 0;
+#endif
+
 static const int allowed[] = {
 	/* sockets */
 	SCMP_SYS(accept4),
@@ -228,16 +235,17 @@ int sandbox_enter(void)
 		log_error("proxy: drop capabilities: %s", strerror(-err));
 		return err;
 	}
-	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
+	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, is_sanitized, 0, 0, 0) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
 		err = -errno;
 		log_error("proxy: give up privileges: %s", strerror(-err));
 		return err;
 	}
-#ifdef __SANITIZE_ADDRESS__
-	log_warn("proxy: built with sanitizers, which need system calls of their own: no filter");
-	return 0;
-#endif
+	if (is_sanitized) {
+		log_warn(
+			"proxy: built with sanitizers, which need system calls of their own: no filter");
+		return 0;
+	}
 	err = filter_calls();
 	if (err)
 		log_error("proxy: system call filter: %s; is seccomp in this kernel?",

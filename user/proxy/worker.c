@@ -118,8 +118,10 @@ int worker_new(const struct settings *settings, struct worker **out)
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int err;
 
-	if (!worker)
+	if (!worker) {
+		log_error("proxy: worker %u does not start: no memory", settings->worker);
 		return -ENOMEM;
+	}
 	worker->control.fd = worker->control_claim.fd = -1;
 	err = turn_init(&worker->turn, settings);
 	if (!err)
@@ -140,6 +142,7 @@ void worker_free(struct worker *worker)
 	if (!worker)
 		return;
 	control_server_stop(worker);
+	clients_close(&worker->clients);
 	if (worker->http2_backends.by_id)
 		http2_backends_free(&worker->http2_backends);
 	if (worker->pool.backends)

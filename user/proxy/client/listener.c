@@ -202,6 +202,12 @@ void clients_init(struct clients *clients, struct exchange_services *services,
 	sources_init(&clients->sources, services->ids.state[1]);
 }
 
+void clients_close(struct clients *clients)
+{
+	while (clients->newest)
+		conn_close(clients->newest);
+}
+
 void clients_free(struct clients *clients)
 {
 	slab_free(&clients->conns);

@@ -27,7 +27,8 @@ struct listener {
 /* Borrows all it gets. */
 void clients_init(struct clients *clients, struct exchange_services *services,
 		  struct http2_memory *memory, struct tls *tls);
-void clients_free(struct clients *clients); /* conns that are still open end with the process */
+void clients_close(struct clients *clients); /* all conns, before what they use is freed */
+void clients_free(struct clients *clients);
 
 /* Gets ready to accept. Return: 0; -errno with a log line. */
 int listener_start(struct listener *listener, struct clients *clients);
