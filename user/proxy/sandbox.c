@@ -18,15 +18,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/sanitized.h"
 #include "handoff/control.h"
 #include "proxy/splice/splice_calls.h"
 
 /* A sanitizer traces the process at its end to look for leaks. */
-#ifdef __SANITIZE_ADDRESS__
-static const unsigned long is_sanitized = 1;
-#else
-static const unsigned long is_sanitized = 0;
-#endif
+static const unsigned long is_sanitized = SANITIZED;
 
 static const int allowed[] = {
 	/* sockets */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "base/sanitized.h"
 #include "proxy/loop/buffer.h"
 #include "proxy/loop/coalesce.h"
 #include "proxy/loop/http_date.h"
@@ -24,7 +25,7 @@ struct settings;
 struct turn;
 
 /* Builds for debugging and with a sanitizer look at their invariants after each turn. */
-#if defined(SLUICE_DEBUG) || defined(__SANITIZE_ADDRESS__)
+#if defined(SLUICE_DEBUG) || SANITIZED
 #define TURN_CHECKS 1
 #else
 #define TURN_CHECKS 0
