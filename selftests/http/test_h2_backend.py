@@ -4,12 +4,14 @@
 import socket
 import struct
 import threading
+import time
 import unittest
 
 import http2
 from harness import Backend, Worker, get, ingress, read_body, read_head, service
-from http2 import (CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, INTERNAL_ERROR,
-                   REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, encode, frame, request, settings)
+from http2 import (ACK, CANCEL, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS,
+                   INTERNAL_ERROR, PING, REFUSED_STREAM, RST_STREAM, WINDOW_UPDATE, encode, frame, request,
+                   settings)
 
 OK = encode([(":status", "200"), ("content-type", "application/grpc")])
 
@@ -50,7 +52,7 @@ class Server:
         return bytes(self.peer.data[stream])
 
 
-class Backends(unittest.TestCase):
+class Stage(unittest.TestCase):
     protocol = "h2c"
 
     def start(self, *handlers, flags=()):
@@ -80,6 +82,8 @@ class Backends(unittest.TestCase):
                 server.peer.send(answer(stream))
         return handler
 
+
+class Backends(Stage):
     def test_a_request_comes_in_the_form_of_http2(self):
         self.start(self.plain(lambda stream: head(stream, OK) + frame(DATA, END_STREAM, stream,
                                                                        b"ok")))
@@ -306,6 +310,122 @@ class Backends(unittest.TestCase):
         client.wait(1)
         self.assertEqual(client.status(1), 200)
         self.assertTrue(closed.wait(10))
+
+
+class Silent(Stage):
+    """A backend of which nothing more is heard: its host is gone, or it hangs."""
+
+    def falls_silent(self, conn, backend):
+        """Answers on its first connection only what comes first, on others all."""
+        first = backend.accepted == 1
+        server = Server(conn)
+        for count, stream in enumerate(server.requests()):
+            server.peer.send(head(stream, OK, end=True))
+            if first and not count:
+                self.released.wait(30)
+                return
+
+    def start_silent(self, *flags):
+        self.released = threading.Event()
+        self.addCleanup(self.released.set)
+        self.start(self.falls_silent, flags=flags)
+        client = self.open()
+        client.send(client.head(1, request()))
+        client.wait(1)
+        self.assertEqual(client.status(1), 200)
+        return client
+
+    def test_one_request_runs_out_of_time_and_no_other(self):
+        client = self.start_silent("--response-timeout=500")
+        statuses = []
+        for stream in range(3, 23, 2):
+            client.send(client.head(stream, request()))
+            client.wait(stream)
+            statuses.append(client.status(stream))
+        self.assertEqual(statuses, [504] + [200] * 9)
+
+    def test_what_waits_on_it_goes_elsewhere_without_an_answer_to_a_ping(self):
+        client = self.start_silent("--response-timeout=20000")
+        client.send(client.head(3, request()), client.head(5, request()))
+        time.sleep(0.6)
+        client.send(frame(RST_STREAM, 0, 5, struct.pack(">I", CANCEL)))
+        began = time.monotonic()
+        client.wait(3)
+        self.assertEqual(client.status(3), 200)
+        self.assertLess(time.monotonic() - began, 9)
+
+    def test_a_backend_that_answers_the_ping_keeps_its_connection(self):
+        pinged = threading.Event()
+
+        def handler(conn, _backend):
+            server = Server(conn)
+            for stream in server.requests():
+                if dict(server.peer.heads[stream][0])[":path"] != "/slow":
+                    server.peer.send(head(stream, OK, end=True))
+                    continue
+                while server.peer.frames[-1].type != PING:
+                    server.peer.read_frame()
+                server.peer.send(frame(PING, ACK, 0, server.peer.frames[-1].payload))
+                pinged.set()
+        self.start(handler, flags=("--response-timeout=500",))
+        client = self.open()
+        client.send(client.head(1, request("/slow")))
+        client.wait(1)
+        self.assertEqual(client.status(1), 504)
+        self.assertTrue(pinged.wait(10))
+        time.sleep(0.2)
+        client.send(client.head(3, request()))
+        client.wait(3)
+        self.assertEqual(client.status(3), 200)
+        self.assertEqual(self.worker.stats()["upstream_connects"], 1)
+
+
+class Cancelled(Stage):
+    RESETS_MAX = 200  # on one connection: then this backend takes us for an attacker
+
+    def guarded(self, conn, _backend):
+        server = Server(conn)
+        resets = 0
+        for stream in self.heads_and_resets(server):
+            if stream is None:
+                resets += 1
+                self.most = max(self.most, resets)
+                if resets > self.RESETS_MAX:
+                    server.peer.send(frame(GOAWAY, 0, 0, struct.pack(">II", 0, ENHANCE_YOUR_CALM)))
+                    return
+                continue
+            path = dict(server.peer.heads[stream][0])[":path"]
+            server.peer.send(head(stream, OK, end=path == "/"))
+            if path == "/end":
+                self.slow.send(frame(DATA, END_STREAM, self.slow_stream, b"whole"))
+            elif path == "/slow":
+                self.slow, self.slow_stream = server.peer, stream
+
+    def heads_and_resets(self, server):
+        while True:
+            got = server.peer.read_frame()
+            if got is None:
+                return
+            if got.type == HEADERS:
+                yield got.stream
+            elif got.type == RST_STREAM:
+                yield None
+
+    def test_clients_that_reset_do_not_end_the_streams_of_others(self):
+        self.most = 0
+        self.start(self.guarded, flags=("--http2-max-resets=100000",))
+        good, hostile = self.open(), self.open()
+        good.send(good.head(1, request("/slow")))
+        good.read_until(lambda: good.heads[1])
+        for stream in range(1, 1001, 2):
+            hostile.send(hostile.head(stream, request("/x")))
+            hostile.read_until(lambda: hostile.heads[stream])
+            hostile.send(frame(RST_STREAM, 0, stream, struct.pack(">I", CANCEL)))
+        good.send(good.head(3, request("/end")))
+        good.wait(1)
+        self.assertEqual((good.status(1), bytes(good.data[1])), (200, b"whole"))
+        self.assertLess(self.most, self.RESETS_MAX)
+        self.assertLess(self.worker.stats()["upstream_connects"], 20)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 /*
  * size: a connection and its calls belong together, and no other file may see either
  */
-#include "proxy/backend/http2_backend.h"
+#include "proxy/backend/http2_backend_priv.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "proxy/backend/pool.h"
@@ -15,24 +17,13 @@
 #include "proxy/http2/http2_stream.h"
 #include "proxy/tls/tls.h"
 
-#define SWEEP_MS       1000u
+#define SWEEP_MS 1000u
+/* A backend that takes no octet for so long: HTTP/2 bounds its bodies by windows, not by this. */
+#define USER_TIMEOUT_MS 20000u
+
 #define LIST_TIMES_MAX 4u /* a head so many times over its limit ends the connection */
 #define HEADS_BYTES_MAX \
 	(2u * HTTP1_RESPONSE_HEAD_BYTES_MAX) /* of one response that wait to be read */
-
-/* A connection. */
-struct http2_backend {
-	struct http2_session session;        /* first: nghttp2 calls back with it */
-	struct http2_backends *all;          /* borrowed */
-	struct upstream_conn *transport;     /* owned */
-	struct http2_backend *next, *prev;   /* of the same backend */
-	struct http2_backend *newer, *older; /* all */
-	struct http2_head head;
-	uint64_t idle_since_ms;
-	uint32_t calls_count;
-	bool open;    /* the session has begun */
-	bool leaving; /* takes no more streams */
-};
 
 /* One exchange's stream of it. */
 struct http2_call {
@@ -164,8 +155,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	struct http2_stream *s;
 
 	if (frame->hd.type == NGHTTP2_GOAWAY) {
-		b->leaving = true;
-		http2_session_flush(&b->session);
+		http2_backend_leave(b);
 		return 0;
 	}
 	if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
@@ -247,7 +237,7 @@ static int call_open(struct upstream_conn *u)
 		return call->error;
 	if (!call->backend || call->stream->reset)
 		return -ECONNRESET;
-	return call->backend->open ? 0 : -EAGAIN;
+	return http2_backend_is_open(call->backend) ? 0 : -EAGAIN;
 }
 
 static struct sink *call_begin(struct upstream_conn *u, struct http1_writer *writer, bool trailers)
@@ -268,18 +258,22 @@ static void call_let_go(struct upstream_conn *u, bool reuse)
 	struct http2_call *call = (struct http2_call *)u;
 	struct http2_stream *s = call->stream;
 	struct http2_backend *b = call->backend;
+	bool cancelled = s->id >= 0 && !s->reset && !(s->remote_ended && s->ended);
 
 	(void)reuse; /* a stream serves once */
-	if (s->id >= 0 && !(s->remote_ended && s->ended))
+	if (cancelled)
 		http2_stream_rst(s, NGHTTP2_CANCEL);
 	http1_reader_release(&u->reader);
 	http2_stream_free(s);
 	slab_put(&call->all->calls, call);
 	if (!b)
 		return;
-	b->idle_since_ms = b->all->turn->now_ms;
-	if (--b->calls_count == 0 && !b->open)
+	if (cancelled)
+		http2_backend_cancelled(b);
+	if (--b->calls_count == 0 && !http2_backend_is_open(b))
 		close_backend(b); /* no exchange waits for it any more */
+	else
+		http2_backend_look_again(b);
 }
 
 static const struct upstream_ops call_ops = {
@@ -328,7 +322,9 @@ static int new_call(struct http2_backend *b, bool reused, struct upstream_conn *
 		.reused = reused,
 	};
 	http1_reader_init(&call->upstream.reader, &call->upstream.stream, &all->turn->buffers);
-	b->calls_count++;
+	if (!b->calls_count++)
+		b->quiet_since_ms = all->turn->now_ms;
+	http2_backend_look_again(b);
 	*out = &call->upstream;
 	return 0;
 }
@@ -372,8 +368,7 @@ static void unlink_backend(struct http2_backend *b)
 		all->oldest = b->newer;
 }
 
-/* The connection ends, and with it what still ran on it. */
-static void lose(struct http2_backend *b, int err)
+void http2_backend_lose(struct http2_backend *b, int err)
 {
 	while (b->session.streams) {
 		struct http2_stream *s = b->session.streams;
@@ -393,21 +388,29 @@ static void close_backend(struct http2_backend *b)
 	struct http2_backends *all = b->all;
 
 	unlink_backend(b);
+	turn_timer_drop(all->turn, &b->timer);
 	http2_head_drop(&b->head);
 	http2_session_end(&b->session);
 	upstream_close(b->transport);
 	slab_put(&all->backends, b);
 }
 
+static void take_note(struct http2_backend *b)
+{
+	if (b->session.received_bytes)
+		http2_backend_heard(b);
+	b->session.received_bytes = b->session.sent_bytes = 0;
+}
+
 static void settled(struct http2_session *session, int err)
 {
 	struct http2_backend *b = (struct http2_backend *)session;
 
-	session->received_bytes = session->sent_bytes = 0;
+	take_note(b);
 	if (err)
-		lose(b, err);
-	else if (http2_session_over(session) || (b->leaving && !session->streams && !session->out))
-		lose(b, -ECONNRESET);
+		http2_backend_lose(b, err);
+	else if (http2_session_over(session))
+		http2_backend_lose(b, -ECONNRESET);
 }
 
 static int begin_session(struct http2_backend *b)
@@ -426,7 +429,8 @@ static int begin_session(struct http2_backend *b)
 		err = http2_session_open(&b->session, said, sizeof(said) / sizeof(said[0]));
 	if (err)
 		return err;
-	b->open = true;
+	http2_backend_set_state(b, HTTP2_BACKEND_BUSY);
+	b->quiet_since_ms = b->all->turn->now_ms;
 	for (struct http2_stream *s = b->session.streams; s; s = s->next)
 		http2_stream_wake(s);
 	return 0;
@@ -437,7 +441,7 @@ static void on_ready(struct upstream_conn *u)
 	struct http2_backend *b = u->owner;
 	int err = 0;
 
-	if (!b->open)
+	if (!http2_backend_is_open(b))
 		err = begin_session(b);
 	if (err == -EAGAIN)
 		return;
@@ -446,22 +450,24 @@ static void on_ready(struct upstream_conn *u)
 	if (!err) {
 		http2_session_writable(&b->session);
 		err = http2_session_read(&b->session);
+		take_note(b);
 	}
 	if (err)
-		lose(b, err == -ESHUTDOWN ? -ECONNRESET : err);
+		http2_backend_lose(b, err == -ESHUTDOWN ? -ECONNRESET : err);
 }
 
 static bool has_room(const struct http2_backend *b)
 {
+	bool open = http2_backend_is_open(b);
 	uint32_t most = HTTP2_STREAMS_MAX;
 
-	if (b->open)
+	if (open)
 		most = nghttp2_session_get_remote_settings(b->session.ng,
 							   NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 	if (most > HTTP2_STREAMS_MAX)
 		most = HTTP2_STREAMS_MAX;
 	return b->session.streams_count < most &&
-	       (!b->open || nghttp2_session_check_request_allowed(b->session.ng));
+	       (!open || nghttp2_session_check_request_allowed(b->session.ng));
 }
 
 static struct http2_backend *find(const struct http2_backends *all,
@@ -471,7 +477,8 @@ static struct http2_backend *find(const struct http2_backends *all,
 	struct http2_backend *b = all->by_id[backend->id];
 
 	for (; b; b = b->next) {
-		if (!b->leaving && b->transport->backend_generation == backend->generation &&
+		if (http2_backend_takes_streams(b) &&
+		    b->transport->backend_generation == backend->generation &&
 		    upstream_is(b->transport, way) && has_room(b))
 			return b;
 	}
@@ -482,27 +489,38 @@ static int connect_to(struct http2_backends *all, const struct backend_view *bac
 		      const struct upstream_way *way, struct http2_backend **out)
 {
 	struct http2_backend *b = slab_get(&all->backends);
+	const unsigned int patience_ms = USER_TIMEOUT_MS;
 	int err;
 
 	if (!b)
 		return -ENOMEM;
+	err = turn_timer_room(all->turn);
+	if (err)
+		goto out;
 	err = upstream_connect(all->turn, &all->pool->conns, backend, way, &b->transport);
 	if (err) {
-		slab_put(&all->backends, b);
-		return err;
+		turn_timer_drop(all->turn, &b->timer);
+		goto out;
 	}
+	setsockopt(b->transport->stream.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms,
+		   sizeof(patience_ms));
 	b->all = all;
+	b->timer.fn = http2_backend_timeout;
+	http2_backend_set_state(b, HTTP2_BACKEND_CONNECT);
 	b->transport->on_ready = on_ready;
 	b->transport->owner = b;
 	http2_session_prepare(&b->session, all->turn, all->memory, &b->transport->stream, false,
 			      &session_ops);
 	b->session.budget.list_bytes_max = LIST_TIMES_MAX * HTTP1_RESPONSE_HEAD_BYTES_MAX;
-	b->idle_since_ms = all->turn->now_ms;
 	link_backend(b);
 	if (!all->sweep.deadline_ms)
 		turn_arm(all->turn, &all->sweep, SWEEP_MS);
 	*out = b;
-	return 0;
+	b = NULL;
+out:
+	if (b)
+		slab_put(&all->backends, b);
+	return err;
 }
 
 int http2_backend_get(struct http2_backends *all, const struct backend_view *backend,
@@ -515,60 +533,40 @@ int http2_backend_get(struct http2_backends *all, const struct backend_view *bac
 	if (backend->id >= all->backends_max)
 		return -ENOENT;
 	b = find(all, backend, way);
-	stood = b && b->open;
+	stood = b && http2_backend_is_open(b);
 	if (!b) {
 		err = connect_to(all, backend, way, &b);
 		if (err)
 			return err;
 	}
 	err = new_call(b, stood && !again, out);
-	if (err && !b->calls_count && !b->open)
+	if (err && !b->calls_count && !http2_backend_is_open(b))
 		close_backend(b);
 	if (!err && stood)
 		all->turn->stats->upstream_reused++;
 	return err;
 }
 
-/* ---- idle ones ------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
-/* Says goodbye to what was idle too long and to what leads to a backend that is gone. */
+/* Ends what leads to a backend that is gone. */
 static void sweep(struct timer *timer)
 {
 	struct http2_backends *all =
 		(struct http2_backends *)((char *)timer - offsetof(struct http2_backends, sweep));
-	const struct turn *turn = all->turn;
 	struct http2_backend *b = all->oldest;
 
 	while (b) {
 		struct http2_backend *newer = b->newer;
 		const struct upstream_conn *u = b->transport;
-		bool idle =
-			!b->calls_count &&
-			b->idle_since_ms + turn->settings->upstream_idle_timeout_ms <= turn->now_ms;
 
-		if (b->open && !b->leaving &&
-		    (idle ||
-		     !maps_backend_alive(all->pool->maps, u->backend_id, u->backend_generation))) {
-			b->leaving = true;
-			if (idle)
-				http2_session_terminate(&b->session, NGHTTP2_NO_ERROR);
-			else
-				http2_session_flush(&b->session);
-		}
+		if (b->state != HTTP2_BACKEND_LEAVE &&
+		    !maps_backend_alive(all->pool->maps, u->backend_id, u->backend_generation))
+			http2_backend_leave(b);
 		b = newer;
 	}
 	if (all->oldest)
 		turn_arm(all->turn, &all->sweep, SWEEP_MS);
-}
-
-/* The sweep is the deadline of those that nothing runs on. */
-static const char *check(const struct turn_hook *hook)
-{
-	const struct http2_backends *all =
-		(const struct http2_backends *)((const char *)hook -
-						offsetof(struct http2_backends, hook));
-
-	return all->oldest && !all->sweep.deadline_ms ? "an HTTP/2 connection to a backend" : NULL;
 }
 
 int http2_backends_init(struct http2_backends *all, struct pool *pool, struct http2_memory *memory,
@@ -587,7 +585,7 @@ int http2_backends_init(struct http2_backends *all, struct pool *pool, struct ht
 		return -ENOMEM;
 	all->backends_max = pool->maps->backends_max;
 	all->sweep.fn = sweep;
-	all->hook.check = check;
+	all->hook.check = http2_backends_check;
 	turn_hook(all->turn, &all->hook);
 	return turn_timer_room(all->turn);
 }
@@ -595,7 +593,7 @@ int http2_backends_init(struct http2_backends *all, struct pool *pool, struct ht
 void http2_backends_drop(struct http2_backends *all)
 {
 	while (all->oldest)
-		lose(all->oldest, -ECONNRESET);
+		http2_backend_lose(all->oldest, -ECONNRESET);
 }
 
 void http2_backends_free(struct http2_backends *all)

@@ -10,6 +10,29 @@
 
 #define SWEEP_MS 1000u
 
+/* ---- states and their deadlines -------------------------------------------------------------- */
+
+/* How long a state may last: offset of the time in struct settings; 0: the owner has the deadline. */
+static const size_t limits[UPSTREAM_STATES] = {
+	[UPSTREAM_USED] = 0,
+	[UPSTREAM_IDLE] = offsetof(struct settings, upstream_idle_timeout_ms),
+};
+
+/* The only way from one state to another: arms the deadline of the new one. */
+static void pool_conn_set_state(struct upstream_conn *u, enum upstream_state state)
+{
+	const char *settings = (const char *)u->turn->settings;
+
+	u->state = (uint8_t)state;
+	if (limits[state])
+		turn_arm(u->turn, &u->timer,
+			 *(const uint64_t *)(const void *)(settings + limits[state]));
+	else
+		timer_disarm(&u->timer);
+}
+
+/* ---- the idle ones --------------------------------------------------------------------------- */
+
 static void unlink_idle(struct pool *pool, struct upstream_conn *u)
 {
 	if (u->newer)
@@ -51,13 +74,27 @@ static void link_idle(struct pool *pool, struct upstream_conn *u)
 	pool->own_count += u->client_id != 0;
 }
 
-static void close_idle(struct pool *pool, struct upstream_conn *u)
+static void pool_conn_close(struct upstream_conn *u)
 {
-	unlink_idle(pool, u);
+	turn_timer_drop(u->turn, &u->timer);
 	upstream_close(u);
 }
 
-/* Ends what was idle too long, and what leads to a backend that is gone. */
+static void close_idle(struct pool *pool, struct upstream_conn *u)
+{
+	unlink_idle(pool, u);
+	pool_conn_close(u);
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct upstream_conn *u =
+		(struct upstream_conn *)((char *)timer - offsetof(struct upstream_conn, timer));
+
+	close_idle(u->pool, u);
+}
+
+/* Ends what leads to a backend that is gone. */
 static void sweep(struct timer *timer)
 {
 	struct pool *pool = (struct pool *)((char *)timer - offsetof(struct pool, sweep));
@@ -67,8 +104,7 @@ static void sweep(struct timer *timer)
 	while (u) {
 		struct upstream_conn *newer = u->lru_newer;
 
-		if (u->idle_since_ms + turn->settings->upstream_idle_timeout_ms <= turn->now_ms ||
-		    !maps_backend_alive(pool->maps, u->backend_id, u->backend_generation))
+		if (!maps_backend_alive(pool->maps, u->backend_id, u->backend_generation))
 			close_idle(pool, u);
 		u = newer;
 	}
@@ -76,14 +112,18 @@ static void sweep(struct timer *timer)
 		turn_arm(turn, &pool->sweep, SWEEP_MS);
 }
 
-/* The sweep is the deadline of all that are idle. */
+/* Each that is idle has its deadline, and is looked at while it waits for that. */
 static const char *check(const struct turn_hook *hook)
 {
 	const struct pool *pool =
 		(const struct pool *)((const char *)hook - offsetof(struct pool, hook));
 
-	return pool->idle_count && !pool->sweep.deadline_ms ? "an idle connection to a backend"
-							    : NULL;
+	if (pool->idle_count && !pool->sweep.deadline_ms)
+		return "the look for backends that are gone";
+	for (const struct upstream_conn *u = pool->lru_newest; u; u = u->lru_older)
+		if (u->state != UPSTREAM_IDLE || !u->timer.index || !u->timer.deadline_ms)
+			return "an idle connection to a backend";
+	return NULL;
 }
 
 int pool_init(struct pool *pool, struct turn *turn, struct maps *maps)
@@ -135,6 +175,7 @@ struct upstream_conn *pool_get(struct pool *pool, const struct backend_view *bac
 			continue;
 		if (u->backend_generation == backend->generation && quiet(u)) {
 			unlink_idle(pool, u);
+			pool_conn_set_state(u, UPSTREAM_USED);
 			u->reused = true;
 			pool->turn->stats->upstream_reused++;
 			return u;
@@ -177,15 +218,15 @@ static void put(struct upstream_conn *u)
 	    u->stream.peer_ended ||
 	    !maps_backend_alive(pool->maps, u->backend_id, u->backend_generation) ||
 	    pool->backends[u->backend_id].count >= settings->upstream_idle_backend_max) {
-		upstream_close(u);
+		pool_conn_close(u);
 		return;
 	}
 	if (pool->idle_count >= settings->upstream_idle_max)
 		close_idle(pool, pool->lru_oldest);
 	u->on_ready = on_idle;
 	u->owner = NULL;
-	u->idle_since_ms = turn->now_ms;
 	link_idle(pool, u);
+	pool_conn_set_state(u, UPSTREAM_IDLE);
 	if (!pool->sweep.deadline_ms)
 		turn_arm(turn, &pool->sweep, SWEEP_MS);
 }
@@ -202,7 +243,7 @@ static void let_go(struct upstream_conn *u, bool reuse)
 	if (reuse)
 		put(u);
 	else
-		upstream_close(u);
+		pool_conn_close(u);
 }
 
 static const struct upstream_ops http1_ops = {
@@ -214,11 +255,19 @@ static const struct upstream_ops http1_ops = {
 int pool_connect(struct pool *pool, const struct backend_view *backend,
 		 const struct upstream_way *way, struct upstream_conn **out)
 {
-	int err = upstream_connect(pool->turn, &pool->conns, backend, way, out);
+	struct turn *turn = pool->turn;
+	int err = turn_timer_room(turn);
 
 	if (err)
 		return err;
+	err = upstream_connect(turn, &pool->conns, backend, way, out);
+	if (err) {
+		turn->timers_used--; /* it was never armed */
+		return err;
+	}
 	(*out)->ops = &http1_ops;
 	(*out)->pool = pool;
+	(*out)->timer.fn = on_timer;
+	pool_conn_set_state(*out, UPSTREAM_USED);
 	return 0;
 }

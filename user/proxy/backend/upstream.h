@@ -12,6 +12,7 @@
 #include "proxy/http1/http1_io.h"
 #include "proxy/backend/maps.h"
 #include "proxy/http/proxy_header.h"
+#include "proxy/loop/timers.h"
 #include "proxy/tls/tls_client.h"
 
 struct pool;
@@ -42,6 +43,17 @@ struct upstream_ops {
 	void (*let_go)(struct upstream_conn *upstream, bool reuse);
 };
 
+/*
+ *      connect -> USED <-> IDLE -> closed
+ *
+ * While it is used, its exchange or its connection of HTTP/2 has the deadline.
+ */
+enum upstream_state {
+	UPSTREAM_USED, /* has an owner */
+	UPSTREAM_IDLE, /* the pool keeps it for the next exchange */
+	UPSTREAM_STATES,
+};
+
 struct upstream_conn {
 	struct stream stream; /* first: the stream's callback gets it */
 	struct turn *turn;    /* borrowed */
@@ -59,8 +71,9 @@ struct upstream_conn {
 	struct tls_profile *tls;                     /* one reference; NULL: plain */
 	uint64_t client_id;     /* of its conn: serves no other; 0: serves all */
 	struct proxy_ends ends; /* with .proxy_protocol */
-	uint64_t idle_since_ms;
+	struct timer timer;     /* of the state */
 	uint32_t backend_id, backend_generation;
+	uint8_t state;          /* enum upstream_state: set by pool.c alone */
 	uint8_t proxy_protocol; /* as the way's */
 	bool connected;         /* TCP is, and the PROXY header was sent */
 	bool reused;            /* has served an exchange before */
