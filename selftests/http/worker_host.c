@@ -619,6 +619,8 @@ int main(int argc, char **argv)
 	const struct table_options options = {
 		.ingress_class = "sluice",
 		.controller = "sluice.dev/ingress",
+		.nginx_class = "nginx",
+		.nginx_config_map = "ingress-nginx/ingress-nginx-controller",
 		.lb_class = "sluice.dev/l4",
 		.watch_without_class = true,
 		.node_name = "",

@@ -14,7 +14,8 @@
 #include "daemon/workers/keys.h"
 #include "daemon/workers/machine.h"
 
-#define LB_CLASS "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
+#define LB_CLASS         "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
+#define NGINX_CONFIG_MAP "ingress-nginx/ingress-nginx-controller"
 
 /* ---- callbacks: the parts know each other only through these ------------------------------------------- */
 
@@ -119,6 +120,8 @@ static int start_table(struct daemon *d)
 	struct table_options options = {
 		.ingress_class = o->ingress_class,
 		.controller = o->controller,
+		.nginx_class = o->nginx_class,
+		.nginx_config_map = o->nginx_config_map ? o->nginx_config_map : NGINX_CONFIG_MAP,
 		.lb_class = LB_CLASS,
 		.watch_without_class = o->watch_without_class,
 		.default_backend = o->default_backend,

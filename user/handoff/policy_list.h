@@ -15,8 +15,10 @@
  *   place  ROUTE: a field of that name and type in struct route (TEXT: offset of a text; not for
  *          TRUTH and NETWORKS); HERE: host_block.c makes something else of it, or nothing
  *   words  for parse_word, else NULL
- *   fate   of an invalid value: DEFAULT: as if it was not written; SHUT: set, and
- *          empty
+ *   fate   of an invalid value: DEFAULT: as if it was not written; SHUT: set, and empty; CLOSED:
+ *          its paths answer 503
+ *
+ * A row without an annotation is set by the table itself.
  */
 #ifndef SLUICE_HANDOFF_POLICY_LIST_H
 #define SLUICE_HANDOFF_POLICY_LIST_H
@@ -82,6 +84,55 @@
 	X(TLS_PASSTHROUGH, TRUTH, tls_passthrough, HERE, "tls-passthrough", parse_truth, NULL,     \
 	  DEFAULT, A_TRUTH)                                                                        \
 	X(PROXY_PROTOCOL, NUMBER, proxy_protocol, HERE, "proxy-protocol", parse_word,              \
-	  proxy_protocols, DEFAULT, "v1 or v2")
+	  proxy_protocols, DEFAULT, "v1 or v2")                                                    \
+	X(FORCE_SSL_REDIRECT, TRUTH, force_ssl_redirect, HERE, "force-ssl-redirect", parse_truth,  \
+	  NULL, DEFAULT, A_TRUTH)                                                                  \
+	X(CUT_SLASH, TRUTH, cut_slash, HERE, "", parse_truth, NULL, DEFAULT, A_TRUTH)              \
+	X(CLOSED, TRUTH, closed, HERE, "", parse_truth, NULL, DEFAULT, A_TRUTH)                    \
+	X(ORDERED, TRUTH, ordered, HERE, "", parse_truth, NULL, DEFAULT, A_TRUTH)                  \
+	X(DENIED, NETWORKS, denied, HERE, "deny-source-ranges", parse_networks, NULL, CLOSED,      \
+	  "a list of networks such as 10.0.0.0/8, 2001:db8::/32")                                  \
+	X(REDIRECT, TEXT, redirect, ROUTE, "redirect", parse_location, NULL, DEFAULT,              \
+	  "an http or https URL, or a path")                                                       \
+	X(REDIRECT_STATUS, NUMBER, redirect_status, ROUTE, "redirect-status",                      \
+	  parse_redirect_status, NULL, DEFAULT, "a status from 300 to 308")                        \
+	X(APP_ROOT, TEXT, app_root, ROUTE, "app-root", parse_target, NULL, DEFAULT,                \
+	  "a path that begins with /")                                                             \
+	X(WWW_REDIRECT, TRUTH, www_redirect, HERE, "from-to-www-redirect", parse_truth, NULL,      \
+	  DEFAULT, A_TRUTH)                                                                        \
+	X(ALIASES, TEXT, aliases, HERE, "server-alias", parse_hosts, NULL, DEFAULT,                \
+	  "a list of host names")                                                                  \
+	X(REWRITE_WHOLE, TRUTH, rewrite_whole, HERE, "", parse_truth, NULL, DEFAULT, A_TRUTH)      \
+	X(RESPONSE_HEADERS, TEXT, response_headers, ROUTE, "response-headers", parse_headers,      \
+	  NULL, DEFAULT, "lines of NAME: VALUE, without fields that frame a message")              \
+	X(REQUEST_HEADERS, TEXT, request_headers, ROUTE, "request-headers", parse_headers, NULL,   \
+	  DEFAULT, "lines of NAME: VALUE, without fields that frame a message")                    \
+	X(CORS, TRUTH, cors, HERE, "cors", parse_truth, NULL, DEFAULT, A_TRUTH)                    \
+	X(CORS_ORIGINS, TEXT, cors_origins, ROUTE, "cors-allow-origin", parse_origins, NULL,       \
+	  DEFAULT, "*, or a list of origins such as https://a.example, https://*.b.example:8443")  \
+	X(CORS_METHODS, TEXT, cors_methods, ROUTE, "cors-allow-methods", parse_tokens, NULL,       \
+	  DEFAULT, "a list of methods")                                                            \
+	X(CORS_HEADERS, TEXT, cors_headers, ROUTE, "cors-allow-headers", parse_tokens, NULL,       \
+	  DEFAULT, "a list of field names")                                                        \
+	X(CORS_CREDENTIALS, TRUTH, cors_credentials, HERE, "cors-allow-credentials", parse_truth,  \
+	  NULL, DEFAULT, A_TRUTH)                                                                  \
+	X(CORS_EXPOSED, TEXT, cors_exposed, ROUTE, "cors-expose-headers", parse_tokens, NULL,      \
+	  DEFAULT, "a list of field names")                                                        \
+	X(CORS_MAX_AGE, NUMBER, cors_max_age_s, ROUTE, "cors-max-age", parse_seconds, NULL,        \
+	  DEFAULT, "whole seconds or a time such as 1h")                                           \
+	X(UPSTREAM_HOST, TEXT, upstream_host, ROUTE, "upstream-host", parse_template, NULL,        \
+	  DEFAULT, "a host name, or a text with variables such as $host")                          \
+	X(FORWARDED_PREFIX, TEXT, forwarded_prefix, ROUTE, "forwarded-prefix", parse_target, NULL, \
+	  DEFAULT, "a path that begins with /")                                                    \
+	X(COOKIE_PATH, TEXT, cookie_path, ROUTE, "affinity-cookie-path", parse_cookie_path, NULL,  \
+	  DEFAULT, "a path that begins with /")                                                    \
+	X(COOKIE_DOMAIN, TEXT, cookie_domain, ROUTE, "affinity-cookie-domain", parse_name, NULL,   \
+	  DEFAULT, "a DNS name")                                                                   \
+	X(COOKIE_EXPIRES, NUMBER, cookie_expires_s, ROUTE, "affinity-cookie-expires",              \
+	  parse_seconds, NULL, DEFAULT, "whole seconds or a time such as 1h")                      \
+	X(HASH_BY, TEXT, hash_by, HERE, "load-balance-by", parse_template, NULL, DEFAULT,          \
+	  "a text with variables such as $request_uri")                                            \
+	X(HSTS_SUBDOMAINS, TRUTH, hsts_subdomains, HERE, "hsts-include-subdomains", parse_truth,   \
+	  NULL, DEFAULT, A_TRUTH)
 
 #endif /* SLUICE_HANDOFF_POLICY_LIST_H */

@@ -34,6 +34,19 @@ enum route_flag {
 	ROUTE_F_BODY_UNLIMITED = 1 << 7, /* proxy-body-size "0": overrides the helper's own limit */
 	ROUTE_F_SOURCES = 1 << 18,       /* only clients in .sources are allowed */
 	ROUTE_F_NEVER_EJECT = 1 << 16,   /* eject-after "0" */
+	/* One of those below is set, or a field that exchange_action.c acts on. */
+	ROUTE_F_ACTS = 1 << 19,
+	ROUTE_F_ADDS = 1 << 20,          /* fields to responses, those of our own as well */
+	ROUTE_F_ORDERED = 1 << 21,       /* the order of checks of an Ingress of the nginx class */
+	ROUTE_F_CLOSED = 1 << 22,        /* something that guards it cannot be read: 503 */
+	ROUTE_F_DENIED = 1 << 23,        /* clients in .denied are not let in */
+	ROUTE_F_CUT_SLASH = 1 << 24,     /* a redirect to https drops one '/' at the end */
+	ROUTE_F_REWRITE_WHOLE = 1 << 25, /* .rewrite_target takes the place of the whole path */
+	ROUTE_F_CORS = 1 << 26,
+	ROUTE_F_CORS_CREDENTIALS = 1 << 27,
+	ROUTE_F_HSTS_SUBDOMAINS = 1 << 28,
+	ROUTE_F_COOKIE_RULE_PATH = 1 << 29, /* Path of the affinity cookie: that of the rule */
+	ROUTE_F_FORCE_SSL = 1 << 30,        /* redirect to https, whatever TLS the host has */
 };
 
 enum route_protocol { /* sluice.dev/backend-protocol */
@@ -52,6 +65,7 @@ enum route_balance { /* sluice.dev/load-balance */
 		     BALANCE_HASH_HEADER, /* .balance_key names it */
 		     BALANCE_HASH_COOKIE,
 		     BALANCE_COOKIE_AFFINITY, /* cookie set by us */
+		     BALANCE_HASH_TEXT,       /* .balance_key is a text with variables */
 };
 
 #define SNAPSHOT_FIELD_HERE(type, field)
@@ -77,6 +91,7 @@ struct route {
 	uint8_t cookie_same_site;   /* 0 unset, 1 Lax, 2 Strict, 3 None */
 	uint32_t balance_key;       /* text: header or cookie name */
 	uint32_t ca_name;           /* text "ns/secret" or 0 */
+	uint32_t redirect_host;     /* text: requests are redirected to this host; or 0 */
 	/* Rows of POLICY_LIST that stand as they are; 0: the helper's own default, or none. */
 #define X(id, type, field, place, ...) SNAPSHOT_FIELD_##place(type, field)
 	POLICY_LIST(X)
@@ -84,6 +99,7 @@ struct route {
 	/* Secret by which cookies name backends: of the Service, the same on every node. */
 	uint64_t affinity_key[2];
 	uint32_t sources, sources_count; /* struct inet_network[], with ROUTE_F_SOURCES */
+	uint32_t denied, denied_count;   /* struct inet_network[], with ROUTE_F_DENIED */
 };
 
 enum rule_flag {
@@ -163,6 +179,10 @@ const char *snapshot_text(const struct snapshot *snapshot, uint32_t offset);
 
 /* True if the route lets requests of this address in. */
 bool snapshot_admits(const struct snapshot *snapshot, const struct route *route,
+		     const struct inet_addr *addr);
+
+/* True if the route keeps requests of this address out, whatever else it says. */
+bool snapshot_denies(const struct snapshot *snapshot, const struct route *route,
 		     const struct inet_addr *addr);
 
 /* Calls @fn for each route that has a .check_path; several may have the same upstream. */

@@ -56,8 +56,10 @@ static bool route_is_sound(const struct image *image, const struct route *route)
 {
 	return has_text(image, route->upstream_name) && has_text(image, route->ingress_name) &&
 	       has_text(image, route->balance_key) && has_text(image, route->ca_name) &&
-	       policy_is_sound(image, route) &&
+	       has_text(image, route->redirect_host) && policy_is_sound(image, route) &&
 	       has_array(image->bytes, route->sources, route->sources_count,
+			 sizeof(struct inet_network), _Alignof(struct inet_network)) &&
+	       has_array(image->bytes, route->denied, route->denied_count,
 			 sizeof(struct inet_network), _Alignof(struct inet_network));
 }
 

@@ -19,7 +19,7 @@
 #include "handoff/snapshot.h"
 
 #define SNAPSHOT_MAGIC   0x504e5345554c53u /* "SLUESNP" */
-#define SNAPSHOT_VERSION 2u
+#define SNAPSHOT_VERSION 3u
 #define SNAPSHOT_ALIGN   8u
 
 /* Seals that the writer sets and the reader insists on: nothing can change under a mapping. */

@@ -95,17 +95,29 @@ static bool contains(const struct inet_network *network, const struct inet_addr 
 	return bits == 128 || !((network->addr.bytes[bits / 8] ^ addr->bytes[bits / 8]) & mask);
 }
 
-bool snapshot_admits(const struct snapshot *snapshot, const struct route *route,
-		     const struct inet_addr *addr)
+static bool is_listed(const struct snapshot *snapshot, uint32_t offset, uint32_t count,
+		      const struct inet_addr *addr)
 {
-	const struct inet_network *networks = snapshot_at(snapshot, route->sources);
+	const struct inet_network *networks = snapshot_at(snapshot, offset);
 
-	if (!(route->flags & ROUTE_F_SOURCES))
-		return true;
-	for (uint32_t i = 0; i < route->sources_count; i++)
+	for (uint32_t i = 0; i < count; i++)
 		if (contains(&networks[i], addr))
 			return true;
 	return false;
+}
+
+bool snapshot_admits(const struct snapshot *snapshot, const struct route *route,
+		     const struct inet_addr *addr)
+{
+	return !(route->flags & ROUTE_F_SOURCES) ||
+	       is_listed(snapshot, route->sources, route->sources_count, addr);
+}
+
+bool snapshot_denies(const struct snapshot *snapshot, const struct route *route,
+		     const struct inet_addr *addr)
+{
+	return route->flags & ROUTE_F_DENIED &&
+	       is_listed(snapshot, route->denied, route->denied_count, addr);
 }
 
 /* Calls @fn for each host; stops at true and returns it. */
@@ -194,7 +206,7 @@ bool snapshot_redirects(const struct snapshot *snapshot, const struct route *rou
 		return false;
 	if (route && route->flags & ROUTE_F_NO_SSL_REDIRECT)
 		return false;
-	if (route && route->flags & ROUTE_F_SSL_REDIRECT)
+	if (route && route->flags & (ROUTE_F_SSL_REDIRECT | ROUTE_F_FORCE_SSL))
 		return true;
 	tls = snapshot_tls_of(snapshot, host, host_bytes);
 	return tls && tls->flags & SNAPSHOT_TLS_F_REDIRECT;

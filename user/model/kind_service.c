@@ -12,6 +12,24 @@
 #define AFFINITY_TIMEOUT_DEFAULT_S 10800 /* Service API: sessionAffinityConfig.clientIP */
 #define AFFINITY_TIMEOUT_MAX_S     86400 /* the same */
 
+/* A number or a name, or a number in a text; what is neither says nothing. Return: 0; -ENOMEM. */
+static int decode_target_port(const cJSON *json, struct service_port *port)
+{
+	const cJSON *target = cJSON_GetObjectItemCaseSensitive(json, "targetPort");
+	double number = cJSON_IsNumber(target) ? target->valuedouble : 0;
+
+	if (cJSON_IsString(target))
+		number = strtod(target->valuestring, NULL);
+	if (number >= 1 && number <= UINT16_MAX) {
+		port->target_number = (uint16_t)number;
+		return 0;
+	}
+	if (!cJSON_IsString(target) || !target->valuestring[0])
+		return 0;
+	port->target_name = strdup(target->valuestring);
+	return port->target_name ? 0 : -ENOMEM;
+}
+
 static int decode_service_port(struct decode *d, const struct field *at, const cJSON *json,
 			       struct service_port *port)
 {
@@ -41,6 +59,9 @@ static int decode_service_port(struct decode *d, const struct field *at, const c
 	err = decode_string(d, at, json, "appProtocol", &port->app_protocol);
 	if (err)
 		return err;
+	err = decode_target_port(json, port);
+	if (err)
+		return err;
 	port->name = strdup(name);
 	return port->name ? 0 : -ENOMEM;
 }
@@ -49,6 +70,7 @@ static void free_service_port(struct service_port *port)
 {
 	free(port->name);
 	free(port->app_protocol);
+	free(port->target_name);
 	*port = (struct service_port){};
 }
 
@@ -308,6 +330,7 @@ static void copy_service(struct copier *c, struct object *object)
 	for (size_t i = 0; i < service->ports_count; i++) {
 		service->ports[i].name = copier_text(c, service->ports[i].name);
 		service->ports[i].app_protocol = copier_text(c, service->ports[i].app_protocol);
+		service->ports[i].target_name = copier_text(c, service->ports[i].target_name);
 	}
 	copier_texts(c, &service->source_ranges, &service->source_ranges_count);
 	copier_addresses(c, &service->status, &service->status_count);
@@ -316,7 +339,8 @@ static void copy_service(struct copier *c, struct object *object)
 static bool same_service_port(const struct service_port *a, const struct service_port *b)
 {
 	return same_text(a->name, b->name) && a->number == b->number && a->proto == b->proto &&
-	       a->node_port == b->node_port && same_text(a->app_protocol, b->app_protocol);
+	       a->node_port == b->node_port && same_text(a->app_protocol, b->app_protocol) &&
+	       a->target_number == b->target_number && same_text(a->target_name, b->target_name);
 }
 
 static bool same_service(const struct object *left, const struct object *right)
@@ -358,6 +382,7 @@ static void free_service(struct object *object)
 	for (size_t i = 0; i < service->ports_count; i++) {
 		free(service->ports[i].name);
 		free(service->ports[i].app_protocol);
+		free(service->ports[i].target_name);
 	}
 	free(service->ports);
 	for (size_t i = 0; i < service->source_ranges_count; i++)

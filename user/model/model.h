@@ -121,7 +121,9 @@ struct service_port {
 	uint16_t number; /* host order */
 	uint8_t proto;   /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
 	uint16_t node_port;
-	char *app_protocol; /* owned or NULL */
+	char *app_protocol;     /* owned or NULL */
+	uint16_t target_number; /* of the pods; 0: named, or as .number */
+	char *target_name;      /* owned or NULL */
 };
 
 enum service_type {

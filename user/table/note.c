@@ -5,11 +5,13 @@
 #include "table/note.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "table/compile/compile.h"
 #include "table/marks.h"
+#include "table/policy/nginx_policy.h"
 #include "table/secrets.h"
 
 int note_service(struct table *table, const struct model *model, const char *namespace,
@@ -92,6 +94,48 @@ static void note_node(struct table *table, const struct object *old, const struc
 		mark_upstream(table, at->value);
 }
 
+/* What counts for Ingresses of the nginx class where they say nothing. */
+static int compile_nginx(struct table *table, const struct model *model)
+{
+	const char *key = table->options.nginx_config_map;
+	const char *slash = key ? strchr(key, '/') : NULL;
+	const struct config_map *config = NULL;
+	struct problem_set now = {};
+	struct policy defaults;
+	char namespace[256];
+	int err;
+
+	if (!table->options.nginx_class)
+		return 0;
+	if (slash) {
+		snprintf(namespace, sizeof(namespace), "%.*s", (int)(slash - key), key);
+		config = (const struct config_map *)model_get(model, OBJECT_CONFIG_MAP, namespace,
+							      slash + 1);
+	}
+	err = nginx_policy_defaults(config, &defaults, &now);
+	if (!err)
+		err = problems_replace(&table->nginx.problems, &now, &table->changes.problems_added,
+				       &table->changes.problems_cleared);
+	problems_clear(&now);
+	if (err) {
+		policy_clear(&defaults);
+		return err;
+	}
+	policy_clear(&table->nginx.defaults);
+	table->nginx.defaults = defaults;
+	return 0;
+}
+
+/* Is it the ConfigMap that --nginx-configmap names? */
+static bool is_nginx_config(const struct table *table, const struct model_change *change)
+{
+	const char *key = table->options.nginx_config_map;
+	size_t bytes = strlen(change->namespace);
+
+	return key && strncmp(key, change->namespace, bytes) == 0 && key[bytes] == '/' &&
+	       strcmp(key + bytes + 1, change->name) == 0;
+}
+
 static int compile_all_ingresses(struct table *table, const struct model *model)
 {
 	const struct strmap_entry *at;
@@ -130,6 +174,10 @@ static int note_change(struct table *table, const struct model *model,
 		break;
 	case OBJECT_CONFIG_MAP:
 		table->denylist_marked |= strcmp(change->name, CONFIG_MAP_DENYLIST) == 0;
+		if (is_nginx_config(table, change)) {
+			err = compile_nginx(table, model);
+			*classes_changed = true;
+		}
 		break;
 	case OBJECT_NODE:
 		note_node(table, change->old, now, change->name);
@@ -166,7 +214,7 @@ int note_all(struct table *table, const struct model *model)
 {
 	const struct strmap_entry *at;
 	size_t position = 0;
-	int err = 0;
+	int err = compile_nginx(table, model);
 
 	while (!err && (at = strmap_next(&model->objects[OBJECT_SERVICE], &position))) {
 		const struct object *object = at->value;

@@ -107,6 +107,7 @@ int options_copy(const struct table_options *from, struct table *table)
 	to->addresses_count = 0;
 	to->ingress_class = to->controller = to->lb_class = to->node_name = NULL;
 	to->default_backend = to->default_certificate = NULL;
+	to->nginx_class = to->nginx_config_map = NULL;
 	err = copy_text(from->ingress_class, "sluice", &to->ingress_class);
 	if (!err)
 		err = copy_text(from->controller, "sluice.dev/ingress", &to->controller);
@@ -118,6 +119,10 @@ int options_copy(const struct table_options *from, struct table *table)
 		err = copy_optional(from->default_backend, &to->default_backend);
 	if (!err)
 		err = copy_optional(from->default_certificate, &to->default_certificate);
+	if (!err)
+		err = copy_optional(from->nginx_class, &to->nginx_class);
+	if (!err)
+		err = copy_optional(from->nginx_config_map, &to->nginx_config_map);
 	if (!err)
 		err = copy_addresses(from->addresses, from->addresses_count, &addresses);
 	if (err)
@@ -138,6 +143,8 @@ void options_clear(struct table *table)
 	free((char *)options->node_name);
 	free((char *)options->default_backend);
 	free((char *)options->default_certificate);
+	free((char *)options->nginx_class);
+	free((char *)options->nginx_config_map);
 	free((struct inet_addr *)options->addresses);
 	free(table->node_addresses);
 }

@@ -40,6 +40,8 @@ typedef const char *table_inspect_fn(const struct secret *secret, int64_t *end_u
 struct table_options {
 	const char *ingress_class;       /* --ingress-class */
 	const char *controller;          /* --controller */
+	const char *nginx_class;         /* --nginx-class; NULL: none */
+	const char *nginx_config_map;    /* "NS/NAME" of its ConfigMap, or NULL */
 	const char *lb_class;            /* Service loadBalancerClass */
 	bool watch_without_class;        /* --watch-ingress-without-class */
 	const char *default_backend;     /* "NS/SVC:PORT" or NULL */

@@ -89,7 +89,12 @@ struct claim {
 	bool regex;
 	bool passthrough;     /* CLAIM_TLS: hand over undecrypted to .target */
 	uint32_t rule, index; /* of rules[].paths[] or tls[].hosts[], for fields of problems */
-	char *path;           /* owned; CLAIM_PATH: in the form in which it is matched */
+	const char *path;     /* CLAIM_PATH: one of the two below, in which it is matched */
+	char *normal;         /* owned; a path in normal form; NULL: it has none */
+	char *pattern;        /* owned; the path as an expression; NULL: it has none */
+	bool wants_regex;     /* all paths of the host are to be expressions, of the nginx class */
+	bool stands_in;       /* made for an alias: gives way where the host has rules */
+	char *redirect_host;  /* owned; every request is redirected to this host; or NULL */
 	struct condition *conditions; /* owned array; CLAIM_PATH */
 	size_t conditions_count;
 	struct target target;  /* CLAIM_HOST, CLAIM_PATH, passthrough */
@@ -148,6 +153,7 @@ struct rule_owner {
 	char *namespace, *name; /* owned */
 	char *uid;              /* owned */
 	int64_t created_unix_s;
+	bool nginx; /* an Ingress of the nginx class: its defaults count */
 	struct policy policy;
 	struct claim *claims; /* owned array */
 	size_t claims_count;
@@ -302,6 +308,11 @@ struct table {
 	LIST_HEAD(, host_entry) marked_hosts;
 	LIST_HEAD(, frontend_entry) marked_frontends;
 	LIST_HEAD(, service_entry) health_checks;
+
+	struct {
+		struct policy defaults; /* of Ingresses of the nginx class */
+		struct problem_set problems;
+	} nginx;
 
 	struct inet_network *denylist; /* owned; ascending */
 	size_t denylist_count;

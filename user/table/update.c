@@ -148,6 +148,8 @@ void table_free(struct table *table)
 	free(table->http_frontends);
 	problems_clear(&table->option_problems);
 	problems_clear(&table->denylist_problems);
+	problems_clear(&table->nginx.problems);
+	policy_clear(&table->nginx.defaults);
 	free(table->denylist);
 	changes_clear(table);
 	ids_free(&table->upstream_ids);

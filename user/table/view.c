@@ -49,6 +49,8 @@ static const struct problem_set *problem_walk_next(const struct table *table,
 		return &table->option_problems;
 	case 6:
 		return &table->denylist_problems;
+	case 7:
+		return &table->nginx.problems;
 	}
 	return NULL;
 }

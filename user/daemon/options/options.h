@@ -50,6 +50,8 @@ struct options {
 
 	const char *ingress_class;
 	const char *controller;
+	const char *nginx_class;      /* NULL: none */
+	const char *nginx_config_map; /* "NS/NAME" or NULL */
 	bool watch_without_class;
 	const char *default_backend;     /* "NS/SVC:PORT" or NULL */
 	const char *default_certificate; /* "NS/SECRET" or NULL */

@@ -220,6 +220,7 @@ static void choose(const struct list *list, struct candidate *best)
 	case BALANCE_HASH_SOURCE:
 	case BALANCE_HASH_HEADER:
 	case BALANCE_HASH_COOKIE:
+	case BALANCE_HASH_TEXT:
 		if (list->ask->key)
 			rendezvous(list, best);
 		break;
@@ -278,6 +279,14 @@ int picker_pick(struct picker *picker, const struct picker_ask *ask, struct back
 			return -ENOENT;
 	}
 	return -ENOENT;
+}
+
+bool picker_has_backend(const struct picker *picker, uint32_t upstream_id)
+{
+	const struct upstream *upstream =
+		upstream_id ? mapped_array_at(&picker->maps->upstreams, upstream_id) : NULL;
+
+	return upstream && (uint32_t)__atomic_load_n(&upstream->members, __ATOMIC_ACQUIRE);
 }
 
 /* ---- affinity -------------------------------------------------------------------------------- */

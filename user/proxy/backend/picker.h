@@ -57,6 +57,9 @@ void picker_free(struct picker *picker);
  */
 int picker_pick(struct picker *picker, const struct picker_ask *ask, struct backend_view *out);
 
+/* Does the upstream have a backend, as far as its list says? */
+bool picker_has_backend(const struct picker *picker, uint32_t upstream_id);
+
 /**
  * picker_tag - how affinity cookies name a backend: a MAC of its address and port, keyed by the
  * Service's secret, so that it says nothing of the address and is the same everywhere

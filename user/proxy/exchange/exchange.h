@@ -20,9 +20,9 @@
 #include "proxy/loop/relay.h"
 #include "proxy/loop/turn.h"
 
-#define EXCHANGE_ADDED_MAX  4u
-#define EXCHANGE_HSTS_MAX   24u  /* "max-age=" and 10 digits */
-#define EXCHANGE_COOKIE_MAX 192u /* a name of 64, 16 digits, all attributes */
+#define EXCHANGE_ADDED_MAX  24u
+#define EXCHANGE_HSTS_MAX   48u  /* "max-age=", 10 digits, "; includeSubDomains" */
+#define EXCHANGE_COOKIE_MAX 640u /* a name of 64, 16 digits, all attributes */
 
 struct access_record;
 struct exchange;
@@ -123,6 +123,8 @@ struct exchange {
 	/* the exchange's own */
 	struct routing *routing;            /* one reference */
 	const struct route *route;          /* borrowed from routing, or .tunnel.route */
+	const struct rule *rule;            /* borrowed from routing: what led to the route */
+	char *origin;                       /* owned: what CORS fields say; NULL: none */
 	struct upstream_conn *upstream;     /* owned while in use */
 	struct tls_profile *tls;            /* one reference: how the backends are spoken to */
 	struct http1_writer request_writer; /* to an HTTP/1 backend; holds the head for any */

@@ -17,10 +17,11 @@ int exchange_build_response(struct exchange *x, const struct http1_response *res
 			    bool keep_alive, struct http1_forward_response *how,
 			    struct buffer **out)
 {
-	struct exchange_added added = { .count = 0 };
+	struct exchange_added added;
 	struct buffer *head;
 	int bytes;
 
+	added.count = added.bytes = 0;
 	if (!(response->flags & HTTP1_RESPONSE_F_INTERIM))
 		exchange_added_fields(x, &added);
 	head = exchange_head_buffer(x->turn, http1_forward_response_max(response) + added.bytes);
@@ -49,13 +50,19 @@ int exchange_build_response(struct exchange *x, const struct http1_response *res
 
 struct buffer *exchange_build_reply(struct exchange *x, const struct http1_reply *reply)
 {
-	struct buffer *whole =
-		exchange_head_buffer(x->turn, HTTP1_REPLY_MAX + reply->location.bytes);
+	struct http1_reply full = *reply;
+	struct exchange_added added;
+	struct buffer *whole;
 	int bytes;
 
+	exchange_added_always(x, &added);
+	full.extra = added.fields;
+	full.extra_count = added.count;
+	whole = exchange_head_buffer(x->turn,
+				     HTTP1_REPLY_MAX + reply->location.bytes + added.bytes);
 	if (!whole)
 		return NULL;
-	bytes = http1_reply_build(reply, whole->data, whole->size);
+	bytes = http1_reply_build(&full, whole->data, whole->size);
 	if (bytes < 0) {
 		buffer_put(&x->turn->buffers, whole);
 		return NULL;

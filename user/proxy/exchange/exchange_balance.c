@@ -36,6 +36,16 @@ static uint64_t key_of_header(const struct exchange *x)
 	return field && field->value_bytes ? key_of(field->value, field->value_bytes) : 0;
 }
 
+/* An empty text is a value, too. */
+static uint64_t key_of_text(const struct exchange *x)
+{
+	const char *text = snapshot_text(routing_snapshot(x->routing), x->route->balance_key);
+	char value[2048];
+	int bytes = exchange_text(x, text, value, sizeof(value));
+
+	return key_of(value, bytes < 0 ? sizeof(value) : (size_t)bytes);
+}
+
 /* "0123456789abcdef"; anything else was not made here: 0. */
 static uint64_t read_tag(struct http_slice text)
 {
@@ -70,6 +80,9 @@ void exchange_read_balance(struct exchange *x)
 	case BALANCE_HASH_COOKIE:
 		if (find_cookie(x, &value) && value.bytes)
 			x->balance.key = key_of(value.data, value.bytes);
+		break;
+	case BALANCE_HASH_TEXT:
+		x->balance.key = key_of_text(x);
 		break;
 	case BALANCE_COOKIE_AFFINITY:
 		if (find_cookie(x, &value))

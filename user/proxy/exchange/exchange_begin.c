@@ -30,42 +30,6 @@ static bool is_https(const struct exchange *x)
 	       (proto && http_text_is(proto->value, proto->value_bytes, "https", 5));
 }
 
-static bool redirects_to_https(const struct exchange *x, struct http_slice path)
-{
-	const struct http_host *host = &x->request.host;
-
-	return !x->https && snapshot_redirects(routing_snapshot(x->routing), x->route, host->name,
-					       http_host_route_bytes(host), path.data, path.bytes);
-}
-
-static void redirect(struct exchange *x, struct http_slice path)
-{
-	const struct settings *settings = x->turn->settings;
-	const struct http_host *host = &x->request.host;
-	bool v6 = host->kind == HTTP_HOST_IPV6;
-	uint16_t port = settings->https_ports_count ? settings->https_ports[0] : 443;
-	struct buffer *text = buffer_get(&x->turn->buffers);
-	char port_text[8] = "";
-	int bytes;
-
-	if (port != 443)
-		snprintf(port_text, sizeof(port_text), ":%u", port);
-	bytes = text ? snprintf(text->data, text->size, "https://%s%.*s%s%s%.*s%.*s", v6 ? "[" : "",
-				host->name_bytes, host->name, v6 ? "]" : "", port_text,
-				(int)path.bytes, path.data, (int)x->request.query.bytes,
-				x->request.query.data ? x->request.query.data : "")
-		     : -1;
-	if (bytes < 0 || (uint32_t)bytes >= text->size)
-		exchange_fail(x, 500, "no memory for a redirect");
-	else
-		exchange_reply(x, &(struct http1_reply){
-					  .status = 308,
-					  .location = { text->data, (uint32_t)bytes },
-					  .keep_alive = true,
-				  });
-	buffer_put(&x->turn->buffers, text);
-}
-
 /* Builds the head that the backend will read. Return: 0; -errno. */
 static int build_head(struct exchange *x, struct http_slice path)
 {
@@ -80,11 +44,19 @@ static int build_head(struct exchange *x, struct http_slice path)
 			 (settings->underscores ? HTTP1_FORWARD_F_UNDERSCORES : 0u),
 		.ids = &x->services->ids,
 	};
+	struct exchange_sent sent;
 	size_t most = http1_forward_request_max(&x->request) + path.bytes; /* it may have grown */
-	struct buffer *head = most <= x->turn->buffers.size ? buffer_get(&x->turn->buffers)
-							    : buffer_new((uint32_t)most);
+	struct buffer *head;
 	int bytes;
 
+	if (exchange_sent_fields(x, &sent)) {
+		how.extra = sent.fields;
+		how.extra_count = sent.count;
+		how.host = sent.host;
+		most += sent.bytes;
+	}
+	head = most <= x->turn->buffers.size ? buffer_get(&x->turn->buffers)
+					     : buffer_new((uint32_t)most);
 	if (!head)
 		return -ENOMEM;
 	bytes = http1_forward_request(&x->request, &how, head->data, head->size);
@@ -139,6 +111,8 @@ static void forward(struct exchange *x, struct exchange_path *path)
 	reason = exchange_rewrite(x, buffer, path);
 	if (reason == HTTP1_FAULT_NONE)
 		forward_path(x, path->forwarded);
+	else if (reason == HTTP1_FAULT_COUNT)
+		exchange_fail(x, 500, "nothing is left of the path");
 	else
 		exchange_refuse(x, &(struct http1_fault){ reason, x->request.target });
 	buffer_put(&x->turn->buffers, buffer);
@@ -170,12 +144,20 @@ static void decide(struct exchange *x, struct exchange_path *path)
 	}
 	x->routing = routing_get(services->routing);
 	x->route = find_route(x, path->matched);
-	if (routing_gave_up(x->routing))
+	x->rule = routing_rule(x->routing);
+	if (routing_gave_up(x->routing)) {
 		exchange_fail(x, 500, "path expressions cost too much");
-	else if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
+		return;
+	}
+	if (x->route && (x->route->flags & ROUTE_F_ACTS)) {
+		if (!exchange_act(x, path))
+			forward(x, path);
+		return;
+	}
+	if (x->route && (x->route->flags & ROUTE_F_SOURCES) && !exchange_is_admitted(x))
 		exchange_fail(x, 403, "the route does not let this source in");
-	else if (redirects_to_https(x, path->matched))
-		redirect(x, path->forwarded);
+	else if (exchange_redirects_to_https(x, path))
+		exchange_redirect_to_https(x, path->forwarded);
 	else if (!x->route)
 		exchange_fail(x, 404, "no route");
 	else if (!x->route->upstream_id)

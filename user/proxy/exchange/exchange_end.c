@@ -23,6 +23,7 @@ void exchange_discard(struct exchange *x)
 	tls_profile_put(x->tls);
 	routing_put(x->routing);
 	free(x->tunnel.route);
+	free(x->origin);
 	slab_put(&services->exchanges, x);
 }
 

@@ -19,7 +19,10 @@
  *   exchange_rewrite.c  the path as rewrite-target wants it
  *   exchange_path.c     both forms of the path of a request
  *   exchange_source.c   whose request it is, and whether the route lets it in
- *   exchange_added.c    fields that the route adds to a response
+ *   exchange_action.c   what a route does before it forwards
+ *   exchange_cors.c     origins
+ *   exchange_text.c     texts with variables
+ *   exchange_added.c    fields that the route adds to a response, or to a request
  *   access_log.c        its line
  *   exchange_time.c     from phase to phase, and their deadlines
  *   exchange_check.c    what holds after each turn, in sanitized builds
@@ -71,7 +74,7 @@ bool exchange_is_admitted(const struct exchange *exchange);
 /**
  * exchange_rewrite - the path after the route's rewrite-target, without dot segments
  * @buffer: empty; path->forwarded lies in it if it was rewritten
- * Return: HTTP1_FAULT_NONE; else the fault of the path.
+ * Return: HTTP1_FAULT_NONE; HTTP1_FAULT_COUNT: nothing is left of it; else the fault of the path.
  */
 enum http1_fault_reason exchange_rewrite(const struct exchange *exchange, struct buffer *buffer,
 					 struct exchange_path *path);
@@ -83,7 +86,55 @@ struct exchange_added {
 	uint32_t bytes; /* that they take in a head, at most */
 	char hsts[EXCHANGE_HSTS_MAX];
 	char cookie[EXCHANGE_COOKIE_MAX];
+	char max_age[12];
 };
+
+#define EXCHANGE_FRAME_BYTES 4u /* ": " and CRLF */
+
+/* One more, if there is room. */
+static inline void exchange_add(struct exchange_added *added, struct http_slice name,
+				struct http_slice value)
+{
+	if (added->count == EXCHANGE_ADDED_MAX)
+		return;
+	added->fields[added->count++] = (struct http1_extra_field){ name, value };
+	added->bytes += name.bytes + value.bytes + EXCHANGE_FRAME_BYTES;
+}
+
+/* Those that answers of our own have, too. */
+void exchange_added_always(const struct exchange *exchange, struct exchange_added *out);
+
+/* Fields that the route adds to a request, or puts in place of the client's. */
+#define EXCHANGE_SENT_MAX 24u
+struct exchange_sent {
+	struct http1_extra_field fields[EXCHANGE_SENT_MAX];
+	uint32_t count;
+	uint32_t bytes;
+	struct http_slice host; /* in place of the client's; empty: none */
+	char host_text[512];
+};
+
+/* Return: false: there are none, and @out is not set. */
+bool exchange_sent_fields(const struct exchange *exchange, struct exchange_sent *out);
+
+/* ---- exchange_text.c, exchange_cors.c, exchange_action.c ---------------------------------- */
+
+/* A text with variables, filled in. While the slices of the request are good. Return: bytes;
+ * -ENOBUFS. */
+int exchange_text(const struct exchange *exchange, const char *text, char *out, size_t size);
+
+/* Which origin the response names. Return: it is one that the route allows. */
+bool exchange_read_origin(struct exchange *exchange);
+void exchange_add_cors(const struct exchange *exchange, struct exchange_added *added);
+
+/* What the route does beside forwarding. Return: true: the request is answered. */
+bool exchange_act(struct exchange *exchange, const struct exchange_path *path);
+/* @bytes: of @location; below 0: it did not fit. */
+void exchange_redirect(struct exchange *exchange, unsigned int status, const char *location,
+		       int bytes);
+
+bool exchange_redirects_to_https(const struct exchange *exchange, const struct exchange_path *path);
+void exchange_redirect_to_https(struct exchange *exchange, struct http_slice path);
 
 void exchange_added_fields(const struct exchange *exchange, struct exchange_added *out);
 

@@ -17,6 +17,7 @@ void exchange_reply(struct exchange *x, const struct http1_reply *reply)
 	}
 	full.date = turn_date(x->turn);
 	full.hsts_max_age_s = x->https && x->route ? x->route->hsts_max_age_s : 0;
+	full.hsts_subdomains = x->route && x->route->flags & ROUTE_F_HSTS_SUBDOMAINS;
 	full.head_only = x->method_id == HTTP_METHOD_HEAD;
 	/* A client that waits for a 100 may or may not send the body now: where the next request
 	 * begins is not known. */

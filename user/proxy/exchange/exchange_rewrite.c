@@ -14,6 +14,8 @@ enum http1_fault_reason exchange_rewrite(const struct exchange *x, struct buffer
 
 	if (bytes == -ENOENT)
 		return HTTP1_FAULT_NONE;
+	if (bytes == -ENODATA)
+		return HTTP1_FAULT_COUNT;
 	if (bytes < 0)
 		return HTTP1_FAULT_TARGET_LONG;
 	/* Groups may have brought dot segments together: none is forwarded. */

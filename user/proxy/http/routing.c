@@ -244,6 +244,43 @@ static void read_groups(const struct routing *routing, const char *path,
 						     (uint32_t)(ends[2 * i + 1] - ends[2 * i]) };
 }
 
+const struct rule *routing_rule(const struct routing *routing)
+{
+	return routing->rule;
+}
+
+/* Does the target say what the path of the rule says? Then nothing is rewritten. */
+static bool changes_nothing(const struct routing *routing, const char *target)
+{
+	const struct rule *rule = routing->rule;
+	const char *path = rule->path ? snapshot_text(routing->snapshot, rule->path) : "/";
+
+	if (strncmp(path, "(?i)", 4) == 0)
+		path += 4;
+	return strcmp(path, target) == 0;
+}
+
+/* The target in place of all of the path; one that begins with a group may need a '/'. */
+static int rewrite_all(const struct routing *routing, const char *target, const char *path,
+		       char *out, size_t size)
+{
+	struct rewrite_match match;
+	int bytes;
+
+	memset(&match, 0, sizeof(match));
+	if (routing->rule->flags & RULE_F_REGEX)
+		read_groups(routing, path, &match);
+	bytes = rewrite_whole(target, &match, out + 1, size - 1);
+	if (bytes <= 0)
+		return bytes ? bytes : -ENODATA;
+	if (out[1] == '/' || strncmp(target, "http", 4) == 0) {
+		memmove(out, out + 1, (size_t)bytes);
+		return bytes;
+	}
+	out[0] = '/';
+	return bytes + 1;
+}
+
 int routing_rewrite(const struct routing *routing, const struct route *route,
 		    struct http_slice path, struct http_slice forwarded, bool *whole, char *out,
 		    size_t size)
@@ -252,6 +289,12 @@ int routing_rewrite(const struct routing *routing, const struct route *route,
 	const struct rule *rule = routing->rule;
 	struct rewrite_match match;
 
+	if (route->rewrite_target && route->flags & ROUTE_F_REWRITE_WHOLE) {
+		*whole = true;
+		return changes_nothing(routing, target)
+			       ? -ENOENT
+			       : rewrite_all(routing, target, path.data, out, size);
+	}
 	if (!route->rewrite_target || (rule->flags & RULE_F_DEFAULT_BACKEND))
 		return -ENOENT;
 	*whole = rule->flags & (RULE_F_REGEX | RULE_F_EXACT);

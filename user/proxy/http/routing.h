@@ -49,6 +49,9 @@ const struct route *routing_match(struct routing *routing, const struct routing_
  * that keeps others out may have been passed over. */
 bool routing_gave_up(const struct routing *routing);
 
+/* The rule of the last match; NULL: there was none. */
+const struct rule *routing_rule(const struct routing *routing);
+
 /**
  * routing_rewrite - the path that the rewrite-target of @route makes of a request's path
  * To be called right after the routing_match() that gave @route: groups are those of that match.

@@ -308,7 +308,7 @@ int http1_forward_request(const struct http1_request *request, struct http1_forw
 	http1_output_slice(&w.out, how->path);
 	http1_output_slice(&w.out, request->query);
 	HTTP1_OUTPUT(&w.out, " HTTP/1.1\r\nHost: ");
-	http1_output_slice(&w.out, w.authority);
+	http1_output_slice(&w.out, how->host.bytes ? how->host : w.authority);
 	HTTP1_OUTPUT(&w.out, "\r\n");
 	http1_copy_fields(&w.out, &request->fields, &rules);
 	http1_copy_extra(&w.out, how->extra, how->extra_count);

@@ -43,6 +43,7 @@ struct http1_forward_request {
 	struct http1_id_source *ids;    /* borrowed: makes X-Request-ID if it must be made */
 	const struct http1_extra_field *extra; /* borrowed, may be NULL */
 	uint32_t extra_count;
+	struct http_slice host; /* for the backend; empty: the one that was asked for */
 
 	struct http_slice
 		request_id; /* out: what was sent, borrowed from the request or the output */

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "proxy/http1/http1_copy.h"
 #include "proxy/http1/http1_output.h"
 
 static const struct {
@@ -13,9 +14,12 @@ static const struct {
 	{ 101, "Switching Protocols" },
 	{ 200, "OK" },
 	{ 204, "No Content" },
+	{ 300, "Multiple Choices" },
 	{ 301, "Moved Permanently" },
 	{ 302, "Found" },
+	{ 303, "See Other" },
 	{ 304, "Not Modified" },
+	{ 305, "Use Proxy" },
 	{ 307, "Temporary Redirect" },
 	{ 308, "Permanent Redirect" },
 	{ 400, "Bad Request" },
@@ -56,6 +60,16 @@ static size_t body_text(unsigned int status, char *out, size_t size)
 	return (size_t)snprintf(out, size, "%u %s\n", status, http_status_reason(status));
 }
 
+/* RFC 9110 8.6: a 204 says no length. */
+static void write_body_fields(struct http1_output *o, unsigned int status, size_t body_bytes)
+{
+	if (status == 204)
+		return;
+	HTTP1_OUTPUT(o, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
+	http1_output_number(o, body_bytes);
+	HTTP1_OUTPUT(o, "\r\n");
+}
+
 int http1_reply_build(const struct http1_reply *reply, char *out, size_t size)
 {
 	struct http1_output o = { out, out + size, false };
@@ -86,15 +100,17 @@ int http1_reply_build(const struct http1_reply *reply, char *out, size_t size)
 	if (reply->hsts_max_age_s) {
 		HTTP1_OUTPUT(&o, "Strict-Transport-Security: max-age=");
 		http1_output_number(&o, reply->hsts_max_age_s);
+		if (reply->hsts_subdomains)
+			HTTP1_OUTPUT(&o, "; includeSubDomains");
 		HTTP1_OUTPUT(&o, "\r\n");
 	}
-	HTTP1_OUTPUT(&o, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: ");
-	http1_output_number(&o, body_bytes);
+	http1_copy_extra(&o, reply->extra, reply->extra_count);
+	write_body_fields(&o, reply->status, body_bytes);
 	if (!reply->keep_alive)
-		HTTP1_OUTPUT(&o, "\r\nConnection: close");
+		HTTP1_OUTPUT(&o, "Connection: close\r\n");
 	else if (reply->confirm_keep_alive)
-		HTTP1_OUTPUT(&o, "\r\nConnection: keep-alive");
-	HTTP1_OUTPUT(&o, "\r\n\r\n");
+		HTTP1_OUTPUT(&o, "Connection: keep-alive\r\n");
+	HTTP1_OUTPUT(&o, "\r\n");
 	if (!reply->head_only)
 		http1_output_text(&o, body, body_bytes);
 	return http1_output_end(&o, out);

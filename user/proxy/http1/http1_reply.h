@@ -6,21 +6,25 @@
 #define SLUICE_PROXY_HTTP1_REPLY_H
 
 #include "proxy/http/http_fields.h"
+#include "proxy/http1/http1_forward.h"
 
 #define HTTP_SERVER_NAME     "sluice"
-#define HTTP1_REPLY_MAX      1024 /* bytes, Location not counted */
+#define HTTP1_REPLY_MAX      1024 /* bytes, Location and extra fields not counted */
 #define HTTP1_CONTINUE       "HTTP/1.1 100 Continue\r\n\r\n"
 #define HTTP1_CONTINUE_BYTES (sizeof(HTTP1_CONTINUE) - 1)
 
 struct http1_reply {
 	unsigned int status;
-	struct http_slice date;     /* IMF-fixdate, see http_date.h */
-	struct http_slice location; /* for 308, else empty */
-	uint32_t retry_after_s;     /* for 503; 0: none */
-	uint32_t hsts_max_age_s;    /* Strict-Transport-Security; 0: none */
-	bool head_only;             /* the request was HEAD: no body, its length all the same */
-	bool keep_alive;            /* else "Connection: close" is sent */
-	bool confirm_keep_alive;    /* with keep_alive: say it, for HTTP/1.0 clients */
+	struct http_slice date;                /* IMF-fixdate, see http_date.h */
+	struct http_slice location;            /* for 308, else empty */
+	uint32_t retry_after_s;                /* for 503; 0: none */
+	uint32_t hsts_max_age_s;               /* Strict-Transport-Security; 0: none */
+	const struct http1_extra_field *extra; /* borrowed: more fields */
+	uint32_t extra_count;
+	bool hsts_subdomains;
+	bool head_only;          /* the request was HEAD: no body, its length all the same */
+	bool keep_alive;         /* else "Connection: close" is sent */
+	bool confirm_keep_alive; /* with keep_alive: say it, for HTTP/1.0 clients */
 };
 
 /**

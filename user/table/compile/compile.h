@@ -14,8 +14,13 @@
 /* Compiles, compiles again or withdraws one Ingress. Return: 0; -ENOMEM, the old one in force. */
 int ingress_compile(struct table *table, const struct model *model, const char *namespace,
 		    const char *name);
+/* ---- ingress_class.c ------------------------------------------------------------------------- */
+
 bool class_is_ours(const struct table *table, const struct model *model,
 		   const struct ingress *ingress);
+/* Of --nginx-class: its annotations and defaults count. */
+bool class_is_nginx(const struct table *table, const struct model *model,
+		    const struct ingress *ingress);
 
 /* ---- compile_target.c ------------------------------------------------------------------------ */
 
@@ -24,6 +29,7 @@ struct target_report {
 	struct problem_set *problems; /* NULL: say nothing */
 	struct problem_object object;
 	const char *field; /* "spec.rules[0].http.paths[1].backend" */
+	bool pod_ports;    /* a rule may name the port of the pods as well */
 };
 
 /**

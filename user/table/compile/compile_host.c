@@ -147,6 +147,12 @@ static int compare_conditions(const struct claim *a, const struct claim *b)
 	return 0;
 }
 
+/* Of the nginx class, in a host whose paths are all expressions. */
+static bool is_caseless(const struct claim *claim)
+{
+	return claim->regex && claim->owner->nginx;
+}
+
 static int route_compare(const void *left, const void *right)
 {
 	const struct claim *a = *(struct claim *const *)left, *b = *(struct claim *const *)right;
@@ -160,6 +166,8 @@ static int route_compare(const void *left, const void *right)
 	if (a_bytes != b_bytes)
 		return a_bytes > b_bytes ? -1 : 1;
 	order = strcmp(a->path, b->path);
+	if (is_caseless(a))
+		order = -order; /* as ingress-nginx: the text that sorts last first */
 	if (!order && (a->conditions_count || b->conditions_count))
 		order = compare_conditions(a, b);
 	return order ? order : claim_age(a, b);
@@ -254,9 +262,32 @@ static const struct claim *find_same(const struct work *work, size_t kept,
 	return NULL;
 }
 
+/* One Ingress of the nginx class with expressions makes expressions of all paths of the host that
+ * are of that class. Aliases give way to rules. */
+static bool settle_paths(const struct host_entry *host)
+{
+	struct claim *claim;
+	bool regex = false, ruled = false;
+
+	LIST_FOREACH(claim, &host->claims, of_host)
+	{
+		regex |= claim->wants_regex;
+		ruled |= claim->kind == CLAIM_HOST;
+	}
+	LIST_FOREACH(claim, &host->claims, of_host)
+	{
+		if (claim->kind != CLAIM_PATH || !claim->owner->nginx)
+			continue;
+		claim->regex = claim->pattern && (regex || !claim->normal);
+		claim->path = claim->regex ? claim->pattern : claim->normal;
+	}
+	return ruled;
+}
+
 /* Paths in order of precedence, the oldest of those that are the same. */
 static int order_routes(struct work *work)
 {
+	bool ruled = settle_paths(work->host);
 	struct claim *claim;
 	size_t count = 0, kept = 0;
 	int err = 0;
@@ -266,7 +297,7 @@ static int order_routes(struct work *work)
 		return -ENOMEM;
 	LIST_FOREACH(claim, &work->host->claims, of_host)
 	{
-		if (claim->kind == CLAIM_PATH)
+		if (claim->kind == CLAIM_PATH && !(ruled && claim->stands_in))
 			work->routes[count++] = claim;
 	}
 	if (count)

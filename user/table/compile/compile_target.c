@@ -115,6 +115,22 @@ static uint8_t app_protocol_of(const struct service_port *port)
 	return ROUTE_HTTP;
 }
 
+/* The port of the Service that leads to that port of the pods. */
+static const struct service_port *find_pod_port(const struct service *service,
+						const struct service_port_ref *ref)
+{
+	for (size_t i = 0; i < service->ports_count; i++) {
+		const struct service_port *port = &service->ports[i];
+		bool same = ref->name
+				    ? port->target_name && strcmp(port->target_name, ref->name) == 0
+				    : port->target_number == ref->number && ref->number;
+
+		if (same && port->proto == IPPROTO_TCP)
+			return port;
+	}
+	return NULL;
+}
+
 /* *number: 0 if the backend must answer 503. */
 static int find_port(const struct table *table, const struct model *model, const char *namespace,
 		     const struct ingress_backend *backend, const struct target_report *report,
@@ -133,6 +149,8 @@ static int find_port(const struct table *table, const struct model *model, const
 	if (service->type == SERVICE_EXTERNAL_NAME)
 		return find_external(table, service, backend, report, number);
 	port = service_port_find(service, &backend->port);
+	if (!port && report->pod_ports)
+		port = find_pod_port(service, &backend->port);
 	if (!port && backend->port.name)
 		return tell(report, "PortNotFound", ".service.port.name",
 			    "Service %s/%s has no port named \"%s\"; 503 is answered", namespace,

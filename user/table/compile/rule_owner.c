@@ -9,7 +9,7 @@
 #include "table/marks.h"
 #include "table/secrets.h"
 
-int rule_owner_new(const struct rule_owner_ops *ops, const struct object *object, size_t claims_max,
+int rule_owner_new(const struct rule_owner_ops *ops, const struct object *object,
 		   struct rule_owner **out)
 {
 	struct rule_owner *owner = calloc(1, sizeof(*owner));
@@ -23,10 +23,13 @@ int rule_owner_new(const struct rule_owner_ops *ops, const struct object *object
 	owner->name = strdup(object->name);
 	owner->uid = strdup(object->uid);
 	owner->created_unix_s = object->created_unix_s;
+	return owner->key && owner->namespace && owner->name && owner->uid ? 0 : -ENOMEM;
+}
+
+int rule_owner_room(struct rule_owner *owner, size_t claims_max)
+{
 	owner->claims = calloc(claims_max, sizeof(*owner->claims));
-	return owner->key && owner->namespace && owner->name && owner->uid && owner->claims
-		       ? 0
-		       : -ENOMEM;
+	return owner->claims ? 0 : -ENOMEM;
 }
 
 static void claim_clear(struct table *table, struct claim *claim)
@@ -42,7 +45,9 @@ static void claim_clear(struct table *table, struct claim *claim)
 	free(claim->others);
 	free(claim->conditions);
 	secret_use_drop(table, &claim->secret);
-	free(claim->path);
+	free(claim->normal);
+	free(claim->pattern);
+	free(claim->redirect_host);
 	memset(claim, 0, sizeof(*claim));
 }
 

@@ -10,12 +10,13 @@
 /**
  * rule_owner_new - an owner without claims, not in force yet
  * @object: its names, uid and age are copied
- * @claims_max: how often rule_owner_claim() may be called
  * @out: set in any case; freed by rule_owner_free()
  * Return: 0; -ENOMEM.
  */
-int rule_owner_new(const struct rule_owner_ops *ops, const struct object *object, size_t claims_max,
+int rule_owner_new(const struct rule_owner_ops *ops, const struct object *object,
 		   struct rule_owner **out);
+/* @claims_max: how often rule_owner_claim() may be called. Return: 0; -ENOMEM. */
+int rule_owner_room(struct rule_owner *owner, size_t claims_max);
 /* Withdraws its claims; takes NULL. */
 void rule_owner_free(struct table *table, struct rule_owner *owner);
 

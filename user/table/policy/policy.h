@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy.h - the sluice.dev/ annotations of one Ingress or Service
+ * policy.h - what the annotations of one Ingress or Service ask for
  */
 #ifndef SLUICE_TABLE_POLICY_H
 #define SLUICE_TABLE_POLICY_H
@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/inet.h"
 #include "table/policy/policy_prefix.h"
+#include "table/policy/policy_values.h"
 #include "table/problems.h"
 #include "handoff/policy_list.h"
 #include "handoff/snapshot.h"
@@ -23,11 +23,6 @@ enum policy_field {
 };
 
 #define POLICY_WORDS (((unsigned int)POLICY_FIELDS + 63u) / 64u)
-
-struct policy_networks {
-	struct inet_network *items; /* owned */
-	size_t count;               /* 0: nobody */
-};
 
 #define POLICY_FIELD_NUMBER(field)   uint32_t field;
 #define POLICY_FIELD_SIZE(field)     uint64_t field;
@@ -48,11 +43,14 @@ static inline bool policy_has(const struct policy *policy, enum policy_field fie
 	return policy->given[field / 64] >> field % 64 & 1;
 }
 
+void policy_give(struct policy *policy, enum policy_field field);
+
 /* Given, and false. */
 #define policy_denies(policy, id, field) (policy_has(policy, POLICY_##id) && !(policy)->field)
 
 /**
  * policy_parse - read the annotations of @object
+ * @out: in, out: what stands there already gives way; cleared on failure
  * @problems: out, a bad or unknown one each: it is left out, the default stays in use
  * Return: 0; -ENOMEM.
  */

@@ -56,7 +56,8 @@ static uint32_t offset_of_rule(const struct block *block, size_t i)
 static bool same_route(const struct target *a, const struct target *b)
 {
 	return a->claim->owner == b->claim->owner && a->service == b->service &&
-	       a->upstream == b->upstream && (a->upstream || strcmp(a->name, b->name) == 0);
+	       a->claim->redirect_host == b->claim->redirect_host && a->upstream == b->upstream &&
+	       (a->upstream || strcmp(a->name, b->name) == 0);
 }
 
 /* Number of the route of a target: what does the same is written once. */
@@ -383,7 +384,7 @@ static bool has_rules(const struct host_entry *host)
 
 	LIST_FOREACH(claim, &host->claims, of_host)
 	{
-		if (claim->kind == CLAIM_HOST)
+		if (claim->kind == CLAIM_HOST || claim->stands_in)
 			return true;
 	}
 	return false;

@@ -60,7 +60,11 @@ static void put_balance(struct block_writer *writer, const struct policy *policy
 		route->cookie_same_site = (uint8_t)policy->cookie_same_site;
 		if (policy->cookie_secure)
 			route->flags |= ROUTE_F_COOKIE_SECURE;
+		if (policy->ordered && !policy->cookie_path)
+			route->flags |= ROUTE_F_COOKIE_RULE_PATH;
 		put_affinity_key(writer, service, route);
+	} else if (policy->balance == BALANCE_HASH_TEXT) {
+		route->balance_key = block_put_text(writer, policy->hash_by);
 	} else if (policy->balance == BALANCE_HASH_HEADER ||
 		   policy->balance == BALANCE_HASH_COOKIE) {
 		route->balance_key = block_put_text(writer, policy->balance_key);
@@ -79,10 +83,24 @@ static void put_sources(struct block_writer *writer, const struct policy *policy
 				sizeof(*policy->sources.items), _Alignof(struct inet_network));
 }
 
+static void put_denied(struct block_writer *writer, const struct policy *policy,
+		       struct route *route)
+{
+	if (!policy_has(policy, POLICY_DENIED))
+		return;
+	route->flags |= ROUTE_F_DENIED;
+	route->denied_count = (uint32_t)policy->denied.count;
+	route->denied =
+		block_put_array(writer, policy->denied.items, policy->denied.count,
+				sizeof(*policy->denied.items), _Alignof(struct inet_network));
+}
+
 static void put_redirect(const struct block_writer *writer, const struct host_entry *host,
 			 const struct policy *policy, struct route *route)
 {
-	if (policy_denies(policy, SSL_REDIRECT, ssl_redirect))
+	if (policy->force_ssl_redirect)
+		route->flags |= ROUTE_F_FORCE_SSL;
+	else if (policy_denies(policy, SSL_REDIRECT, ssl_redirect))
 		route->flags |= ROUTE_F_NO_SSL_REDIRECT;
 	else if (host->tls && !host->tls->passthrough && writer->table->options.https_port)
 		route->flags |= ROUTE_F_SSL_REDIRECT;
@@ -118,6 +136,29 @@ static void put_policy(struct block_writer *writer, const struct policy *policy,
 	}
 }
 
+/* What a worker does beside forwarding: it looks at none of this without ROUTE_F_ACTS. */
+static void put_actions(const struct policy *policy, struct route *route)
+{
+	static const uint32_t acting = ROUTE_F_ORDERED | ROUTE_F_CLOSED | ROUTE_F_DENIED |
+				       ROUTE_F_CORS | ROUTE_F_FORCE_SSL;
+
+	route->flags |= (policy->ordered ? ROUTE_F_ORDERED : 0u) |
+			(policy->closed ? ROUTE_F_CLOSED : 0u) |
+			(policy->cut_slash ? ROUTE_F_CUT_SLASH : 0u) |
+			(policy->rewrite_whole ? ROUTE_F_REWRITE_WHOLE : 0u) |
+			(policy->hsts_subdomains ? ROUTE_F_HSTS_SUBDOMAINS : 0u);
+	if (policy->cors)
+		route->flags |= ROUTE_F_CORS | ROUTE_F_ADDS |
+				(policy->cors_credentials ? ROUTE_F_CORS_CREDENTIALS : 0u);
+	else
+		route->cors_origins = route->cors_methods = route->cors_headers =
+			route->cors_exposed = route->cors_max_age_s = 0;
+	if (route->response_headers)
+		route->flags |= ROUTE_F_ADDS;
+	if (route->flags & acting || route->redirect || route->redirect_host || route->app_root)
+		route->flags |= ROUTE_F_ACTS;
+}
+
 /*
  * The kernel moves responses as the backend wrote them: only from a backend that is reached in
  * plain HTTP/1.1, and only if the route puts nothing of its own into responses on a plain
@@ -127,7 +168,7 @@ static void put_policy(struct block_writer *writer, const struct policy *policy,
 static bool may_splice(const struct route *route)
 {
 	return route->protocol == ROUTE_HTTP && route->balance != BALANCE_COOKIE_AFFINITY &&
-	       !route->eject_after && !(route->flags & ROUTE_F_TLS_PASSTHROUGH);
+	       !route->eject_after && !(route->flags & (ROUTE_F_TLS_PASSTHROUGH | ROUTE_F_ADDS));
 }
 
 /* A request's body may go past the helper if its backend is spoken to in plain HTTP/1.1: the helper
@@ -149,10 +190,11 @@ void route_fields_put(struct block_writer *writer, const struct host_entry *host
 	static const struct policy none = {};
 	const struct service_entry *service = target->service;
 	const struct upstream_entry *upstream = target->upstream;
-	struct policy policy;
+	struct policy policy, own;
 
 	memset(route, 0, sizeof(*route)); /* padding, too: blocks are compared */
-	policy_merge(owner ? &owner->policy : &none, &service->policy, &policy);
+	policy_merge(owner ? &owner->policy : &none, &service->policy, &own);
+	policy_merge(&own, owner && owner->nginx ? &writer->table->nginx.defaults : &none, &policy);
 	route->upstream_id = upstream ? upstream->shown.id : 0;
 	route->upstream_name = block_put_text(writer, target_upstream_name(target));
 	route->ingress_name = block_put_text(writer, owner ? owner->key : NULL);
@@ -161,7 +203,10 @@ void route_fields_put(struct block_writer *writer, const struct host_entry *host
 	put_policy(writer, &policy, service->namespace, route);
 	put_balance(writer, &policy, service, route);
 	put_sources(writer, &policy, route);
+	put_denied(writer, &policy, route);
 	put_redirect(writer, host, &policy, route);
+	route->redirect_host = block_put_text(writer, target->claim->redirect_host);
+	put_actions(&policy, route);
 	if (may_splice(route))
 		route->flags |= ROUTE_F_SPLICE;
 	if (may_splice_upload(route))

@@ -133,7 +133,9 @@ static void move_texts(struct image *image, struct snapshot_host *host, uint32_t
 		move_text(&routes[i].ingress_name, by);
 		move_text(&routes[i].balance_key, by);
 		move_text(&routes[i].ca_name, by);
+		move_text(&routes[i].redirect_host, by);
 		move_text(&routes[i].sources, by);
+		move_text(&routes[i].denied, by);
 		move_policy(&routes[i], by);
 		header_of(image)->checks_count += routes[i].check_path != 0;
 	}
