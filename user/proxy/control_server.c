@@ -72,6 +72,12 @@ static int say_hello(struct worker *worker)
 	return control_send(worker->control.fd, CONTROL_HELLO, &hello, sizeof(hello), listeners, 2);
 }
 
+/* It may succeed a little later: sluiced connects again, and then sends all that it has. */
+static bool is_passing(int err)
+{
+	return err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+}
+
 static void take_snapshot(struct worker *worker, const struct control_snapshot *message, int fd)
 {
 	struct control_snapshot_done done = { .generation = message->generation };
@@ -91,7 +97,8 @@ static void take_snapshot(struct worker *worker, const struct control_snapshot *
 		log_error("proxy: snapshot %llu: %s; keeping the previous one",
 			  (unsigned long long)message->generation, strerror(-done.error));
 	}
-	if (control_send(worker->control.fd, CONTROL_SNAPSHOT_DONE, &done, sizeof(done), NULL, 0))
+	if (control_send(worker->control.fd, CONTROL_SNAPSHOT_DONE, &done, sizeof(done), NULL, 0) ||
+	    is_passing(done.error))
 		hang_up(worker);
 }
 
@@ -108,6 +115,8 @@ static void take_certificates(struct worker *worker, const struct control_certif
 	certificates_close(set);
 	if (err)
 		log_error("proxy: certificates: %s; keeping the previous ones", strerror(-err));
+	if (is_passing(err))
+		hang_up(worker);
 }
 
 /* Payload of a message if it is of this type and size and carries @fds_wanted descriptors. */

@@ -138,13 +138,15 @@ static void on_connection(struct watch *watch, uint32_t events)
 	}
 }
 
-/* Return: 1 if @fd is a listening TCP socket; 0: something else (/dev/null). */
+/* Return: 1 if @fd is a listening TCP socket; 0: something else (/dev/null); -errno. */
 static int is_listener(int fd)
 {
 	int listening = 0;
 	socklen_t bytes = sizeof(listening);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes) && listening;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes))
+		return errno == ENOTSOCK || errno == EBADF ? 0 : -errno;
+	return listening != 0;
 }
 
 static void on_drain_look(struct timer *timer);
@@ -164,7 +166,8 @@ int listener_start(struct listener *listener, struct clients *clients)
 		err = turn_timer_room(clients->turn); /* .drain */
 	for (int i = 0; !err && i < 2; i++) {
 		listener->sockets[i] = (struct listen_socket){ { .fd = -1 }, listener };
-		if (!is_listener(fds[i]))
+		err = is_listener(fds[i]);
+		if (err <= 0)
 			continue;
 		/* Accepted sockets take it over from the listener: one call for all of them. */
 		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
