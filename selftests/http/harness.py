@@ -177,7 +177,7 @@ def ingress(name, paths, host=None, annotations=None, tls=None):
 class Worker:
     """worker-host with one worker; its lines are events."""
 
-    def __init__(self, objects, *flags, https=False, roots=None, proxy_from=()):
+    def __init__(self, objects, *flags, https=False, roots=None, proxy_from=(), nofile=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-http-"))
         self.log = open(self.dir / "log", "w+b")
         self.lines = []
@@ -190,6 +190,8 @@ class Worker:
             args += ["--ca-file", str(self.dir / "roots.pem")]
         for addresses in proxy_from:  # to any of our ports: they are known when the worker starts
             args += ["--proxy-from", addresses]
+        if nofile:  # descriptors that the worker may have
+            args = ["prlimit", f"--nofile={nofile}:{nofile}", *args]
         self.process = subprocess.Popen(args + ["--", *flags],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log)

@@ -569,6 +569,19 @@ static void sweep(struct timer *timer)
 		turn_arm(all->turn, &all->sweep, SWEEP_MS);
 }
 
+static bool shed(struct turn_hook *hook)
+{
+	struct http2_backends *all =
+		(struct http2_backends *)((char *)hook - offsetof(struct http2_backends, hook));
+	struct http2_backend *b = all->oldest;
+
+	while (b && b->state != HTTP2_BACKEND_IDLE)
+		b = b->newer;
+	if (b)
+		http2_backend_lose(b, -ECONNRESET);
+	return b;
+}
+
 int http2_backends_init(struct http2_backends *all, struct pool *pool, struct http2_memory *memory,
 			struct fault_log *faults)
 {
@@ -586,6 +599,7 @@ int http2_backends_init(struct http2_backends *all, struct pool *pool, struct ht
 	all->backends_max = pool->maps->backends_max;
 	all->sweep.fn = sweep;
 	all->hook.check = http2_backends_check;
+	all->hook.shed = shed;
 	turn_hook(all->turn, &all->hook);
 	return turn_timer_room(all->turn);
 }

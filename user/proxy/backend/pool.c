@@ -126,6 +126,16 @@ static const char *check(const struct turn_hook *hook)
 	return NULL;
 }
 
+static bool shed(struct turn_hook *hook)
+{
+	struct pool *pool = (struct pool *)((char *)hook - offsetof(struct pool, hook));
+
+	if (!pool->lru_oldest)
+		return false;
+	close_idle(pool, pool->lru_oldest);
+	return true;
+}
+
 int pool_init(struct pool *pool, struct turn *turn, struct maps *maps)
 {
 	pool->turn = turn;
@@ -139,6 +149,7 @@ int pool_init(struct pool *pool, struct turn *turn, struct maps *maps)
 	pool->backends_max = maps->backends_max;
 	pool->sweep.fn = sweep;
 	pool->hook.check = check;
+	pool->hook.shed = shed;
 	turn_hook(turn, &pool->hook);
 	return turn_timer_room(turn);
 }

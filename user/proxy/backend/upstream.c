@@ -59,8 +59,20 @@ int upstream_go_on(struct upstream_conn *u)
 	return err;
 }
 
+/* A socket of TCP. One that only waits for the next exchange is given up for it. */
+static int new_socket(struct turn *turn, sa_family_t family, int *out)
+{
+	int fd;
+
+	do {
+		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) && turn_shed(turn));
+	*out = fd;
+	return fd < 0 ? -errno : 0;
+}
+
 /* A socket that connects, TCP_NODELAY set. Return: 0; -errno. */
-static int dial(const struct backend_view *backend, int *out)
+static int dial(struct turn *turn, const struct backend_view *backend, int *out)
 {
 	struct sockaddr_storage name;
 	socklen_t name_bytes = inet_addr_sockaddr(&backend->addr, backend->port_be, &name);
@@ -68,9 +80,9 @@ static int dial(const struct backend_view *backend, int *out)
 	int err;
 	int fd;
 
-	fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	if (fd < 0)
-		return -errno;
+	err = new_socket(turn, name.ss_family, &fd);
+	if (err)
+		return err;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, (struct sockaddr *)&name, name_bytes) && errno != EINPROGRESS) {
 		err = -errno;
@@ -92,7 +104,7 @@ int upstream_connect(struct turn *turn, struct slab *slab, const struct backend_
 	if (!u)
 		return -ENOMEM;
 	turn->stats->upstream_connects++;
-	err = dial(backend, &fd);
+	err = dial(turn, backend, &fd);
 	if (!err)
 		err = stream_open(&u->stream, turn->epoll, fd, on_ready);
 	if (!err && way->tls) {

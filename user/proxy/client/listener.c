@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -13,8 +14,10 @@
 #include "handoff/control.h"
 #include "proxy/client/http2_client.h"
 
-#define ACCEPT_BUDGET       64  /* a turn: those that are served wait meanwhile */
-#define PAUSE_MS            50u /* without a descriptor or memory: conns must end first */
+#define ACCEPT_BUDGET       64     /* a turn: those that are served wait meanwhile */
+#define PAUSE_MS            50u    /* without a descriptor or memory: conns must end first */
+#define WARN_MS             10000u /* between two log lines about that */
+#define FILES_OF_OURS       8u     /* opened later: snapshots, logs, sluiced */
 #define DRAIN_LOOK_MS       50u
 #define DRAIN_QUIET_MS      1000u
 #define OVERLOAD_ROOM_SHIFT 4 /* a sixteenth above the limit is accepted to be told 503 */
@@ -31,6 +34,39 @@ static void pause_accepting(struct listener *listener, bool pause)
 	}
 	if (pause)
 		turn_arm(listener->turn, &listener->pause, PAUSE_MS);
+}
+
+/* Clients wait in the queue of the kernel. One line tells of it, however long it lasts. */
+static void pause_for(struct listener *listener, const char *why)
+{
+	uint64_t now_ms = listener->turn->now_ms;
+
+	pause_accepting(listener, true);
+	listener->warned_count++;
+	if (listener->warned_ms && now_ms < listener->warned_ms + WARN_MS)
+		return;
+	log_warn("proxy: accept: %s; clients wait in the queue (%llu pauses of %u ms since the "
+		 "last such line)",
+		 why, (unsigned long long)listener->warned_count, PAUSE_MS);
+	listener->warned_ms = now_ms;
+	listener->warned_count = 0;
+}
+
+/*
+ * Each conn may need a connection to a backend, so half of the descriptors are kept for those. One
+ * that only waits for the next exchange makes room.
+ */
+static bool descriptors_are_short(const struct listener *listener)
+{
+	struct turn *turn = listener->turn;
+	uint64_t conns = turn->stats->conns_open;
+
+	if (conns >= listener->files_max / 2)
+		return true;
+	while (conns + turn->stats->upstream_conns_open + 1 >= listener->files_max)
+		if (!turn_shed(turn))
+			return true;
+	return false;
 }
 
 static void on_pause_over(struct timer *timer)
@@ -119,14 +155,19 @@ static void on_connection(struct watch *watch, uint32_t events)
 			pause_accepting(listener, true);
 			return;
 		}
+		if (descriptors_are_short(listener)) {
+			pause_for(listener, "few descriptors are left");
+			return;
+		}
 		fd = accept4(watch->fd, (struct sockaddr *)&client, &client_bytes,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return;
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE) && turn_shed(listener->turn))
+			continue;
 		if (fd < 0 &&
 		    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)) {
-			log_warn("proxy: accept: %s; again in %u ms", strerror(errno), PAUSE_MS);
-			pause_accepting(listener, true);
+			pause_for(listener, strerror(errno));
 			return;
 		}
 		if (fd < 0)
@@ -151,6 +192,21 @@ static int is_listener(int fd)
 
 static void on_drain_look(struct timer *timer);
 
+/* How many descriptors are not in use now: the lowest free one tells how many are. */
+static uint64_t files_left(void)
+{
+	struct rlimit limit;
+	int lowest = dup(CONTROL_FD_LISTEN_V4);
+	uint64_t used = lowest < 0 ? 0 : (uint64_t)lowest;
+
+	if (lowest >= 0)
+		close(lowest);
+	used += FILES_OF_OURS;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur > used ? limit.rlim_cur - used : 2; /* one conn */
+}
+
 int listener_start(struct listener *listener, struct clients *clients)
 {
 	static const int fds[] = { CONTROL_FD_LISTEN_V4, CONTROL_FD_LISTEN_V6 };
@@ -159,6 +215,7 @@ int listener_start(struct listener *listener, struct clients *clients)
 
 	listener->turn = clients->turn;
 	listener->clients = clients;
+	listener->files_max = files_left();
 	listener->pause.fn = on_pause_over;
 	listener->drain.fn = on_drain_look;
 	err = turn_timer_room(clients->turn); /* .pause */

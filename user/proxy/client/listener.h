@@ -19,6 +19,9 @@ struct listener {
 	struct clients *clients;         /* borrowed */
 	struct listen_socket sockets[2]; /* IPv4, IPv6 */
 	struct timer pause;
+	uint64_t files_max;    /* descriptors for conns and connections to backends */
+	uint64_t warned_ms;    /* when the log last said that there are too few; 0: never */
+	uint64_t warned_count; /* pauses that it has not mentioned since */
 	struct timer drain;
 	uint64_t drain_deadline_ms;
 	uint64_t accepted_ms; /* when the last connection was */

@@ -146,6 +146,14 @@ void turn_hook(struct turn *turn, struct turn_hook *hook)
 	turn->hooks = hook;
 }
 
+bool turn_shed(struct turn *turn)
+{
+	for (struct turn_hook *hook = turn->hooks; hook; hook = hook->next)
+		if (hook->shed && hook->shed(hook))
+			return true;
+	return false;
+}
+
 void turn_slab(struct turn *turn, struct slab *slab, size_t size)
 {
 	slab_init(slab, size);

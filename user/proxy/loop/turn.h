@@ -54,6 +54,9 @@ struct turn_hook {
 	/* With TURN_CHECKS, at the end of a turn: what has no deadline? May be NULL.
 	 * Return: NULL: all is well; what is missing otherwise, and the process aborts. */
 	const char *(*check)(const struct turn_hook *hook);
+	/* Descriptors run out: closes one that nothing needs at the moment. May be NULL.
+	 * Return: false: there is none. */
+	bool (*shed)(struct turn_hook *hook);
 	struct turn_hook *next;
 };
 
@@ -124,6 +127,9 @@ static inline void turn_arm(struct turn *turn, struct timer *timer, uint64_t del
 
 /* @hook: borrowed for the life of the loop. */
 void turn_hook(struct turn *turn, struct turn_hook *hook);
+
+/* Frees a descriptor: that of an idle connection to a backend. Return: false: there is none. */
+bool turn_shed(struct turn *turn);
 
 /* Readies a slab that settles at the end of each turn. Its owner frees it. */
 void turn_slab(struct turn *turn, struct slab *slab, size_t size);
