@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-checks=(cppcheck vmlinux headers format modules layers annotations commits names widths shellcheck spdx sizes man
+checks=(cppcheck vmlinux headers format modules layers annotations nginx commits names widths shellcheck spdx sizes man
 	links python)
 [ $# -gt 0 ] && checks=("$@")
 
