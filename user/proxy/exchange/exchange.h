@@ -152,8 +152,9 @@ struct exchange {
 	struct {
 		struct buffer *head; /* owned; holds a struct exchange_head while it is parsed */
 		uint8_t state;       /* enum relay_state at the last run */
-		bool begun;          /* a byte of it was seen */
-		bool reusable;       /* the connection, once it has ended */
+		uint32_t interim_bytes, interim_count; /* of heads before the final one */
+		bool begun;                            /* a byte of it was seen */
+		bool reusable;                         /* the connection, once it has ended */
 	} receiving;
 
 	/* What another attempt needs to know. */

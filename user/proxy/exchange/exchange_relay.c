@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+#define INTERIM_HEADS_MAX 200u /* an hour of 102 (Processing), one in 20 s: RFC 2518 10.1 */
+
 /* ---- the request, to the backend ---------------------------------------------------------- */
 
 static void request_failed(struct exchange *x, int err)
@@ -165,6 +167,15 @@ static void bad_head(struct exchange *x, const struct http1_fault *fault)
 	exchange_fail(x, 502, "malformed response");
 }
 
+/* Nothing else ends a backend that sends them for ever: each costs as much as a small response, and
+ * waits in memory for a client that does not read. */
+static bool is_interim_flood(struct exchange *x, const struct http1_response *response)
+{
+	x->receiving.interim_bytes += response->head_bytes;
+	return ++x->receiving.interim_count > INTERIM_HEADS_MAX ||
+	       x->receiving.interim_bytes > HTTP1_RESPONSE_HEAD_BYTES_MAX;
+}
+
 /* Parses the available bytes. Return: 0: continue with the phase that is now; -EAGAIN: more is
  * needed. */
 static int parse_head(struct exchange *x)
@@ -189,6 +200,10 @@ static int parse_head(struct exchange *x)
 		}
 		if (!(response->flags & HTTP1_RESPONSE_F_INTERIM)) {
 			take_final(x, response);
+			return 0;
+		}
+		if (is_interim_flood(x, response)) {
+			bad_head(x, &(struct http1_fault){ .reason = HTTP1_FAULT_HEAD_LONG });
 			return 0;
 		}
 		if (take_interim(x, response)) {
