@@ -97,6 +97,7 @@
 #endif
 
 #include "sluice_faults.h"
+#include "sluice_stats.h"
 
 #ifdef __cplusplus
 #define SLUICE_ASSERT static_assert
@@ -673,34 +674,6 @@ static inline __u32 sluice_slot_first(__u64 cookie)
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
-enum sluice_stat {
-	STAT_PACKETS_NOT_OURS = 0,
-	STAT_PACKETS_L4 = 1,
-	STAT_PACKETS_HTTP = 2,
-	STAT_PACKETS_REPLY = 3,
-	STAT_FLOWS_CREATED = 4,
-	STAT_FLOWS_NOT_INSERTED = 5,
-	STAT_FLOWS_REPICKED = 6, /* backend gone or id recycled: picked again */
-	STAT_STEERED = 7,
-	STAT_FLOWS_COLLIDED =
-		8, /* two frontends, one backend, one client port: another source port */
-	STAT_PACKETS_SNAT = 9, /* to pods of other nodes, with the address of this one */
-	STAT_PACKETS_DSR = 10, /* to pods of other nodes, encapsulated */
-	STAT_PACKETS_DECAPSULATED = 11,
-	STAT_PACKETS_FRAGMENT = 12, /* later fragments that followed their first */
-	STAT_PACKETS_BY_STACK = 13, /* for other nodes, handed to the stack to be sent */
-	STAT_ICMP_ECHOES = 14,      /* answered for a frontend */
-	STAT_ICMP_TRANSLATED = 15,
-	STAT_ICMP_SENT = 16,   /* time exceeded, packet too big */
-	STAT_RESETS_SENT = 17, /* TCP flows whose backend is gone */
-	STAT_AFFINITY_HITS = 18,
-	STAT_ANNOUNCE_REPLIES = 19, /* ARP and neighbour solicitations answered */
-	/* ICMP errors about a tunnel that quote too little to inform the client. */
-	STAT_TUNNEL_ERRORS_UNREAD = 20,
-	STAT_FLOWS_SWEPT = 21, /* entries of flows that are over, taken out by sluiced */
-	STAT_MAX = 32,         /* room, so that a new counter does not change the layout */
-};
-
 struct traffic {
 	__u64 packets;
 	__u64 bytes;
@@ -708,54 +681,28 @@ struct traffic {
 	__u64 flows_ended; /* whose end was seen: FIN or RST */
 };
 
-/* One entry a worker process, which is its only writer, through shared memory. */
+#define WORKER_COUNTERS_MAX 64u
+
+/* One entry a worker process, which is its only writer, through shared memory. Its counters are the
+ * rows of SLUICE_COUNTER_LIST (sluice_stats.h). */
 struct worker_stats {
 	__u64 pid;
 	__u64 snapshot_generation;
-	__u64 conns_open; /* gauge */
-	__u64 conns_accepted;
-	__u64 requests;
-	__u64 responses_1xx;
-	__u64 responses_2xx;
-	__u64 responses_3xx;
-	__u64 responses_4xx;
-	__u64 responses_5xx;
-	__u64 own_replies; /* answers made here, not by a backend */
-	__u64 client_bytes_in;
-	__u64 client_bytes_out;
-	__u64 upstream_conns_open; /* gauge, idle ones included */
-	__u64 upstream_connects;
-	__u64 upstream_connect_errors;
-	__u64 upstream_reused;
-	__u64 upstream_retries;
-	__u64 bad_requests; /* refused by the parser */
-	__u64 bad_responses;
-	__u64 timeouts;
-	__u64 access_log_dropped;
 	__u64 latency_bucket[24]; /* exchange time: bucket i counts those below 2^i * 64 us, last:
 				     rest */
 	__u64 latency_sum_us;
-	__u64 tls_handshakes;        /* done with clients */
-	__u64 tls_resumptions;       /* of them, those that resumed a session */
-	__u64 tls_errors;            /* handshakes with clients that failed */
-	__u64 tls_passthroughs;      /* connections handed over undecrypted */
-	__u64 upstream_tls_errors;   /* handshakes with backends that failed */
-	__u64 proxy_header_errors;   /* connections ended for a bad or missing PROXY header */
-	__u64 backend_ejections;     /* times a backend was ejected for its failures */
-	__u64 health_checks;         /* active checks of backends that came to an end */
-	__u64 health_check_failures; /* of these, those that failed */
-	__u64 http2_conns_open;      /* gauge: client connections that speak HTTP/2 */
-	__u64 http2_conns;           /* begun */
-	__u64 http2_streams;         /* begun by clients */
-	__u64 spliced_uploads;       /* requests of whose body the kernel moved a part, or all */
-	__u64 reserved[4];
-	__u64 request_faults[FAULT_MAX];  /* by enum sluice_fault: requests refused */
-	__u64 response_faults[FAULT_MAX]; /* responses of backends that were not passed on */
-	__u64 spliced_exchanges;          /* responses that the kernel moved from head to end */
-	__u64 spliced_tunnels;            /* begun */
-	__u64 spliced_bytes;
-	__u64 splice_windows;                 /* the relay took over since a receiver lagged */
+	__u64 request_faults[FAULT_MAX];      /* by enum sluice_fault: requests refused */
+	__u64 response_faults[FAULT_MAX];     /* responses of backends that were not passed on */
 	__u64 splice_reasons[SPLICE_WHY_MAX]; /* by enum sluice_splice_reason: relayed, and why */
+	union {
+		struct {
+#define X(field, kind, series, labels, help) __u64 field;
+			SLUICE_COUNTER_LIST(X)
+#undef X
+		};
+		/* Room, so that a new counter does not change the layout. */
+		__u64 counters[WORKER_COUNTERS_MAX];
+	};
 };
 
 /* ---- the daemon, as sluicectl sees it without asking it -------------------------------------- */
@@ -847,7 +794,8 @@ SLUICE_ASSERT(sizeof(struct tunnel_peer_key) == 16, "tunnel_peer_key");
 SLUICE_ASSERT(sizeof(struct drop_event) == 96, "drop_event");
 SLUICE_ASSERT(sizeof(struct traffic) == 32, "traffic");
 SLUICE_ASSERT(sizeof(struct steering) == 8, "steering");
-SLUICE_ASSERT(sizeof(struct worker_stats) == (68 + 2 * FAULT_MAX + SPLICE_WHY_MAX) * 8,
+SLUICE_ASSERT(sizeof(struct worker_stats) ==
+		      (27 + 2 * FAULT_MAX + SPLICE_WHY_MAX + WORKER_COUNTERS_MAX) * 8,
 	      "worker_stats");
 SLUICE_ASSERT(sizeof(struct splice_slot) == 128, "splice_slot");
 SLUICE_ASSERT(__builtin_offsetof(struct splice_slot, seen) == 64, "one line a writer");

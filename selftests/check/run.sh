@@ -5,8 +5,8 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-checks=(cppcheck vmlinux headers format modules layers annotations nginx commits names widths shellcheck spdx sizes man
-	links python)
+checks=(cppcheck vmlinux headers format modules layers annotations metrics nginx commits names widths
+	shellcheck spdx sizes man links python)
 [ $# -gt 0 ] && checks=("$@")
 
 logs=$(mktemp -d)

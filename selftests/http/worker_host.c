@@ -466,40 +466,12 @@ static void print_faults(const char *key, const __u64 counts[FAULT_MAX])
 
 static void print_stats(const struct worker_stats *s)
 {
-#define STAT(field) printf(",\"" #field "\":%llu", (unsigned long long)s->field)
-	printf("{\"event\":\"stats\"");
-	STAT(conns_open);
-	STAT(conns_accepted);
-	STAT(requests);
-	STAT(responses_2xx);
-	STAT(responses_4xx);
-	STAT(responses_5xx);
-	STAT(own_replies);
-	STAT(client_bytes_in);
-	STAT(client_bytes_out);
-	STAT(upstream_conns_open);
-	STAT(upstream_connects);
-	STAT(upstream_connect_errors);
-	STAT(upstream_reused);
-	STAT(upstream_retries);
-	STAT(bad_requests);
-	STAT(bad_responses);
-	STAT(timeouts);
-	STAT(access_log_dropped);
-	STAT(backend_ejections);
-	STAT(health_checks);
-	STAT(health_check_failures);
-	STAT(snapshot_generation);
-	STAT(http2_conns_open);
-	STAT(http2_conns);
-	STAT(http2_streams);
-	STAT(tls_handshakes);
-	STAT(tls_resumptions);
-	STAT(tls_errors);
-	STAT(tls_passthroughs);
-	STAT(upstream_tls_errors);
-	STAT(proxy_header_errors);
-#undef STAT
+	printf("{\"event\":\"stats\",\"snapshot_generation\":%llu",
+	       (unsigned long long)s->snapshot_generation);
+#define X(field, kind, series, labels, help) \
+	printf(",\"" #field "\":%llu", (unsigned long long)s->field);
+	SLUICE_COUNTER_LIST(X)
+#undef X
 	print_faults("request_faults", s->request_faults);
 	print_faults("response_faults", s->response_faults);
 	printf("}\n");

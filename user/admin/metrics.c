@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "admin/pages.h"
 
@@ -24,6 +24,23 @@ static void labelled(struct json_text *out, const char *name, const char *label,
 		     uint64_t count)
 {
 	json_text_printf(out, "sluice_%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, count);
+}
+
+/* One row of the lists of sluice_stats.h. */
+struct series {
+	const char *name, *type, *labels, *help; /* .labels: "" or 'label="value"' */
+	size_t place;                            /* of its number */
+};
+
+/* @before: the row before it, NULL: none. Rows of one series share its head. */
+static void put_series(const struct series *series, const struct series *before, uint64_t value,
+		       struct json_text *out)
+{
+	if (!before || strcmp(before->name, series->name) != 0)
+		head(out, series->name, series->type, series->help);
+	json_text_printf(out, "sluice_%s%s%s%s %" PRIu64 "\n", series->name,
+			 *series->labels ? "{" : "", series->labels, *series->labels ? "}" : "",
+			 value);
 }
 
 /* ---- the daemon ------------------------------------------------------------------------------ */
@@ -78,6 +95,13 @@ static void put_certificates(const struct admin_options *admin, struct json_text
 
 /* ---- packets --------------------------------------------------------------------------------- */
 
+/* Rows of SLUICE_STAT_LIST: .place is the number of the counter. */
+static const struct series stat_series[] = {
+#define X(number, symbol, name, series, labels, help) { series, "counter", labels, help, number },
+	SLUICE_STAT_LIST(X)
+#undef X
+};
+
 static int put_packets(const struct admin_options *admin, struct json_text *out)
 {
 	uint64_t stats[STAT_MAX] = {}, drops[DROP_MAX] = {};
@@ -87,27 +111,9 @@ static int put_packets(const struct admin_options *admin, struct json_text *out)
 		err = dataplane_view_drops(admin->view, drops);
 	if (err)
 		return err;
-	head(out, "packets_total", "counter", "Packets seen by XDP and TC, by kind.");
-	labelled(out, "packets_total", "kind", "not_ours", stats[STAT_PACKETS_NOT_OURS]);
-	labelled(out, "packets_total", "kind", "l4", stats[STAT_PACKETS_L4]);
-	labelled(out, "packets_total", "kind", "http", stats[STAT_PACKETS_HTTP]);
-	labelled(out, "packets_total", "kind", "reply", stats[STAT_PACKETS_REPLY]);
-	one(out, "flows_created_total", "counter", "L4 flows begun.", stats[STAT_FLOWS_CREATED]);
-	one(out, "flows_not_inserted_total", "counter",
-	    "L4 flows forwarded by hash without an entry.", stats[STAT_FLOWS_NOT_INSERTED]);
-	one(out, "flows_repicked_total", "counter",
-	    "L4 flows that got another backend, because theirs was gone.",
-	    stats[STAT_FLOWS_REPICKED]);
-	for (unsigned int i = STAT_STEERED + 1; i < STAT_MAX; i++) {
-		char name[64];
-
-		if (!dataplane_stat_name(i))
-			continue;
-		snprintf(name, sizeof(name), "%s_total", dataplane_stat_name(i));
-		one(out, name, "counter", dataplane_stat_text(i), stats[i]);
-	}
-	one(out, "conns_steered_total", "counter", "HTTP connections steered to a worker.",
-	    stats[STAT_STEERED]);
+	for (size_t i = 0; i < sizeof(stat_series) / sizeof(stat_series[0]); i++)
+		put_series(&stat_series[i], i ? &stat_series[i - 1] : NULL,
+			   stats[stat_series[i].place], out);
 	head(out, "drops_total", "counter", "Packets dropped, by reason.");
 	for (unsigned int i = DROP_NONE + 1; i < DROP_MAX; i++)
 		if (dataplane_drop_name(i))
@@ -136,16 +142,6 @@ static void put_latency(const struct worker_stats *sum, struct json_text *out)
 	json_text_printf(out, "sluice_exchange_seconds_count %" PRIu64 "\n", below);
 }
 
-static void put_responses(const struct worker_stats *sum, struct json_text *out)
-{
-	head(out, "responses_total", "counter", "Responses sent to clients, by class of status.");
-	labelled(out, "responses_total", "class", "1xx", sum->responses_1xx);
-	labelled(out, "responses_total", "class", "2xx", sum->responses_2xx);
-	labelled(out, "responses_total", "class", "3xx", sum->responses_3xx);
-	labelled(out, "responses_total", "class", "4xx", sum->responses_4xx);
-	labelled(out, "responses_total", "class", "5xx", sum->responses_5xx);
-}
-
 static void put_faults(const char *name, const char *help, const __u64 counts[FAULT_MAX],
 		       struct json_text *out)
 {
@@ -161,78 +157,19 @@ static void put_faults(const char *name, const char *help, const __u64 counts[FA
 			labelled(out, name, "reason", reasons[i], counts[i]);
 }
 
-/* Numbers of worker_stats that are printed unchanged. */
-static const struct {
-	const char *name, *type, *help;
-	size_t offset;
-} helper_fields[] = {
-/* Versions of clang-format lay out braces of macros differently. */
-/* clang-format off */
-#define FIELD(name, type, field, help) { name, type, help, offsetof(struct worker_stats, field) }
-	/* clang-format on */
-	FIELD("conns_open", "gauge", conns_open, "Client connections open."),
-	FIELD("conns_accepted_total", "counter", conns_accepted, "Client connections accepted."),
-	FIELD("requests_total", "counter", requests, "Requests read."),
-	FIELD("own_replies_total", "counter", own_replies,
-	      "Responses made by the helper itself, not by a backend."),
-	FIELD("client_received_bytes_total", "counter", client_bytes_in,
-	      "Bytes received from clients."),
-	FIELD("client_sent_bytes_total", "counter", client_bytes_out, "Bytes sent to clients."),
-	FIELD("upstream_conns_open", "gauge", upstream_conns_open,
-	      "Connections to backends, idle ones included."),
-	FIELD("upstream_connects_total", "counter", upstream_connects,
-	      "Connections to backends begun."),
-	FIELD("upstream_connect_errors_total", "counter", upstream_connect_errors,
-	      "Connections to backends that failed."),
-	FIELD("upstream_reused_total", "counter", upstream_reused,
-	      "Exchanges on an existing connection."),
-	FIELD("upstream_retries_total", "counter", upstream_retries,
-	      "Requests given to another backend."),
-	FIELD("bad_requests_total", "counter", bad_requests, "Requests refused by the parser."),
-	FIELD("bad_responses_total", "counter", bad_responses,
-	      "Responses of backends that were not valid HTTP."),
-	FIELD("timeouts_total", "counter", timeouts, "Expired time limits."),
-	FIELD("access_log_dropped_total", "counter", access_log_dropped,
-	      "Lines of the access log that could not be written in time."),
-	FIELD("http2_conns_open", "gauge", http2_conns_open,
-	      "Open client connections that use HTTP/2."),
-	FIELD("http2_conns_total", "counter", http2_conns, "Client connections that used HTTP/2."),
-	FIELD("http2_streams_total", "counter", http2_streams,
-	      "Streams that HTTP/2 clients began."),
-	FIELD("tls_handshakes_total", "counter", tls_handshakes,
-	      "TLS handshakes with clients that were completed."),
-	FIELD("tls_resumptions_total", "counter", tls_resumptions,
-	      "Of these, those that resumed a session."),
-	FIELD("tls_errors_total", "counter", tls_errors,
-	      "TLS handshakes with clients that failed."),
-	FIELD("tls_passthroughs_total", "counter", tls_passthroughs,
-	      "TLS connections passed to a backend undecrypted."),
-	FIELD("upstream_tls_errors_total", "counter", upstream_tls_errors,
-	      "TLS handshakes with backends that failed, untrusted certificates included."),
-	FIELD("proxy_header_errors_total", "counter", proxy_header_errors,
-	      "Connections ended for a bad or missing PROXY header."),
-	FIELD("backend_ejections_total", "counter", backend_ejections,
-	      "Times that a worker ejected a backend for its failures."),
-	FIELD("health_checks_total", "counter", health_checks,
-	      "Active checks of backends that finished."),
-	FIELD("health_check_failures_total", "counter", health_check_failures,
-	      "Active checks of backends that failed."),
-#undef FIELD
+#define COUNTER "counter"
+#define GAUGE   "gauge"
+
+/* Rows of SLUICE_COUNTER_LIST: .place is the offset in struct worker_stats. */
+static const struct series worker_series[] = {
+#define X(field, kind, series, labels, help) \
+	{ series, kind, labels, help, offsetof(struct worker_stats, field) },
+	SLUICE_COUNTER_LIST(X)
+#undef X
 };
 
-static void put_splice(const struct worker_stats *sum, struct json_text *out)
+static void put_relayed(const struct worker_stats *sum, struct json_text *out)
 {
-	one(out, "spliced_exchanges_total", "counter",
-	    "Responses that the kernel moved completely.", sum->spliced_exchanges);
-	one(out, "spliced_tunnels_total", "counter", "Tunnels whose bytes the kernel may move.",
-	    sum->spliced_tunnels);
-	one(out, "spliced_uploads_total", "counter",
-	    "Requests with a body that the kernel moved, in part or completely.",
-	    sum->spliced_uploads);
-	one(out, "spliced_bytes_total", "counter", "Bytes that the kernel moved.",
-	    sum->spliced_bytes);
-	one(out, "splice_takeovers_total", "counter",
-	    "Times that the relay took over from a slow receiver.", sum->splice_windows);
 	head(out, "relayed_total", "counter", "Exchanges and tunnels that were relayed, and why.");
 	for (unsigned int i = SPLICE_WHY_NONE + 1; i < SPLICE_WHY_MAX; i++)
 		if (page_splice_reason(i))
@@ -245,15 +182,14 @@ static void put_helper(const struct admin_options *admin, struct json_text *out)
 	struct worker_stats sum = {};
 
 	page_workers_sum(admin->view, &sum);
-	for (size_t i = 0; i < sizeof(helper_fields) / sizeof(helper_fields[0]); i++)
-		one(out, helper_fields[i].name, helper_fields[i].type, helper_fields[i].help,
-		    *(const __u64 *)((const char *)&sum + helper_fields[i].offset));
-	put_responses(&sum, out);
+	for (size_t i = 0; i < sizeof(worker_series) / sizeof(worker_series[0]); i++)
+		put_series(&worker_series[i], i ? &worker_series[i - 1] : NULL,
+			   *(const __u64 *)((const char *)&sum + worker_series[i].place), out);
 	put_faults("request_faults_total", "Requests that were refused, by reason.",
 		   sum.request_faults, out);
 	put_faults("response_faults_total", "Responses that were not passed on, by reason.",
 		   sum.response_faults, out);
-	put_splice(&sum, out);
+	put_relayed(&sum, out);
 	put_latency(&sum, out);
 }
 

@@ -14,11 +14,15 @@ static void add(struct worker_stats *sum, const struct worker_stats *worker, boo
 	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
 		to[i] += from[i];
 	/* A dead worker has nothing open any more, but its counters stay. */
-	if (!alive) {
-		sum->conns_open -= worker->conns_open;
-		sum->upstream_conns_open -= worker->upstream_conns_open;
-		sum->http2_conns_open -= worker->http2_conns_open;
-	}
+	if (alive)
+		return;
+#define COUNTER(field)
+#define GAUGE(field)                         sum->field -= worker->field;
+#define X(field, kind, series, labels, help) kind(field)
+	SLUICE_COUNTER_LIST(X)
+#undef X
+#undef GAUGE
+#undef COUNTER
 }
 
 void page_workers_sum(const struct dataplane_view *view, struct worker_stats *sum)

@@ -274,7 +274,6 @@ int dataplane_view_flows(const struct dataplane_view *view,
 
 /* Metric name and meaning of a stat or drop number; NULL: none. */
 const char *dataplane_stat_name(unsigned int stat);
-const char *dataplane_stat_text(unsigned int stat);
 const char *dataplane_drop_name(unsigned int drop);
 const char *dataplane_drop_text(unsigned int drop);
 

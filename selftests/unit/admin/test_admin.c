@@ -104,18 +104,6 @@ int dataplane_view_backends_traffic(const struct dataplane_view *view, uint32_t 
 	return -ENOENT;
 }
 
-const char *dataplane_stat_name(unsigned int stat)
-{
-	(void)stat;
-	return NULL;
-}
-
-const char *dataplane_stat_text(unsigned int stat)
-{
-	(void)stat;
-	return NULL;
-}
-
 const char *dataplane_drop_name(unsigned int drop)
 {
 	static const char *const names[DROP_MAX] = { "none", "short_l3", "short_l4" };
