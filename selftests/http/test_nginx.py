@@ -213,6 +213,19 @@ class Nginx(unittest.TestCase):
                                  r"Domain=j.test; SameSite=Strict; Secure$")
         self.assertIsNone(field(self.ask("/", "bad.test")[1], "Set-Cookie"))
 
+    def test_a_canary_takes_nothing_from_the_main_ingress(self):
+        other = Backend(echo("canary"))
+        self.addCleanup(other.close)
+        self.start(*service("o", [other]),
+                   nginx("a-canary", {"/": "o"}, "i.test", {"canary": "true"}),
+                   nginx("b-main", {"/": "s"}, "i.test"),
+                   nginx("off", {"/": "s"}, "off.test", {"canary": "false"}),
+                   nginx("alone", {"/": "o"}, "alone.test", {"canary": "true"}))
+        for _ in range(4):
+            self.assertEqual(json.loads(self.ask("/", "i.test")[2])["name"], "")
+        self.assertEqual(self.ask("/", "off.test")[0], 200)
+        self.assertEqual(self.ask("/", "alone.test")[0], 404)
+
     def test_order_of_checks(self):
         tls = [{"hosts": ["z.test"]}]
         self.start(

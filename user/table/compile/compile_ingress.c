@@ -453,7 +453,7 @@ static int compile(struct work *work)
 		err = add_decoded(work);
 	if (!err)
 		err = add_ca(work);
-	if (!err)
+	if (!err && !nginx_is_canary(object, entry->nginx))
 		err = add_rules(work);
 	if (!err)
 		err = add_tls_all(work);

@@ -63,7 +63,7 @@
 	X("auth-tls-error-page", MISSING, NOWHERE, NULL, NULL, DEFAULT, "client certificates are not asked for yet") \
 	X("backend-protocol", HONOURED, POLICY(PROTOCOL, protocol), policy_parse_word, nginx_protocols, DEFAULT, "backend-protocol, and backend-tls-verify: no certificate is verified unless proxy-ssl-verify asks for it; AUTO_HTTP and FCGI are missing") \
 	X("secure-backends", MISSING, NOWHERE, NULL, NULL, DEFAULT, "replaced by backend-protocol: HTTPS, long ago") \
-	X("canary", MISSING, NOWHERE, NULL, NULL, DEFAULT, "an Ingress of its own that conflicts") \
+	X("canary", MISSING, NOWHERE, NULL, NULL, DEFAULT, "the Ingress is left out: all requests go to the main one") \
 	X("canary-by-header", MISSING, NOWHERE, NULL, NULL, DEFAULT, "see canary") \
 	X("canary-by-header-value", MISSING, NOWHERE, NULL, NULL, DEFAULT, "see canary") \
 	X("canary-by-header-pattern", MISSING, NOWHERE, NULL, NULL, DEFAULT, "see canary") \

@@ -83,6 +83,14 @@ static int read_truth(const char *text, bool *out)
 	return -EINVAL;
 }
 
+bool nginx_is_canary(const struct object *object, bool nginx)
+{
+	const char *value = nginx ? object_annotation(object, NGINX_PREFIX "canary") : NULL;
+	bool canary = false;
+
+	return value && !read_truth(value, &canary) && canary;
+}
+
 static int nginx_parse_truth(const struct policy_word *words, const char *text, void *field)
 {
 	(void)words;

@@ -29,6 +29,9 @@ int nginx_policy_read(const struct object *object, struct policy *policy,
 int nginx_policy_defaults(const struct config_map *config, struct policy *out,
 			  struct problem_set *problems);
 
+/* An Ingress beside another one, which must not take the requests of that: it is left out. */
+bool nginx_is_canary(const struct object *object, bool nginx);
+
 /* Does the text of a snippet keep anybody out? */
 bool nginx_snippet_guards(const char *text);
 
