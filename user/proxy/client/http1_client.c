@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-#define DISCARD_BYTES_MAX (256u * 1024) /* of a body nobody wants, to keep the connection */
+#define DISCARD_BYTES_MAX   (256u * 1024) /* of a body nobody wants, to keep the connection */
+#define DISCARD_PIECE_BYTES 256u /* what a chunk costs beside its octets: it may have one */
 
 static struct conn *conn_of(struct exchange *x)
 {
@@ -95,7 +96,7 @@ static void discard(struct conn *conn)
 			return;
 		}
 		source->ops->consume(source, payload.bytes);
-		conn->discarded_bytes += payload.bytes;
+		conn->discarded_bytes += payload.bytes + DISCARD_PIECE_BYTES;
 		if (payload.last) {
 			await_next(conn);
 			return;

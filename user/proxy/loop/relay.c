@@ -6,6 +6,8 @@
 /* Share of one relay in one turn of the loop: long enough to be cheap, short enough (about 0.1 ms)
  * that a bulk stream does not make the small exchanges wait. */
 #define TURN_BYTES (512u * 1024)
+/* What a piece costs beside its octets: a body may come in chunks of one octet. */
+#define PIECE_BYTES 1024u
 
 static enum relay_state flush(struct relay *relay, struct sink *to, enum relay_state when_empty)
 {
@@ -44,7 +46,7 @@ enum relay_state relay_run(struct relay *relay, struct source *from, struct sink
 		}
 		from->ops->consume(from, (size_t)taken);
 		relay->moved_bytes += (size_t)taken;
-		turn_bytes += (size_t)taken;
+		turn_bytes += (size_t)taken + PIECE_BYTES;
 		relay->ended = payload.last && (size_t)taken == payload.bytes;
 		if (!relay->ended && turn_bytes >= TURN_BYTES)
 			return RELAY_YIELD;
