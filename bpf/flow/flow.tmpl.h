@@ -263,6 +263,8 @@ static __always_inline enum sluice_drop F(flow, _new)(const FLOW_KEY *key,
 	__u32 id = 0;
 	int reason;
 
+	/* For IPv6 the stack has no room for it: Linux 6.1 counts a frame as a multiple of 32 bytes. */
+#if FAMILY == 4
 	if (likely(frontend_is_plain(frontend) && !flags))
 		id = backend_pick_first(frontend->upstream_id, F(hash_flow, )(key), backend);
 	if (likely(id)) {
@@ -270,6 +272,7 @@ static __always_inline enum sluice_drop F(flow, _new)(const FLOW_KEY *key,
 			 sluice_flow_next(FLOW_NEW, key->proto, tcp_flags, 0), now_ns);
 		return DROP_NONE;
 	}
+#endif
 	reason = F(flow, _begin)(key, frontend, flags << 8 | tcp_flags, now_ns, flow);
 	if (reason)
 		return reason;
