@@ -2,7 +2,8 @@
 /*
  * tc_ingress - what XDP could not do itself
  *
- * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent. On devices
+ * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent, or go back as they
+ * are. On devices
  * that XDP does not see packets of (tunnels of an overlay, named as return interfaces) replies of
  * pods on other nodes, and errors of ICMP about what was sent to them, get the addresses of frontend and
  * client back, and are sent the same way. Packets of some of these devices begin with the IP header
@@ -100,11 +101,11 @@ static __always_inline long ip6_store_ttl(struct __sk_buff *skb, __u32 l3_off_by
 				   &less, sizeof(less), BPF_F_RECOMPUTE_CSUM);
 }
 
-static __always_inline bool is_marked(struct __sk_buff *skb)
+static __always_inline bool is_marked(struct __sk_buff *skb, __u32 magic)
 {
 	const struct send_mark *mark = (void *)(long)skb->data_meta;
 
-	return (void *)(mark + 1) <= (void *)(long)skb->data && mark->magic == SEND_MARK;
+	return (void *)(mark + 1) <= (void *)(long)skb->data && mark->magic == magic;
 }
 
 /* Sends what xdp_ingress marked. */
@@ -170,8 +171,10 @@ int tc_ingress(struct __sk_buff *skb)
 {
 	struct pkt pkt = {};
 
-	if (is_marked(skb))
+	if (is_marked(skb, SEND_MARK))
 		return send_marked(skb);
+	if (is_marked(skb, BACK_MARK))
+		return bpf_redirect(skb->ifindex, 0);
 	if (!translates() || skb->protocol == bpf_htons(ETH_P_ARP) ||
 	    !pkt_open_skb(skb, &pkt, HEAD_BYTES_MAX))
 		return TC_ACT_UNSPEC;

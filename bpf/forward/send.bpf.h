@@ -9,8 +9,8 @@
 #ifndef SLUICE_SEND_BPF_H
 #define SLUICE_SEND_BPF_H
 
+#include "node/answer.bpf.h"
 #include "node/event.bpf.h"
-#include "packet/mark.bpf.h"
 #include "packet/packet.bpf.h"
 #include "node/time.bpf.h"
 
@@ -137,14 +137,8 @@ static __always_inline int hop_find(struct xdp_md *ctx, struct hop *hop)
 /* Hands the packet to tc_ingress to be sent. The last thing that is done to it. */
 static __always_inline int send_by_stack(struct xdp_md *ctx)
 {
-	struct send_mark *mark;
-
-	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*mark)))
+	if (!frame_mark(ctx, SEND_MARK))
 		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	mark = (void *)(long)ctx->data_meta;
-	if ((void *)(mark + 1) > (void *)(long)ctx->data)
-		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	mark->magic = SEND_MARK;
 	count_stat(STAT_PACKETS_BY_STACK);
 	return XDP_PASS;
 }
@@ -169,14 +163,6 @@ static __always_inline int send_to(struct xdp_md *ctx, const struct hop *hop, in
 	if (hop->ifindex == ctx->ingress_ifindex)
 		return XDP_TX;
 	return bpf_redirect_map(&tx_ports, hop->ifindex, 0);
-}
-
-/* Can XDP send by the device that the packet came in by? */
-static __always_inline bool can_send_back(struct xdp_md *ctx)
-{
-	__u32 ifindex = ctx->ingress_ifindex;
-
-	return bpf_map_lookup_elem(&tx_ports, &ifindex) != NULL;
 }
 
 #else /* SLUICE_TC */
@@ -246,11 +232,6 @@ static __always_inline int send_to(struct __sk_buff *skb, const struct hop *hop,
 	    bpf_redirect_neigh(hop->ifindex, NULL, 0, 0) != TC_ACT_REDIRECT)
 		return drop_packet(skb, DROP_NO_TRANSMIT);
 	return XDP_REDIRECT;
-}
-
-static __always_inline bool can_send_back(struct __sk_buff *skb)
-{
-	return true;
 }
 
 #endif /* SLUICE_TC */

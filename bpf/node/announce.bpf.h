@@ -9,6 +9,7 @@
 #ifndef SLUICE_ANNOUNCE_BPF_H
 #define SLUICE_ANNOUNCE_BPF_H
 
+#include "node/answer.bpf.h"
 #include "node/count.bpf.h"
 #include "packet/packet.bpf.h"
 
@@ -115,7 +116,7 @@ __noinline int announce_arp(struct xdp_md *ctx, __u32 l3_off_bytes)
 	__builtin_memcpy(arp->sender_mac, held->mac, 6);
 	arp->sender = target;
 	count_stat(STAT_ANNOUNCE_REPLIES);
-	return frame_answer(ctx);
+	return frame_send_back(ctx);
 }
 
 static __always_inline __u16 nd_fold(__s64 sum)
@@ -148,7 +149,7 @@ static __always_inline bool is_unspecified(const struct in6_addr *addr)
 	return !(words[0] | words[1] | words[2] | words[3]);
 }
 
-/* One answer in place of the question at @l3_off. Return: XDP_TX; XDP_ABORTED. */
+/* One answer in place of the question at @l3_off. Return: verdict. */
 static __always_inline int announce_advertise(struct xdp_md *ctx, struct pkt *pkt,
 					      const struct announcement *held,
 					      const struct in6_addr *target,
@@ -199,7 +200,7 @@ static __always_inline int announce_advertise(struct xdp_md *ctx, struct pkt *pk
 	advert->checksum = nd_fold(bpf_csum_diff(NULL, 0, (__be32 *)advert, sizeof(*advert),
 						 nd_pseudo_sum(target, &to, sizeof(*advert))));
 	count_stat(STAT_ANNOUNCE_REPLIES);
-	return frame_answer(ctx);
+	return frame_send_back(ctx);
 }
 
 /*

@@ -10,10 +10,12 @@
 #define AF_INET  2
 #define AF_INET6 10
 
-#define SEND_MARK 0x5105ce5du /* no other program is likely to write this */
+/* No other program is likely to write these. */
+#define SEND_MARK 0x5105ce5du /* to be sent by the stack, to the packet's own destination */
+#define BACK_MARK 0x5105ce5eu /* to be sent as it is, by the device that it came in by */
 
 struct send_mark {
-	__u32 magic; /* SEND_MARK: to be sent by the stack, to the packet's own destination */
+	__u32 magic;
 };
 
 #endif /* SLUICE_MARK_BPF_H */
