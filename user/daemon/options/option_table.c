@@ -86,7 +86,7 @@ const struct option_spec option_specs[OPTION_SPECS_MAX] = {
 	SETTING("controller", "NAME", text, controller,
 		"spec.controller of IngressClasses that are ours [sluice.dev/ingress]"),
 	SETTING("nginx-class", "NAME", text, nginx_class,
-		"class served as ingress-nginx serves it, with its annotations and defaults [none]"),
+		"class served as ingress-nginx does, with its annotations and defaults [none]"),
 	SETTING("nginx-configmap", "NS/NAME", object_ref, nginx_config_map,
 		"its settings [ingress-nginx/ingress-nginx-controller]"),
 	SWITCH("watch-ingress-without-class", watch_without_class,

@@ -246,7 +246,7 @@ int policy_parse_name(const struct policy_word *words, const char *text, void *f
 	return policy_keep_text(text, field);
 }
 
-/* ---- headers, hosts, origins, templates ---------------------------------------------------------- */
+/* ---- headers, hosts, origins, templates ------------------------------------------------------ */
 
 #define LIST_BYTES_MAX 8192u /* of a list that is looked through for a request */
 
