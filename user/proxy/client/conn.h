@@ -74,9 +74,9 @@ struct conn {
 	struct http1_reader reader;
 	struct http1_writer writer;
 	struct exchange_peer peer;
-	struct timer timer; /* of the state */
-	struct task next;   /* continues with pipelined bytes in another turn */
-	uint64_t discarded_bytes;
+	struct timer timer;          /* of the state */
+	struct task next;            /* continues with pipelined bytes in another turn */
+	uint64_t discard_from_bytes; /* .reader.received_bytes when CONN_DISCARD began */
 	uint64_t flush_deadline_ms;
 	uint64_t idle_since_ms;
 	struct {

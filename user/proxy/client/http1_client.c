@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
-#define DISCARD_BYTES_MAX   (256u * 1024) /* of a body nobody wants, to keep the connection */
-#define DISCARD_PIECE_BYTES 256u /* what a chunk costs beside its octets: it may have one */
+/* Of a body nobody wants, its framing included, to keep the connection. */
+#define DISCARD_BYTES_MAX (256u * 1024)
 
 static struct conn *conn_of(struct exchange *x)
 {
@@ -96,12 +96,11 @@ static void discard(struct conn *conn)
 			return;
 		}
 		source->ops->consume(source, payload.bytes);
-		conn->discarded_bytes += payload.bytes + DISCARD_PIECE_BYTES;
 		if (payload.last) {
 			await_next(conn);
 			return;
 		}
-		if (conn->discarded_bytes > DISCARD_BYTES_MAX) {
+		if (conn->reader.received_bytes - conn->discard_from_bytes > DISCARD_BYTES_MAX) {
 			conn_linger(conn);
 			return;
 		}
@@ -131,7 +130,7 @@ static void ended(struct exchange *x, bool aborted)
 		conn_linger(conn);
 	} else if (!http1_reader_body_taken(&conn->reader)) {
 		conn_set_state(conn, CONN_DISCARD);
-		conn->discarded_bytes = 0;
+		conn->discard_from_bytes = conn->reader.received_bytes;
 		discard(conn);
 	} else {
 		await_next(conn);

@@ -6,8 +6,8 @@
 /* Share of one relay in one turn of the loop: long enough to be cheap, short enough (about 0.1 ms)
  * that a bulk stream does not make the small exchanges wait. */
 #define TURN_BYTES (512u * 1024)
-/* What a piece costs beside its octets: a body may come in chunks of one octet. */
-#define PIECE_BYTES 1024u
+/* What a piece costs beside its octets: it may be a buffer full of chunks of one octet. */
+#define PIECE_BYTES 8192u
 
 static enum relay_state flush(struct relay *relay, struct sink *to, enum relay_state when_empty)
 {
