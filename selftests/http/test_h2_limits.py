@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of HTTP/1 that hold over HTTP/2, and the counters of connections and streams."""
 
+import threading
 import time
 import unittest
 
+import http2
 from h2_stage import H2Test
-from http2 import DATA, END_STREAM, NO_ERROR, frame, request
+from harness import Backend, Worker, ingress, service
+from http2 import (DATA, END_STREAM, INITIAL_WINDOW_SIZE, NO_ERROR,
+                   REFUSED_STREAM, frame, request)
+from test_h2_backend import Server
 
 
 class RequestsOfAConn(H2Test):
@@ -44,6 +49,45 @@ class Buffers(H2Test):
         self.assertTrue(refused, client.frames)
         self.assertEqual(client.field(refused[0], "retry-after"), "1")
         self.assertIn("buffers", self.stage.worker.stats()["request_faults"])
+
+
+class Flood(unittest.TestCase):
+    """Clients that take no answers, before a backend that answers nothing."""
+
+    BUFFERS = 16
+
+    def start(self, *flags):
+        def stuck(conn, _backend):
+            Server(conn, [(INITIAL_WINDOW_SIZE, 0)]).peer.read_until(lambda: self.up.set())
+            self.over.wait(60)
+        self.over, self.up = threading.Event(), threading.Event()
+        self.addCleanup(self.over.set)
+        backend = Backend(stuck)
+        self.addCleanup(backend.close)
+        self.worker = Worker(service("s", [backend]) + [ingress("i", {"/": "s"}, annotations={
+            "sluice.dev/backend-protocol": "h2c"})], "--h2c", f"--max-buffers={self.BUFFERS}", *flags)
+        self.addCleanup(self.worker.close)
+
+    def open(self, **how):
+        client = http2.connect(self.worker.port, timeout_s=5, **how)
+        self.addCleanup(client.close)
+        return client
+
+    def heads(self, client):
+        for stream in range(1, 201, 2):
+            client.send(client.head(stream, request(method="POST", extra=[
+                ("content-length", "1000000")]), end=False))
+
+    def test_streams_that_take_no_503_are_refused(self):
+        self.start()
+        clients = [self.open(said=[(INITIAL_WINDOW_SIZE, 0)]) for _ in range(8)]
+        for client in clients:
+            self.heads(client)
+        refused = 0
+        for client in clients:
+            client.read_until(lambda c=client: client.rst or client.eof or len(client.heads) > 90)
+            refused += REFUSED_STREAM in client.rst.values()
+        self.assertGreater(refused, 4)
 
 
 class Counters(H2Test):

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "proxy/http2/http2_stream.h"
+
 #define LINGER_MS         5000u /* for the client to read the answer and close */
 #define LINGER_TURN_BYTES (256u * 1024)
 #define REFUSED_HEAD_MS   5000u
@@ -64,8 +66,9 @@ enum http1_fault_reason conn_limit_reached(const struct conn *conn)
 
 	if (conn->over_limit)
 		return conn->over_limit;
-	return most && conn->turn->buffers.used_count > most ? HTTP1_FAULT_BUFFERS
-							     : HTTP1_FAULT_NONE;
+	return most && http2_memory_buffers(conn->clients->http2_memory, conn->turn) > most
+		       ? HTTP1_FAULT_BUFFERS
+		       : HTTP1_FAULT_NONE;
 }
 
 const char *conns_check(const struct turn_hook *hook)

@@ -291,7 +291,9 @@ static void start(struct exchange *x, struct http2_stream *s)
 
 static void begin(struct http2_stream *s)
 {
-	struct exchange *x = exchange_new(client_of(s)->conn->clients->services);
+	struct exchange *x = http2_memory_is_full(s->memory, s->turn)
+				     ? NULL
+				     : exchange_new(client_of(s)->conn->clients->services);
 
 	if (!x) {
 		struct http2_client *client = client_of(s);

@@ -7,8 +7,6 @@
 
 #include "proxy/http1/http1_io.h"
 
-#define FRAMES_FREE_MAX 64u
-
 static struct http2_fields scratch; /* of the head that is being sent; a worker is one thread */
 
 /* ---- in -------------------------------------------------------------------------------------- */
@@ -376,18 +374,6 @@ void http2_stream_set_callbacks(nghttp2_session_callbacks *callbacks)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);
 	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_not_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
-}
-
-void http2_memory_init(struct http2_memory *memory, struct turn *turn)
-{
-	turn_slab(turn, &memory->streams, sizeof(struct http2_stream));
-	buffer_pool_init(&memory->frames, HTTP2_FRAMES_BYTES, FRAMES_FREE_MAX);
-}
-
-void http2_memory_free(struct http2_memory *memory)
-{
-	slab_free(&memory->streams);
-	buffer_pool_free(&memory->frames);
 }
 
 void http2_streams_unblock(struct http2_session *session)

@@ -68,6 +68,12 @@ struct http2_stream {
 void http2_memory_init(struct http2_memory *memory, struct turn *turn);
 void http2_memory_free(struct http2_memory *memory);
 
+/* What --max-buffers bounds, in buffers: those, and what HTTP/2 holds beside them. */
+size_t http2_memory_buffers(const struct http2_memory *memory, const struct turn *turn);
+
+/* True if so much is in use above --max-buffers that not even a 503 may be built. */
+bool http2_memory_is_full(const struct http2_memory *memory, const struct turn *turn);
+
 /* Wakes all streams of a session that wait for the socket: .writable of its operations. */
 void http2_streams_unblock(struct http2_session *session);
 
