@@ -2,7 +2,7 @@
 /*
  * size: a connection and its calls belong together, and no other file may see either
  */
-#include "proxy/backend/http2_backend_priv.h"
+#include "proxy/backend/http2_backend.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
+#include "proxy/backend/http2_backend_priv.h"
 #include "proxy/backend/pool.h"
 #include "proxy/http1/fault_log.h"
 #include "proxy/http1/http1_response.h"
@@ -368,7 +369,8 @@ static void unlink_backend(struct http2_backend *b)
 		all->oldest = b->newer;
 }
 
-void http2_backend_lose(struct http2_backend *b, int err)
+/* The connection ends, and with it what still runs on it. */
+static void lose(struct http2_backend *b, int err)
 {
 	while (b->session.streams) {
 		struct http2_stream *s = b->session.streams;
@@ -408,9 +410,9 @@ static void settled(struct http2_session *session, int err)
 
 	take_note(b);
 	if (err)
-		http2_backend_lose(b, err);
+		lose(b, err);
 	else if (http2_session_over(session))
-		http2_backend_lose(b, -ECONNRESET);
+		lose(b, -ECONNRESET);
 }
 
 static int begin_session(struct http2_backend *b)
@@ -453,7 +455,7 @@ static void on_ready(struct upstream_conn *u)
 		take_note(b);
 	}
 	if (err)
-		http2_backend_lose(b, err == -ESHUTDOWN ? -ECONNRESET : err);
+		lose(b, err == -ESHUTDOWN ? -ECONNRESET : err);
 }
 
 static bool has_room(const struct http2_backend *b)
@@ -578,7 +580,7 @@ static bool shed(struct turn_hook *hook)
 	while (b && b->state != HTTP2_BACKEND_IDLE)
 		b = b->newer;
 	if (b)
-		http2_backend_lose(b, -ECONNRESET);
+		lose(b, -ECONNRESET);
 	return b;
 }
 
@@ -589,6 +591,7 @@ int http2_backends_init(struct http2_backends *all, struct pool *pool, struct ht
 	all->pool = pool;
 	all->memory = memory;
 	all->faults = faults;
+	all->lose = lose;
 	turn_slab(all->turn, &all->backends, sizeof(struct http2_backend));
 	turn_slab(all->turn, &all->calls, sizeof(struct http2_call));
 
@@ -607,7 +610,7 @@ int http2_backends_init(struct http2_backends *all, struct pool *pool, struct ht
 void http2_backends_drop(struct http2_backends *all)
 {
 	while (all->oldest)
-		http2_backend_lose(all->oldest, -ECONNRESET);
+		lose(all->oldest, -ECONNRESET);
 }
 
 void http2_backends_free(struct http2_backends *all)

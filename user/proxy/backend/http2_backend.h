@@ -9,30 +9,9 @@
 #ifndef SLUICE_PROXY_HTTP2_BACKEND_H
 #define SLUICE_PROXY_HTTP2_BACKEND_H
 
+#include "proxy/backend/http2_backends.h"
 #include "proxy/backend/maps.h"
-#include "proxy/loop/slab.h"
-#include "proxy/loop/timers.h"
-#include "proxy/loop/turn.h"
 #include "proxy/backend/upstream.h"
-
-struct fault_log;
-struct http2_backend;
-struct http2_memory;
-struct pool;
-struct turn;
-
-struct http2_backends {
-	struct turn *turn;           /* borrowed */
-	struct pool *pool;           /* borrowed: makes the connections */
-	struct http2_memory *memory; /* borrowed */
-	struct fault_log *faults;    /* borrowed */
-	struct turn_hook hook;
-	struct slab backends, calls;
-	struct http2_backend **by_id;          /* owned array by backend id: lists, borrowed */
-	struct http2_backend *newest, *oldest; /* owned list of all */
-	struct timer sweep;
-	uint32_t backends_max;
-};
 
 /* Borrows all it gets. Return: 0; -ENOMEM. */
 int http2_backends_init(struct http2_backends *all, struct pool *pool, struct http2_memory *memory,

@@ -8,15 +8,16 @@
  *                  v         v
  *                LEAVE -> FAREWELL -> closed
  *
- * The backend's GOAWAY, too many cancelled streams and a backend that is gone lead to LEAVE from any
- * state after CONNECT. http2_backend_set_state() is the only way from one state to the next, and arms
- * its deadline from one table. In CONNECT, BUSY and LEAVE exchanges use the connection, and each has
- * a deadline of its own.
+ * The backend's GOAWAY, too many cancelled streams and a backend that is gone lead to LEAVE from
+ * any state after CONNECT. http2_backend_set_state() is the only way from one state to the next,
+ * and arms its deadline from one table. In CONNECT, BUSY and LEAVE exchanges use the connection,
+ * and each has a deadline of its own.
  */
 #ifndef SLUICE_PROXY_HTTP2_BACKEND_PRIV_H
 #define SLUICE_PROXY_HTTP2_BACKEND_PRIV_H
 
-#include "proxy/backend/http2_backend.h"
+#include "proxy/backend/http2_backends.h"
+#include "proxy/backend/upstream.h"
 #include "proxy/http2/http2_head.h"
 #include "proxy/http2/http2_session.h"
 
@@ -71,9 +72,6 @@ void http2_backend_heard(struct http2_backend *backend);
 
 /* A stream is given up before its end: its exchange ran out of time, or its client has gone. */
 void http2_backend_cancelled(struct http2_backend *backend);
-
-/* The connection ends, and with it what still runs on it. In http2_backend.c. */
-void http2_backend_lose(struct http2_backend *backend, int err);
 
 /* .timer's. */
 void http2_backend_timeout(struct timer *timer);

@@ -141,7 +141,7 @@ void http2_backend_timeout(struct timer *timer)
 	if (b->state == HTTP2_BACKEND_PROBE)
 		log_debug("proxy: HTTP/2 to backend %u: no answer to a PING; closed",
 			  b->transport->backend_id);
-	http2_backend_lose(b, -ETIMEDOUT);
+	b->all->lose(b, -ETIMEDOUT);
 }
 
 const char *http2_backends_check(const struct turn_hook *hook)
