@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ingress.tmpl.h - the way of a packet of one family whose destination a frontend, or this node, may have
+ * ingress.tmpl.h - the way of a packet of one family whose destination a frontend, or this node,
+ * may have
  */
 
 static __always_inline int F(send, )(struct xdp_md *ctx, struct pkt *pkt, const FLOW_KEY *key,

@@ -93,7 +93,8 @@ static __always_inline int steer(struct bpf_sk_lookup *ctx, __u64 word)
 	}
 none:
 	count_drop(DROP_NO_LISTENER);
-	return SK_DROP; /* no RST: the client sends its SYN again, and a worker may be back by then */
+	/* No RST: the client sends its SYN again, and a worker may be back by then. */
+	return SK_DROP;
 }
 
 SEC("sk_lookup")

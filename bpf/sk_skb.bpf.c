@@ -63,8 +63,8 @@ static long scan_step(__u32 index, void *ctx)
 static __always_inline bool read_head(struct __sk_buff *skb, struct head_scratch *scratch,
 				      struct head_scan *scan)
 {
-	/* 64 bits: the verifier of Linux 6.1 forgets what a comparison of 32 bits has shown, and what
-	 * one with 0 has; no head is whole in one byte. */
+	/* 64 bits: the verifier of Linux 6.1 forgets what a comparison of 32 bits has shown, and
+	 * what one with 0 has; no head is whole in one byte. */
 	__u64 bytes = skb->len;
 
 	if (bytes > SLUICE_SPLICE_HEAD_MAX)
@@ -251,9 +251,9 @@ int sk_skb_verdict(struct __sk_buff *skb)
 	struct splice_slot *slot = slot_of(cookie, &v.slot_number);
 	__u64 now_ns, before_ns, seen, control;
 
-	/* A FIN alone comes as no bytes. Passed up behind bytes that wait to be sent on this socket,
-	 * or redirected, it would stop that sending with EPIPE; that the peer has ended is known
-	 * without it. */
+	/* A FIN alone comes as no bytes. Passed up behind bytes that wait to be sent on this
+	 * socket, or redirected, it would stop that sending with EPIPE; that the peer has ended
+	 * is known without it. */
 	if (!v.bytes)
 		return SK_DROP;
 	if (!slot)

@@ -2,14 +2,15 @@
 /*
  * tc_egress - replies of backends on this node get the frontend's address back
  *
- * Errors of ICMP that the pod or this node sends about a packet of the client are translated with it.
+ * Errors of ICMP that the pod or this node sends about a packet of the client are translated with
+ * it.
  */
 #include "forward/tc_nat.bpf.h"
 #include "flow/reply.bpf.h"
 #include "packet/flow_key.bpf.h"
 
-/* What of a packet must lie in its linear part to be parsed: Ethernet, VLANs, IPv6, and an ICMP error
- * with the headers that it quotes. */
+/* What of a packet must lie in its linear part to be parsed: Ethernet, VLANs, IPv6, and an ICMP
+ * error with the headers that it quotes. */
 #define HEAD_BYTES_MAX 160
 
 #include "packet/family4.h"

@@ -2,12 +2,12 @@
 /*
  * tc_ingress - what XDP could not do itself
  *
- * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent, or go back as they
- * are. On devices
- * that XDP does not see packets of (tunnels of an overlay, named as return interfaces) replies of
- * pods on other nodes, and errors of ICMP about what was sent to them, get the addresses of frontend and
- * client back, and are sent the same way. Packets of some of these devices begin with the IP header
- * (IP in IP, GRE, WireGuard, tun): tc_ingress_ip is for them.
+ * Packets that xdp_ingress marked are handed to the stack's neighbour code to be sent, or go back
+ * as they are. On devices that XDP does not see packets of (tunnels of an overlay, named as
+ * return interfaces) replies of pods on other nodes, and errors of ICMP about what was sent to
+ * them, get the addresses of frontend and client back, and are sent the same way. Packets of some
+ * of these devices begin with the IP header (IP in IP, GRE, WireGuard, tun): tc_ingress_ip is for
+ * them.
  */
 #include "packet/mark.bpf.h"
 #include "node/node.bpf.h"

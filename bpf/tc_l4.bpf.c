@@ -2,21 +2,21 @@
 /*
  * tc_l4 - all of xdp_ingress, for an interface that no XDP program can be attached to
  *
- * It takes the place of tc_ingress there. The stages are those of xdp_ingress, compiled over ctx.bpf.h
- * for TC. What it passes goes on to other programs of TC, then up the stack.
+ * It takes the place of tc_ingress there. The stages are those of xdp_ingress, compiled over
+ * ctx.bpf.h for TC. What it passes goes on to other programs of TC, then up the stack.
  */
 #define SLUICE_TC
 
-/* Nothing of the kernel's own is read here; and an offset to be relocated, kept in a register, is one
- * that the verifier does not let be added to the context. */
+/* Nothing of the kernel's own is read here; and an offset to be relocated, kept in a register, is
+ * one that the verifier does not let be added to the context. */
 #define BPF_NO_PRESERVE_ACCESS_INDEX
 
 #include "packet/ctx.bpf.h"
 #include "packet/tc_rewrite.bpf.h"
 #include "xdp_ingress.bpf.c"
 
-/* What of a packet is made to lie in one piece: Ethernet, tags, a tunnel, and in it IPv6 with options
- * or an error with what it quotes. */
+/* What of a packet is made to lie in one piece: Ethernet, tags, a tunnel, and in it IPv6 with
+ * options or an error with what it quotes. */
 #define HEAD_BYTES_MAX 256
 
 static __always_inline int verdict_of(int verdict)

@@ -2,12 +2,14 @@
 /*
  * xdp_dispatcher - the program on the interface where libxdp lets several XDP programs share it
  *
- * An object of its own, which libxdp loads in place of the one it brings: newer kernels take a program
- * that may move the packet (bpf_xdp_adjust_head) only for a function that may do so too, and the slots
- * of libxdp's dispatcher before xdp-tools 1.5.5 do not. Here they do, by a call that is never made.
+ * An object of its own, which libxdp loads in place of the one it brings: newer kernels take a
+ * program that may move the packet (bpf_xdp_adjust_head) only for a function that may do so too,
+ * and the slots of libxdp's dispatcher before xdp-tools 1.5.5 do not. Here they do, by a call
+ * that is never made.
  *
- * Names, configuration and the verdict of an empty slot are libxdp's protocol, version 2 (protocol.org
- * of xdp-tools): it fills .rodata before the load and replaces prog0 to prog9 by programs.
+ * Names, configuration and the verdict of an empty slot are libxdp's protocol, version 2
+ * (protocol.org of xdp-tools): it fills .rodata before the load and replaces prog0 to prog9 by
+ * programs.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

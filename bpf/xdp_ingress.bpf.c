@@ -3,8 +3,9 @@
  * xdp_ingress - every packet that arrives on an interface of Sluice
  *
  * One load tells that a destination is no frontend; such a packet passes untouched, whatever it is.
- * Packets to an l4 frontend get the address of a pod of this node and go up the stack, or are sent to
- * the node of their pod; those to an http frontend go up as they are, to be steered by sk_lookup.
+ * Packets to an l4 frontend get the address of a pod of this node and go up the stack, or are
+ * sent to the node of their pod; those to an http frontend go up as they are, to be steered by
+ * sk_lookup.
  *
  *   packet.bpf.h   where the headers are        flow.bpf.h      which backend, which source port
  *   fragment.bpf.h ports of later fragments     remote.bpf.h    source NAT, and its undoing

@@ -2,16 +2,16 @@
 /*
  * sluice_flow.h - the life of a flow: its states, what moves it on, and when it is over
  *
- * The one answer for the programs that forward, those that undo a reply, the search for a free source
- * port, and the sweeper of sluiced.
+ * The one answer for the programs that forward, those that undo a reply, the search for a free
+ * source port, and the sweeper of sluiced.
  *
  *	            packet of the client          FIN of one side       FIN of the other
  *	  NEW -----------------------> ESTABLISHED --------------> HALF_* --------------> CLOSING
  *	   |                                |                        |                       |
  *	   +--------------------------------+-- RST of either side --+-----------------------+--> RESET
  *
- * A flow of another protocol than TCP is ESTABLISHED from its first packet on. A packet of the pod that
- * is no RST takes a flow back from RESET: whoever guesses a 4-tuple can send one RST.
+ * A flow of another protocol than TCP is ESTABLISHED from its first packet on. A packet of the
+ * pod that is no RST takes a flow back from RESET: whoever guesses a 4-tuple can send one RST.
  */
 #ifndef SLUICE_FLOW_H
 #define SLUICE_FLOW_H

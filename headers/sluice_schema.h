@@ -105,7 +105,8 @@
 #define SLUICE_ASSERT _Static_assert
 #endif
 
-/* 2: age and state of reverse entries, states of flows, what node_config says of tunnels and hashes. */
+/* 2: age and state of reverse entries, states of flows, what node_config says of tunnels and
+ * hashes. */
 #define SLUICE_SCHEMA     2u
 #define SLUICE_PIN_FOLDER "sluice/v2" /* below the bpffs mount point */
 
@@ -157,8 +158,8 @@ enum sluice_frontend_flag {
 	/* FRONTEND_L4: externalTrafficPolicy Local. The ring holds nothing but pods of this node,
 	 * so a packet does not depend on it; sluicectl and the metrics show it. */
 	FRONTEND_F_LOCAL_ONLY = 1 << 4,
-	/* FRONTEND_L4: pods of other nodes are reached by tunnels (dsr), and those of this node by tunnels
-	 * that end here. */
+	/* FRONTEND_L4: pods of other nodes are reached by tunnels (dsr), and those of this node
+	 * by tunnels that end here. */
 	FRONTEND_F_TUNNELS = 1 << 5,
 };
 
@@ -359,8 +360,8 @@ struct flow {
 /*
  * Reverse entry: what a reply's source and destination become. Written with the flow or not at all;
  * flows that are encapsulated have none on the first node. The reply goes to the client's address,
- * or with source NAT to that of the node. What both know of the flow's life, each packet that changes
- * it writes into both, and one a second that does not.
+ * or with source NAT to that of the node. What both know of the flow's life, each packet that
+ * changes it writes into both, and one a second that does not.
  */
 struct nat4 {
 	__u64 last_seen_ns; /* CLOCK_MONOTONIC_COARSE */

@@ -3,9 +3,10 @@
  * flow.bpf.h - the connection table: which backend a flow has, and until when
  *
  * A flow and its reverse entry are two: flows* says where packets of the client go, nat* what their
- * replies become. A pod of this node sees the client's own address and port, unless another frontend
- * of the same pod has a flow from that port already; a pod of another node sees the address of this
- * node and a port that is free towards that pod. Encapsulated flows have no reverse entry here.
+ * replies become. A pod of this node sees the client's own address and port, unless another
+ * frontend of the same pod has a flow from that port already; a pod of another node sees the
+ * address of this node and a port that is free towards that pod. Encapsulated flows have no
+ * reverse entry here.
  */
 #ifndef SLUICE_FLOW_BPF_H
 #define SLUICE_FLOW_BPF_H
@@ -20,8 +21,9 @@
 #include "sluice_flow.h"
 
 /*
- * Source ports that are tried before one counts as not to be had. Each is chosen by chance, so that of a
- * range of which 95 % are taken one is found but for 2 in a million times, and of 99 % in 92 of 100.
+ * Source ports that are tried before one counts as not to be had. Each is chosen by chance, so
+ * that of a range of which 95 % are taken one is found but for 2 in a million times, and of 99 %
+ * in 92 of 100.
  */
 #define FLOW_PORT_TRIES 256
 

@@ -50,8 +50,8 @@ static long F(port, _try)(__u32 i, void *unused)
 }
 
 /*
- * Chooses the port that replies of a flow come to: the one that it has; the client's own towards a pod of
- * this node; then one of the node's range. False: none is free.
+ * Chooses the port that replies of a flow come to: the one that it has; the client's own towards
+ * a pod of this node; then one of the node's range. False: none is free.
  */
 static __always_inline bool F(port, _find)(struct flow_scratch *scratch,
 					   const struct node_config *config, enum flow_way way)
@@ -67,7 +67,8 @@ static __always_inline bool F(port, _find)(struct flow_scratch *scratch,
 	return scratch->found;
 }
 
-/* By pointer where there is an entry: an update would take one from the free ones, evicting another. */
+/* By pointer where there is an entry: an update would take one from the free ones, evicting
+ * another. */
 static __always_inline long F(nat, _store)(const struct flow_scratch *scratch)
 {
 	NAT *known = bpf_map_lookup_elem(&F(nat, ), &scratch->F(reply, ));
@@ -263,7 +264,8 @@ static __always_inline enum sluice_drop F(flow, _new)(const FLOW_KEY *key,
 	__u32 id = 0;
 	int reason;
 
-	/* For IPv6 the stack has no room for it: Linux 6.1 counts a frame as a multiple of 32 bytes. */
+	/* For IPv6 the stack has no room for it: Linux 6.1 counts a frame as a multiple of 32
+	 * bytes. */
 #if FAMILY == 4
 	if (likely(frontend_is_plain(frontend) && !flags))
 		id = backend_pick_first(frontend->upstream_id, F(hash_flow, )(key), backend);
@@ -281,7 +283,8 @@ static __always_inline enum sluice_drop F(flow, _new)(const FLOW_KEY *key,
 	return *backend ? DROP_NONE : DROP_BAD_RING;
 }
 
-/* The flow that an error of ICMP is about; by hash where there is no entry. Returns a backend, or 0. */
+/* The flow that an error of ICMP is about; by hash where there is no entry. Returns a backend, or
+ * 0. */
 static __always_inline __u32 F(flow, _of_error)(const FLOW_KEY *key,
 						const struct frontend *frontend,
 						__be16 *source_port)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * judge.bpf.h - what a packet comes to: not ours, refused, passed, counted; the same for both families
+ * judge.bpf.h - what a packet comes to: not ours, refused, passed, counted; the same for both
+ * families
  */
 #ifndef SLUICE_JUDGE_BPF_H
 #define SLUICE_JUDGE_BPF_H

@@ -12,9 +12,9 @@
 #define BITS_OF(field) (8 * sizeof(field))
 
 /*
- * One new flow more at @now_ns. @full_at_ns: when the bucket would be full again; each flow moves it
- * by the time that one takes to refill, and it may lie one second ahead: that is the burst. The
- * result is to be stored; 0: refused.
+ * One new flow more at @now_ns. @full_at_ns: when the bucket would be full again; each flow moves
+ * it by the time that one takes to refill, and it may lie one second ahead: that is the burst.
+ * The result is to be stored; 0: refused.
  */
 static __always_inline __u64 rate_take(__u64 full_at_ns, __u32 rate_per_s, __u64 now_ns)
 {

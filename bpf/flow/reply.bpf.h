@@ -2,9 +2,9 @@
 /*
  * reply.bpf.h - the reverse entry of a reply, and what the reply says of its flow's life
  *
- * An entry is in force while its flow is not over and its backend stands: what a pod sends of its own to
- * an address that was a client's once is none of ours, nor what another pod sends that has its address
- * now.
+ * An entry is in force while its flow is not over and its backend stands: what a pod sends of its
+ * own to an address that was a client's once is none of ours, nor what another pod sends that has
+ * its address now.
  */
 #ifndef SLUICE_REPLY_BPF_H
 #define SLUICE_REPLY_BPF_H

@@ -2,8 +2,8 @@
 /*
  * todo.bpf.h - steps that xdp_ingress takes after it has decided
  *
- * The stack of a program and all it calls is 512 bytes. So what decides does not call what acts, but
- * returns one of these, and leaves the details in cpu_state.
+ * The stack of a program and all it calls is 512 bytes. So what decides does not call what acts,
+ * but returns one of these, and leaves the details in cpu_state.
  */
 #ifndef SLUICE_TODO_BPF_H
 #define SLUICE_TODO_BPF_H

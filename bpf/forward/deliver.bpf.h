@@ -2,8 +2,9 @@
 /*
  * deliver.bpf.h - up the stack to a pod of this node, and whether there is a short way there
  *
- * In TC the helpers that keep a partial checksum right need stack of their own, so that is a step for
- * later there; and no short way is taken, since what it saves is little of what such a packet costs.
+ * In TC the helpers that keep a partial checksum right need stack of their own, so that is a step
+ * for later there; and no short way is taken, since what it saves is little of what such a packet
+ * costs.
  */
 #ifndef SLUICE_DELIVER_BPF_H
 #define SLUICE_DELIVER_BPF_H

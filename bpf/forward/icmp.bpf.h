@@ -32,8 +32,9 @@ static __always_inline __u32 quote_load(struct xdp_md *ctx, __u32 off_bytes, __u
 }
 
 /*
- * The sum of what is quoted, as it will be on the wire. A device that is to complete the checksum in
- * there does so behind us: then all from the transport header on sums up to what is not in it yet.
+ * The sum of what is quoted, as it will be on the wire. A device that is to complete the checksum
+ * in there does so behind us: then all from the transport header on sums up to what is not in it
+ * yet.
  * @ip_bytes: of an IP header without options, the only one that such packets are looked for with
  */
 static __always_inline __s64 quote_sum(struct xdp_md *ctx, __u32 l3_off_bytes,
@@ -51,7 +52,8 @@ static __always_inline __s64 quote_sum(struct xdp_md *ctx, __u32 l3_off_bytes,
 	return bpf_csum_diff(NULL, 0, (__be32 *)quote, ICMP_QUOTE_MAX, sum);
 }
 
-/* ---- errors of our own ------------------------------------------------------------------------- */
+/* ---- errors of our own
+ * ------------------------------------------------------------------------- */
 
 /* No error about an error, nor about what is not the beginning (RFC 1122, 3.2.2; RFC 4443, 2.4). */
 static __always_inline bool icmp4_may_answer(const struct iphdr *ip)

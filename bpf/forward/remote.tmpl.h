@@ -3,7 +3,8 @@
  * remote.tmpl.h - source NAT and its reply, for one family
  */
 
-/* Sends a parsed packet on with other ends, one hop less. Return: verdict; TODO_ERROR4, TODO_ERROR6. */
+/* Sends a parsed packet on with other ends, one hop less. Return: verdict; TODO_ERROR4,
+ * TODO_ERROR6. */
 static __always_inline int F(forward_to, )(struct xdp_md *ctx, struct pkt *pkt, const ENDS *to)
 {
 	IP_HEADER *ip = pkt_at(pkt, pkt->l3_off_bytes, sizeof(*ip));

@@ -2,9 +2,10 @@
 /*
  * send.bpf.h - put a packet on the wire: by XDP where that is possible, else by the stack
  *
- * XDP can send where the FIB knows the neighbour and the device is in tx_ports. Everything else goes
- * up with a mark before the packet, and tc_ingress hands it to the stack's neighbour code. It cannot
- * simply be passed up: its source is an address of this node, which the stack takes for a martian.
+ * XDP can send where the FIB knows the neighbour and the device is in tx_ports. Everything else
+ * goes up with a mark before the packet, and tc_ingress hands it to the stack's neighbour code.
+ * It cannot simply be passed up: its source is an address of this node, which the stack takes for
+ * a martian.
  */
 #ifndef SLUICE_SEND_BPF_H
 #define SLUICE_SEND_BPF_H
@@ -168,8 +169,8 @@ static __always_inline int send_to(struct xdp_md *ctx, const struct hop *hop, in
 #else /* SLUICE_TC */
 
 /*
- * What @bytes, the length of a packet as it is to be sent, come to on the wire: one that is split later
- * is judged by its parts.
+ * What @bytes, the length of a packet as it is to be sent, come to on the wire: one that is split
+ * later is judged by its parts.
  */
 static __always_inline __u32 wire_bytes(struct __sk_buff *skb, __u32 bytes)
 {

@@ -2,12 +2,12 @@
 /*
  * short.bpf.h - the short way: plain packets of flows that are known, and what is not ours
  *
- * Nearly every packet has plain headers and a flow whose entry was used within the last second, to a
- * backend that still stands. For those the frontend is not looked up (the entry says which one it
- * was, and node_config.frontends_epoch that no frontend has changed since), and nothing is written
- * but the packet and the counters. Whatever is not certain here takes the long way (ingress4() and
- * ingress6()), which knows all cases and makes the same of these: each refusal below is one of
- * speed, not of meaning.
+ * Nearly every packet has plain headers and a flow whose entry was used within the last second,
+ * to a backend that still stands. For those the frontend is not looked up (the entry says which
+ * one it was, and node_config.frontends_epoch that no frontend has changed since), and nothing is
+ * written but the packet and the counters. Whatever is not certain here takes the long way
+ * (ingress4() and ingress6()), which knows all cases and makes the same of these: each refusal
+ * below is one of speed, not of meaning.
  */
 #ifndef SLUICE_SHORT_BPF_H
 #define SLUICE_SHORT_BPF_H

@@ -2,8 +2,8 @@
 /*
  * tc_nat.bpf.h - change the ends of a packet that the stack has in hand
  *
- * The checksum helpers are used here, not our own arithmetic: packets of local senders carry partial
- * checksums, which only the helpers keep consistent.
+ * The checksum helpers are used here, not our own arithmetic: packets of local senders carry
+ * partial checksums, which only the helpers keep consistent.
  */
 #ifndef SLUICE_TC_NAT_BPF_H
 #define SLUICE_TC_NAT_BPF_H

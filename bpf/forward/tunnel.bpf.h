@@ -2,9 +2,10 @@
 /*
  * tunnel.bpf.h - encapsulation to the node of a pod, and the end of a tunnel on that node
  *
- * IP in IP (RFC 2003, 2473, 4213), or directly in UDP (GUE, variant 1) where networks filter the former;
- * inner and outer family may differ. The node at the end picks the pod by the same ring, or by the
- * flow that it knows, and the pod's reply leaves from there with the frontend's address.
+ * IP in IP (RFC 2003, 2473, 4213), or directly in UDP (GUE, variant 1) where networks filter the
+ * former; inner and outer family may differ. The node at the end picks the pod by the same ring,
+ * or by the flow that it knows, and the pod's reply leaves from there with the frontend's
+ * address.
  */
 #ifndef SLUICE_TUNNEL_BPF_H
 #define SLUICE_TUNNEL_BPF_H
@@ -135,8 +136,8 @@ static __always_inline int tunnel_refuse(struct xdp_md *ctx, __u32 l3_off_bytes,
 }
 
 /*
- * The stack gets the frame as it came in: it sends no packet whose frame seems to be for a group, which
- * is what the rubbish in the head room may say.
+ * The stack gets the frame as it came in: it sends no packet whose frame seems to be for a group,
+ * which is what the rubbish in the head room may say.
  */
 static __always_inline bool hop_keep_macs(const struct pkt *pkt, struct hop *hop)
 {
@@ -207,7 +208,8 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 	return send_to(ctx, &hop, how, sizeof(*eth));
 }
 
-/* ---- the end of a tunnel --------------------------------------------------------------------------- */
+/* ---- the end of a tunnel
+ * --------------------------------------------------------------------------- */
 
 #define ECN_MASK 3 /* of the byte that was TOS: RFC 3168, 5 */
 #define ECN_CE   3
@@ -267,8 +269,8 @@ static __always_inline bool tunnel_strip(struct xdp_md *ctx, __u32 off_bytes, __
 /**
  * tunnel_open - strip the outer headers of a packet that is tunnelled to this node
  * @outer_off_bytes: where the outer packet begins, @off_bytes: where the inner one does
- * Only what a known node has packed, for a frontend's address: other tunnels of the node are not ours.
- * Return: 1 stripped; 0 not ours, untouched; -enum sluice_drop.
+ * Only what a known node has packed, for a frontend's address: other tunnels of the node are not
+ * ours. Return: 1 stripped; 0 not ours, untouched; -enum sluice_drop.
  */
 __noinline int tunnel_open(struct xdp_md *ctx, __u32 outer_off_bytes, __u32 off_bytes)
 {

@@ -2,8 +2,8 @@
 /*
  * tunnel_error.bpf.h - a tunnel did not fit on its way: what the client is told
  *
- * A router between the nodes writes to the node that packed. The client gets its word about the packet
- * that was inside, in the frontend's name, with what is left of the MTU.
+ * A router between the nodes writes to the node that packed. The client gets its word about the
+ * packet that was inside, in the frontend's name, with what is left of the MTU.
  */
 #ifndef SLUICE_TUNNEL_ERROR_BPF_H
 #define SLUICE_TUNNEL_ERROR_BPF_H
@@ -14,7 +14,8 @@
 #define IPV4_MTU_MIN 68   /* RFC 791 */
 #define IPV6_MTU_MIN 1280 /* RFC 8200, 5 */
 
-/* ---- is it about a tunnel of ours? -------------------------------------------------------------- */
+/* ---- is it about a tunnel of ours?
+ * -------------------------------------------------------------- */
 
 /* The bytes of GUE's header if UDP at @off_bytes is for its port, -1 if not. */
 static __always_inline int tunnel_error_gue(const struct pkt *pkt, const struct node_config *config,
@@ -61,7 +62,8 @@ static __always_inline bool tunnel_error6_is_size(const struct icmp_head *icmp,
 #define ICMP4_MTU_MASK 0xffff
 #define ICMP6_MTU_MASK 0xffffffff
 
-/* ---- and whose packet was inside? --------------------------------------------------------------- */
+/* ---- and whose packet was inside?
+ * --------------------------------------------------------------- */
 
 enum tunnel_error_match {
 	MATCH_SHORT = -1, /* too little is quoted to know */
@@ -115,9 +117,11 @@ __noinline int tunnel_error_match(struct xdp_md *ctx, __u32 outer_off_bytes, __u
 	return tunnel_error_is_to(&pkt, outer_off_bytes, backend_id) ? family : MATCH_NONE;
 }
 
-/* ---- what the client is told ----------------------------------------------------------------------- */
+/* ---- what the client is told
+ * ----------------------------------------------------------------------- */
 
-/* Puts @head_bytes of headers and @quoted bytes of the packet inside into the frame, and sends it. */
+/* Puts @head_bytes of headers and @quoted bytes of the packet inside into the frame, and sends
+ * it. */
 static __always_inline int tunnel_error_send(struct xdp_md *ctx, struct hop *hop,
 					     __u32 inner_off_bytes, void *head, __u32 head_bytes,
 					     __u32 quoted, __be16 type)
@@ -132,13 +136,14 @@ static __always_inline int tunnel_error_send(struct xdp_md *ctx, struct hop *hop
 		return drop_packet(ctx, how < 0 ? -how : DROP_TOO_BIG);
 	if (how == HOP_STACK && !hop_keep_macs(&pkt, hop))
 		return drop_packet(ctx, DROP_SHORT_L3);
-	/* What is taken away is longer than the new headers are: the error had an IP header of its own,
-	 * and quoted one. */
+	/* What is taken away is longer than the new headers are: the error had an IP header of
+	 * its own, and quoted one. */
 	if (!frame_cut(ctx, inner_off_bytes + quoted) ||
 	    frame_unwrap(ctx, inner_off_bytes - head_bytes, type) ||
 	    frame_store(ctx, sizeof(*eth), head, head_bytes))
 		return drop_packet(ctx, DROP_NO_TRANSMIT);
-	/* Else the compiler shares the loads of frame_cut(), by an offset that it keeps in a register. */
+	/* Else the compiler shares the loads of frame_cut(), by an offset that it keeps in a
+	 * register. */
 	asm volatile("" : "+r"(ctx));
 	eth = (void *)(long)ctx->data;
 	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)

@@ -4,8 +4,8 @@
  */
 
 /**
- * tunnel_error_tell4, tunnel_error_tell6 - make an error about a tunnel one about the packet inside, and
- * send it
+ * tunnel_error_tell4, tunnel_error_tell6 - make an error about a tunnel one about the packet
+ * inside, and send it
  * @mtu_bytes: for that packet
  * Return: verdict.
  */

@@ -2,8 +2,8 @@
 /*
  * answer.bpf.h - an answer goes back by the device that the question came in by
  *
- * XDP can do that if the device is in tx_ports. Otherwise the frame goes up with a mark before it, and
- * tc_ingress sends it: XDP_TX on a veth whose peer has no program is lost without a word.
+ * XDP can do that if the device is in tx_ports. Otherwise the frame goes up with a mark before
+ * it, and tc_ingress sends it: XDP_TX on a veth whose peer has no program is lost without a word.
  */
 #ifndef SLUICE_ANSWER_BPF_H
 #define SLUICE_ANSWER_BPF_H

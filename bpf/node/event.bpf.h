@@ -83,8 +83,9 @@ static __always_inline struct cpu_state *cpu_second(__u64 now_ns)
 }
 
 /*
- * May this CPU make another answer of our own (an error of ICMP, an RST, an echo) in this second? One
- * bucket for all of them: who sends what we answer, from addresses that are not his, aims at others.
+ * May this CPU make another answer of our own (an error of ICMP, an RST, an echo) in this second?
+ * One bucket for all of them: who sends what we answer, from addresses that are not his, aims at
+ * others.
  */
 static __always_inline bool answer_is_allowed(const struct node_config *config)
 {

@@ -6,9 +6,9 @@
  * takes its place where XDP cannot be attached (tc_l4.bpf.c). They name their context struct xdp_md
  * and keep to verdicts of XDP; what they do to a frame as a whole goes through the names below.
  *
- * A frame of TC may be one that is split later (GSO), only its head may lie in one piece, its outermost
- * VLAN tag is not in its bytes, and the checksum of a local sender may be one that a device is still to
- * complete: only the pseudo header is in it.
+ * A frame of TC may be one that is split later (GSO), only its head may lie in one piece, its
+ * outermost VLAN tag is not in its bytes, and the checksum of a local sender may be one that a
+ * device is still to complete: only the pseudo header is in it.
  */
 #ifndef SLUICE_CTX_BPF_H
 #define SLUICE_CTX_BPF_H
@@ -35,7 +35,8 @@
 #define frame_load(ctx, off_bytes, to, bytes)    bpf_xdp_load_bytes(ctx, off_bytes, to, bytes)
 #define frame_store(ctx, off_bytes, from, bytes) bpf_xdp_store_bytes(ctx, off_bytes, from, bytes)
 
-/* The same where no checksum makes up for what changes in the sum of the whole that a device has made. */
+/* The same where no checksum makes up for what changes in the sum of the whole that a device has
+ * made. */
 #define frame_store_summed(ctx, off_bytes, from, bytes) \
 	bpf_xdp_store_bytes(ctx, off_bytes, from, bytes)
 
@@ -48,7 +49,8 @@
 /* Is the checksum at @off_bytes one that a device is still to complete? */
 #define frame_check_is_partial(ctx, off_bytes) ((void)(off_bytes), false)
 
-/* Room for @more_bytes of outer headers before the packet, VLAN tags left behind. Return: 0; -errno. */
+/* Room for @more_bytes of outer headers before the packet, VLAN tags left behind. Return: 0;
+ * -errno. */
 #define frame_wrap(ctx, l3_off_bytes, more_bytes, outer_v4, gue) \
 	bpf_xdp_adjust_head(ctx, (int)((l3_off_bytes) - sizeof(struct ethhdr)) - (int)(more_bytes))
 
@@ -151,8 +153,8 @@ static __always_inline long frame_wrap(struct __sk_buff *skb, __u32 l3_off_bytes
 	return err ? err : bpf_skb_adjust_room(skb, (__s32)more_bytes, BPF_ADJ_ROOM_MAC, flags);
 }
 
-/* Where the families differ, the stack's translation changes what it takes the frame for, and the size
- * of the header by their difference; before Linux 6.2 nothing else does. */
+/* Where the families differ, the stack's translation changes what it takes the frame for, and the
+ * size of the header by their difference; before Linux 6.2 nothing else does. */
 static __always_inline long frame_unwrap(struct __sk_buff *skb, __u32 off_bytes, __be16 type)
 {
 	__s32 less_bytes = (__s32)(off_bytes - sizeof(struct ethhdr));

@@ -9,9 +9,9 @@
  *	#include "packet/family6.h"
  *	#include "flow/flow.tmpl.h"
  *
- * family4.h and family6.h define FAMILY and F(): F(flow, _key) is flow4_key, then flow6_key. An address
- * as a value is addr4_t, the four bytes, or addr6_t, a pointer to sixteen; the fields of keys and maps
- * are such values, those of headers become one by HEADER_ADDR().
+ * family4.h and family6.h define FAMILY and F(): F(flow, _key) is flow4_key, then flow6_key. An
+ * address as a value is addr4_t, the four bytes, or addr6_t, a pointer to sixteen; the fields of
+ * keys and maps are such values, those of headers become one by HEADER_ADDR().
  */
 #ifndef SLUICE_FAMILY_BPF_H
 #define SLUICE_FAMILY_BPF_H

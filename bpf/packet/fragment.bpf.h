@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * fragment.bpf.h - ports of fragments: the first one has them and leaves them for the others, and with
- * them the identification that all have behind source NAT
+ * fragment.bpf.h - ports of fragments: the first one has them and leaves them for the others, and
+ * with them the identification that all have behind source NAT
  */
 #ifndef SLUICE_FRAGMENT_BPF_H
 #define SLUICE_FRAGMENT_BPF_H

@@ -34,12 +34,11 @@ static __always_inline bool F(fragment, )(struct pkt *pkt, const IP_HEADER *ip)
 }
 
 /**
- * fragment4_renumber, fragment6_renumber - give a fragment the identification of its datagram towards
- * the pod, or the client
+ * fragment4_renumber, fragment6_renumber - give a fragment the identification of its datagram
+ * towards the pod, or the client
  * @ip: still with the ends that it came with
- * Packets of many senders get one source: what each has numbered for itself could be taken for parts of
- * one datagram.
- * Return: false if the first fragment has been forgotten meanwhile.
+ * Packets of many senders get one source: what each has numbered for itself could be taken for
+ * parts of one datagram. Return: false if the first fragment has been forgotten meanwhile.
  */
 static __always_inline bool F(fragment, _renumber)(const struct pkt *pkt, IP_HEADER *ip)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * icmp_parts.bpf.h - an ICMP error and the packet that it quotes, translated with the flow that it is
- * about
+ * icmp_parts.bpf.h - an ICMP error and the packet that it quotes, translated with the flow that
+ * it is about
  */
 #ifndef SLUICE_ICMP_PARTS_BPF_H
 #define SLUICE_ICMP_PARTS_BPF_H
@@ -63,9 +63,9 @@ static __always_inline __u32 quote6_l4_off(const struct ipv6hdr *ip, __u32 ip_of
 }
 
 /*
- * Ports and checksum of the quoted transport header; @diff: of the quoted addresses. The checksum is
- * patched where the quotation is long enough to hold it. Returns the difference of all the bytes
- * that were changed here.
+ * Ports and checksum of the quoted transport header; @diff: of the quoted addresses. The checksum
+ * is patched where the quotation is long enough to hold it. Returns the difference of all the
+ * bytes that were changed here.
  */
 static __always_inline __u64 quote_rewrite_l4(const struct pkt *pkt, const struct quote *quote,
 					      __u8 proto, __be16 sport, __be16 dport, __u64 diff)

@@ -4,7 +4,8 @@
  *
  * What it takes, the relay's parser takes with the same meaning and would pass on unchanged but for
  * order, Server, and a "Connection: keep-alive" that is true. A fuzzer holds it to that, in user
- * space: nothing here calls the kernel. All else is refused: it goes up, where it is judged in full.
+ * space: nothing here calls the kernel. All else is refused: it goes up, where it is judged in
+ * full.
  *
  * A step is one call of bpf_loop(): up to 32 bytes of a name or of a value, eight at a time, since
  * this is paid for each response. Names are of letters, digits and '-', as all known ones are.
@@ -242,7 +243,8 @@ static inline __u32 head_begin_line(struct head_scan *scan, __u32 at)
 	return 0;
 }
 
-/* Marks in a word the bytes below 0x20 and 0x7f; the lowest mark is exact, those above may not be. */
+/* Marks in a word the bytes below 0x20 and 0x7f; the lowest mark is exact, those above may not
+ * be. */
 static inline __u64 head_controls(__u64 word)
 {
 	__u64 del = word ^ HEAD_EACH(0x7f);

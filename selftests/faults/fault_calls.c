@@ -2,9 +2,9 @@
 /*
  * fault_calls.c - one call of the helper fails, at a time that a test chooses
  *
- * Linked into a sanitized helper with --wrap for each call below. $SLUICE_FAULTS names a file of one
- * struct faults, which the test writes: the .countdown-th call of .kind fails, once. Without the
- * file nothing fails. test_faults.py reads the list of calls from this file.
+ * Linked into a sanitized helper with --wrap for each call below. $SLUICE_FAULTS names a file of
+ * one struct faults, which the test writes: the .countdown-th call of .kind fails, once. Without
+ * the file nothing fails. test_faults.py reads the list of calls from this file.
  */
 #include <errno.h>
 #include <fcntl.h>

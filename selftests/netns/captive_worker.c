@@ -5,9 +5,9 @@
  *   sluiced --proxy-binary build/tests/captive-worker ...   a worker with the real descriptors
  *   captive-worker --deadly NAME                            one call that has to kill the process
  *
- * It starts as sluice-proxy does, enters the same sandbox, and then tries what an intruder would. Each
- * attempt is a line of its log, "captive: NAME: ok" or "captive: NAME: <errno>". After that it serves,
- * so that the test can see what became of the node.
+ * It starts as sluice-proxy does, enters the same sandbox, and then tries what an intruder would.
+ * Each attempt is a line of its log, "captive: NAME: ok" or "captive: NAME: <errno>". After that
+ * it serves, so that the test can see what became of the node.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,8 @@ static void tell(const char *name, bool worked)
 	log_info("captive: %s: %s", name, worked ? "ok" : strerrorname_np(errno));
 }
 
-/* ---- maps ---------------------------------------------------------------------------------------- */
+/* ---- maps
+ * ---------------------------------------------------------------------------------------- */
 
 static long bpf(int command, union bpf_attr *attr)
 {
@@ -169,7 +170,8 @@ static void try_calls(void)
 	     mremap(at, page, 2 * page, MREMAP_MAYMOVE) != MAP_FAILED);
 }
 
-/* ---- everything else ------------------------------------------------------------------------------ */
+/* ---- everything else
+ * ------------------------------------------------------------------------------ */
 
 static void try_sockets(void)
 {

@@ -156,7 +156,8 @@ static const struct arp_row {
 	{ "announcing is off", CLIENT_IP, FRONTEND_IP, true, 1, FOR_EVER, 1, 0, 0, LEFT_ALONE },
 };
 
-/* Takes the mark off that tells tc_ingress to send a frame back; a test run shows it before the frame. */
+/* Takes the mark off that tells tc_ingress to send a frame back; a test run shows it before the
+ * frame. */
 static void unmark(struct packet *packet)
 {
 	uint32_t magic;

@@ -2,8 +2,8 @@
 /*
  * When a flow is over, and that its source port is free then; IPv4 and IPv6.
  *
- * Time passes by making the entries older. No packet is sent on: this host has no route to the pods, so
- * a packet with a source port ends as no_route, and one without as snat_ports.
+ * Time passes by making the entries older. No packet is sent on: this host has no route to the
+ * pods, so a packet with a source port ends as no_route, and one without as snat_ports.
  */
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -128,7 +128,8 @@ static bool a_client_is_served(int v6, uint16_t sport)
 	return fixture_drop(&opened, DROP_SNAT_PORTS) == before;
 }
 
-/* ---- the one port there is ------------------------------------------------------------------------ */
+/* ---- the one port there is
+ * ------------------------------------------------------------------------ */
 
 enum { CLIENT = 0, POD = 1 };
 
@@ -266,7 +267,8 @@ static void flow__is_kept_by_packets_of_either_side(void **state)
 	}
 }
 
-/* ---- many ports ----------------------------------------------------------------------------------- */
+/* ---- many ports
+ * ----------------------------------------------------------------------------------- */
 
 static void port__those_of_a_flood_of_syns_are_free_again_a_minute_later(void **state)
 {
@@ -374,7 +376,8 @@ static void port__a_flow_gets_one_when_its_pod_is_reached_by_source_nat_at_last(
 	}
 }
 
-/* ---- what is no reply any more ---------------------------------------------------------------------- */
+/* ---- what is no reply any more
+ * ---------------------------------------------------------------------- */
 
 /* Does tc_egress take a packet of the pod to the client for a reply? */
 static bool pod_speaks_for_the_frontend(int v6)

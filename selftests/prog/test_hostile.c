@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What strangers send: floods that ask for answers, sources that are denied, aimed flows; IPv4 and IPv6. */
+/* What strangers send: floods that ask for answers, sources that are denied, aimed flows; IPv4
+ * and IPv6. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -94,7 +95,8 @@ static void deny_no_more(int v6, const char *addr)
 			    v6 ? (void *)&key6 : &key4);
 }
 
-/* ---- answers of our own ------------------------------------------------------------------------------- */
+/* ---- answers of our own
+ * ------------------------------------------------------------------------------- */
 
 static struct packet ping(int v6, uint16_t frag)
 {
@@ -187,7 +189,8 @@ static void answer__of_our_own_are_limited(void **state)
 	}
 }
 
-/* ---- flows -------------------------------------------------------------------------------------------- */
+/* ---- flows
+ * -------------------------------------------------------------------------------------------- */
 
 /* SYN|ACK, ACK and RST of nothing known make flows as a SYN does. */
 static void rate__counts_each_packet_that_makes_a_flow(void **state)

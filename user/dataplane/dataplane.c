@@ -217,8 +217,9 @@ static int *place_of(struct dataplane *dp, size_t i)
 }
 
 /*
- * Programs of this build that a former sluiced has pinned, over the maps that are pinned: nothing is
- * to be loaded. Return: true; false with nothing open, also if some of it is missing or differs.
+ * Programs of this build that a former sluiced has pinned, over the maps that are pinned: nothing
+ * is to be loaded. Return: true; false with nothing open, also if some of it is missing or
+ * differs.
  */
 static bool programs_adopt(struct dataplane *dp)
 {

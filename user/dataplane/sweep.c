@@ -101,8 +101,8 @@ void sweep_free(struct sweep *sweep)
 }
 
 /*
- * Takes an entry out, unless a packet has come meanwhile. What goes is seen once more: if it is not over,
- * it is put back, unless it is there anew.
+ * Takes an entry out, unless a packet has come meanwhile. What goes is seen once more: if it is
+ * not over, it is put back, unless it is there anew.
  */
 static bool entry_remove(int fd, enum map_id id, const void *key, uint64_t now_ns)
 {

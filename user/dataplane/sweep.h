@@ -2,8 +2,9 @@
 /*
  * sweep.h - take the entries of flows that are over out of the tables
  *
- * The kernel evicts an entry only when a table is full, and then an established flow may go before a
- * dead one. So sluiced walks the tables of flows and reverse entries, a bounded piece at a time.
+ * The kernel evicts an entry only when a table is full, and then an established flow may go
+ * before a dead one. So sluiced walks the tables of flows and reverse entries, a bounded piece at
+ * a time.
  */
 #ifndef SLUICE_DATAPLANE_SWEEP_H
 #define SLUICE_DATAPLANE_SWEEP_H

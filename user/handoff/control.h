@@ -116,10 +116,11 @@ struct control_drain {
 };
 
 /*
- * CLAIM: the first message on each connection. Its first two descriptors are where the worker writes
- * its access log and its messages from now on. A worker must not keep them when sluiced has gone, or
- * what reads them (a pipe, a container runtime) would never see the end. So CONTROL_LOG_KEEP_MS after
- * its connection has ended, without another one, it writes to /dev/null. The third is the proof.
+ * CLAIM: the first message on each connection. Its first two descriptors are where the worker
+ * writes its access log and its messages from now on. A worker must not keep them when sluiced
+ * has gone, or what reads them (a pipe, a container runtime) would never see the end. So
+ * CONTROL_LOG_KEEP_MS after its connection has ended, without another one, it writes to
+ * /dev/null. The third is the proof.
  */
 #define CONTROL_CLAIM_FDS    3
 #define CONTROL_CLAIM_FOLDER 2

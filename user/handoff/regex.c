@@ -180,8 +180,8 @@ bool regex_is_costly(const char *pattern)
 		prefix = COSTLY_PREFIX_MAX;
 	bytes = prefix + COSTLY_BYTES + 1;
 	memcpy(text, pattern, prefix);
-	/* No expression of a path wants the first octet. PCRE2 looks for others that an expression has
-	 * to find before it begins: it may find them, or not. */
+	/* No expression of a path wants the first octet. PCRE2 looks for others that an
+	 * expression has to find before it begins: it may find them, or not. */
 	text[bytes - 1] = '\x01';
 	memcpy(text + bytes, pattern, tail);
 	for (unsigned int i = 0; regex && matcher && i < 2; i++) {

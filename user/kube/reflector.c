@@ -280,7 +280,7 @@ static void on_expired(struct reflector *reflector)
 	if (reflector->step == STEP_PAGE)
 		reflector->no_pages = true;
 	plan_relist(reflector);
-	/* No failure: the server answers, and a list gets what was missed. Unless it says so always. */
+	/* No failure: the server answers, and a list gets what was missed, unless that repeats. */
 	note_success(reflector);
 	if (reflector->expiries++)
 		retry_later(&reflector->retry, 0);

@@ -123,9 +123,9 @@ static int allow_mmap(scmp_filter_ctx filter, const struct splice_calls_place *p
 }
 
 /*
- * Memory that is never code. What other processes see of it can be written in the map of splice slots
- * only; its number cannot be given to another file, as dup3() is bounded. The page of splice_calls.h
- * stays as it is.
+ * Memory that is never code. What other processes see of it can be written in the map of splice
+ * slots only; its number cannot be given to another file, as dup3() is bounded. The page of
+ * splice_calls.h stays as it is.
  */
 static int allow_memory(scmp_filter_ctx filter, const struct splice_calls_place *place)
 {

@@ -2,15 +2,18 @@
 /*
  * table_fixture.h - a model, its table and the snapshot of it, for tests that speak in short
  *
- * Objects are given as one line: what is written in a manifest, abridged, decoded by the real decoder.
+ * Objects are given as one line: what is written in a manifest, abridged, decoded by the real
+ * decoder.
  *
- *   ingress:  "host a.com; prefix /foo web:80; exact /x web:http; impl /r web:80; host; prefix / web:80;
+ *   ingress: "host a.com; prefix /foo web:80; exact /x web:http; impl /r web:80; host; prefix /
+ *   web:80;
  *              default web:80; tls secret a.com,b.com; note sluice.dev/use-regex=true; class other;
  *              resource prefix /bucket; nohttp b.com"
- *   service:  "port 80; port http 8080; udp 53; lb 192.0.2.1; external 192.0.2.2; type ExternalName x.com;
+ *   service: "port 80; port http 8080; udp 53; lb 192.0.2.1; external 192.0.2.2; type
+ *   ExternalName x.com;
  *              local; notready; class x; dual; ranges 10.0.0.0/8,10.0.0.0/8; affinity
  *              30; check 31000; note k=v; app 80 kubernetes.io/h2c"
- *   slice:    "of web; port 8080; port http 8081; udp 53; up 10.0.0.1; down 10.0.0.2; term 10.0.0.3;
+ *   slice: "of web; port 8080; port http 8081; udp 53; up 10.0.0.1; down 10.0.0.2; term 10.0.0.3;
  *              on node1 10.0.0.4; note k=v"
  */
 #ifndef SELFTESTS_TABLE_FIXTURE_H

@@ -8,12 +8,13 @@
  *   ask HOST PATH = ANSWER               "-": no host; "ns/svc:port", "503 ns/svc:port" or "404"
  *   tls HOST = SECRET|default|none|pass:UPSTREAM
  *   redirect HOST PATH = yes|no
- *   backends UPSTREAM = "10.0.0.1:80 10.0.0.2:80~"   ~: draining; !: of them those that are members;
+ *   backends UPSTREAM = "10.0.0.1:80 10.0.0.2:80~" ~: draining; !: of them those that are
+ *   members;
  *                                                    "none": no such upstream
  *   frontend ADDRESS PORT PROTO = http|http tls|UPSTREAM|pass|drop|none
  *   l4 ADDRESS PORT PROTO = "local affinity 30 rate 5 ranges 10.0.0.0/8" or "plain"
  *   ways UPSTREAM = "10.0.0.1 local 10.0.0.2 snat 10.0.0.3 dsr 192.0.2.3 10.0.0.4 gue 192.0.2.4 w3"
- *   denylist WORDS                       put the ConfigMap: WORDS become its only value, | a new line
+ *   denylist WORDS put the ConfigMap: WORDS become its only value, | a new line
  *   denied = "192.0.2.0/24 2001:db8::/32" or "nobody"
  *   checks = "31000 default/web 2" or "none"
  *   problem KEY REASON [FIELD]           no-problem KEY REASON      problems COUNT

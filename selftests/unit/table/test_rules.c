@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_rules.c - rules with conditions, weighted targets and listeners: what no Ingress can say, and
- * the route model can
+ * test_rules.c - rules with conditions, weighted targets and listeners: what no Ingress can say,
+ * and the route model can
  */
 #include "unit/lib/table_fixture.h"
 #include "table/compile/compile.h"

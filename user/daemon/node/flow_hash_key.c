@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* FNV-1a, 64 bits (public domain, Fowler, Noll, Vo): nobody sees the result, so it need not hide the text. */
+/* FNV-1a, 64 bits (public domain, Fowler, Noll, Vo): nobody sees the result, so it need not hide
+ * the text. */
 #define FNV_OFFSET 0xcbf29ce484222325ull
 #define FNV_PRIME  0x100000001b3ull
 

@@ -28,7 +28,8 @@ struct supervisor_options {
 	char *const *args; /* borrowed while the supervisor lives; "--name=value" */
 	size_t args_count;
 	int map_fds[WORKER_MAPS]; /* borrowed likewise; -1: none; in the order of control.h */
-	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL: none. */
+	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL:
+	 * none. */
 	int (*ring)(void *ctx, uint32_t slot);
 	uint32_t workers;
 	uint32_t drain_timeout_ms;

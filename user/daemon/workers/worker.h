@@ -30,7 +30,8 @@ struct worker_host {
 	size_t args_count;
 	uint64_t settings;        /* hash over user and args */
 	int map_fds[WORKER_MAPS]; /* borrowed; in the order of control.h */
-	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL: none. */
+	/* A ring of events for a new process: a descriptor to be closed; negative: none. NULL:
+	 * none. */
 	int (*ring)(void *ctx, uint32_t slot);
 	void *ring_ctx;
 
@@ -42,7 +43,8 @@ struct worker_host {
 	uint32_t certificates_count;
 	uint64_t certificates_version; /* counts sets, from 1 */
 
-	/* Called when .state or .hung of a worker has changed; not from inside worker_process_*(). */
+	/* Called when .state or .hung of a worker has changed; not from inside
+	 * worker_process_*(). */
 	void (*changed)(void *ctx, struct worker_process *worker);
 	void *ctx;
 };

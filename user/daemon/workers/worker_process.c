@@ -40,7 +40,8 @@ static bool has_process(const struct worker_process *worker)
 	return worker->pidfd >= 0 || worker->control >= 0;
 }
 
-/* ---- the end of a process ----------------------------------------------------------------------- */
+/* ---- the end of a process
+ * ----------------------------------------------------------------------- */
 
 /* How the process ended, for people. */
 static void describe_end(const struct worker_process *worker, char *text, size_t size)
@@ -118,7 +119,8 @@ static void pidfd_ready(void *ctx, int fd, uint32_t events)
 	process_ended(ctx);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life
+ * ---------------------------------------------------------------------------------------- */
 
 /* Texts of the arguments that each process has for itself. */
 struct own_args {

@@ -12,7 +12,8 @@
 
 /* ---- states and their deadlines -------------------------------------------------------------- */
 
-/* How long a state may last: offset of the time in struct settings; 0: the owner has the deadline. */
+/* How long a state may last: offset of the time in struct settings; 0: the owner has the
+ * deadline. */
 static const size_t limits[UPSTREAM_STATES] = {
 	[UPSTREAM_USED] = 0,
 	[UPSTREAM_IDLE] = offsetof(struct settings, upstream_idle_timeout_ms),

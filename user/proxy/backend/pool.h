@@ -3,8 +3,8 @@
  * pool.h - connections to backends, in use and kept for the next exchange
  *
  * Idle ones are found by backend id, the last used first, and only while the id has the generation
- * of the connection. epoll reports when the backend ends an idle one. Each idle one has a deadline of
- * its own; once a second the pool looks for those whose backend is gone.
+ * of the connection. epoll reports when the backend ends an idle one. Each idle one has a
+ * deadline of its own; once a second the pool looks for those whose backend is gone.
  */
 #ifndef SLUICE_PROXY_POOL_H
 #define SLUICE_PROXY_POOL_H

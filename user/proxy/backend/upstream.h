@@ -60,8 +60,8 @@ struct upstream_conn {
 	struct slab *slab;    /* borrowed: where its memory is from */
 	const struct upstream_ops *ops;
 	struct source *source; /* borrowed: the body of the response */
-	/* Something has happened to it. Set by whoever owns it: an exchange, a connection of HTTP/2,
-	 * or the pool while it is idle. */
+	/* Something has happened to it. Set by whoever owns it: an exchange, a connection of
+	 * HTTP/2, or the pool while it is idle. */
 	void (*on_ready)(struct upstream_conn *upstream);
 	void *owner;                                 /* borrowed: whose .on_ready is */
 	struct pool *pool;                           /* borrowed: keeps it; NULL: none does */

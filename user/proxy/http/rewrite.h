@@ -27,9 +27,11 @@ int rewrite_whole(const char *target, const struct rewrite_match *match, char *o
 
 /**
  * rewrite_prefix - @target in the place of the elements that matched; what follows them is kept
- * @prefix: path of the rule; a slash at its end means nothing. One at the end of @target counts only
+ * @prefix: path of the rule; a slash at its end means nothing. One at the end of @target counts
+ * only
  *          where nothing follows
- * @path: as it came, without dot segments; its normal form is below @prefix. Several slashes between
+ * @path: as it came, without dot segments; its normal form is below @prefix. Several slashes
+ * between
  *        what matched and what follows become one
  * Return: as rewrite_whole().
  */

@@ -158,7 +158,8 @@ static void drop_empty_port(struct http_slice *authority)
 		authority->bytes--;
 }
 
-/* Nothing of a query is decoded here, so a '%' there can mean anything; a NUL has no use anywhere. */
+/* Nothing of a query is decoded here, so a '%' there can mean anything; a NUL has no use
+ * anywhere. */
 static bool holds_nul(struct http_slice query)
 {
 	return query.bytes && memmem(query.data, query.bytes, "%00", 3);

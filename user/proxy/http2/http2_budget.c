@@ -14,7 +14,8 @@ bool http2_budget_frame(struct http2_budget *budget, bool first, size_t wire_byt
 	if (first)
 		budget->wire_bytes = budget->list_bytes = 0;
 	budget->wire_bytes = add_capped(budget->wire_bytes, wire_bytes);
-	/* Each octet can be a field from a table, and its work is done even if nobody asks for it. */
+	/* Each octet can be a field from a table, and its work is done even if nobody asks for
+	 * it. */
 	budget->turn_bytes = add_capped(budget->turn_bytes, wire_bytes * HTTP2_FIELD_OVERHEAD);
 	if (budget->wire_bytes > budget->list_bytes_max)
 		budget->exceeded = true;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http2_budget.h - how much a peer may make us decode (RFC 7541 7.3: a few octets can stand for many)
+ * http2_budget.h - how much a peer may make us decode (RFC 7541 7.3: a few octets can stand for
+ * many)
  *
  * Both ends count alike. A head is counted twice: by its octets on the wire, because nghttp2 calls
- * back for no field of a stream that it ignores, and by its fields once they are decoded. A peer that
- * passes a limit is cut off in the middle of the head: what follows on the connection could not be
- * decoded any more.
+ * back for no field of a stream that it ignores, and by its fields once they are decoded. A peer
+ * that passes a limit is cut off in the middle of the head: what follows on the connection could
+ * not be decoded any more.
  */
 #ifndef SLUICE_PROXY_HTTP2_BUDGET_H
 #define SLUICE_PROXY_HTTP2_BUDGET_H

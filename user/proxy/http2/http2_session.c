@@ -187,8 +187,8 @@ static bool begin_frame(struct http2_session *s, const uint8_t **data, size_t *b
 	return false;
 }
 
-/* Gives nghttp2 the head of the next frame, or of the payload what is there; or both, if they lie in
- * one piece: half the calls. Return: bytes taken; an error of nghttp2. */
+/* Gives nghttp2 the head of the next frame, or of the payload what is there; or both, if they lie
+ * in one piece: half the calls. Return: bytes taken; an error of nghttp2. */
 static ssize_t take_piece(struct http2_session *s, const uint8_t *data, size_t bytes)
 {
 	const uint8_t *from = data, *at = data;

@@ -62,8 +62,8 @@ struct http2_session_ops {
 	void (*set)(nghttp2_session_callbacks *callbacks);
 	/* The socket takes bytes again. */
 	void (*writable)(struct http2_session *session);
-	/* Something was written, or could not be: see http2_session_over(). The session may be ended
-	 * by this call. @err: 0, or why the connection is lost. */
+	/* Something was written, or could not be: see http2_session_over(). The session may be
+	 * ended by this call. @err: 0, or why the connection is lost. */
 	void (*settled)(struct http2_session *session, int err);
 };
 

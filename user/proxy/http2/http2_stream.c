@@ -322,7 +322,8 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 
 	if (frame->hd.type == NGHTTP2_RST_STREAM && session->ops->reset)
 		session->ops->reset(session, frame->rst_stream.error_code);
-	/* RFC 9113 6.9.2: to nghttp2 a window that overflows by SETTINGS is a fault of its stream. */
+	/* RFC 9113 6.9.2: to nghttp2 a window that overflows by SETTINGS is a fault of its
+	 * stream. */
 	if (frame->hd.type == NGHTTP2_RST_STREAM && session->window_changed &&
 	    frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
 		http2_session_terminate(session, NGHTTP2_FLOW_CONTROL_ERROR);

@@ -3,8 +3,8 @@
  * slab.h - objects of one size, handed out zeroed from blocks, given back to a list
  *
  * What was given back during a turn of the event loop stays untouched until slab_settle(): events
- * of the same turn may still point at it. Built with SLUICE_NO_POOLS each object is memory of its own,
- * and only what such events look at may be read after it was given back.
+ * of the same turn may still point at it. Built with SLUICE_NO_POOLS each object is memory of its
+ * own, and only what such events look at may be read after it was given back.
  */
 #ifndef SLUICE_PROXY_SLAB_H
 #define SLUICE_PROXY_SLAB_H

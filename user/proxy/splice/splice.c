@@ -306,7 +306,8 @@ bool splice_is_drained(struct splice_end *end)
 	total = sent_total(end);
 	if (total == end->drained)
 		return true;
-	/* Acknowledged first, then queued: an ACK in between makes the sum too small, never too large. */
+	/* Acknowledged first, then queued: an ACK in between makes the sum too small, never too
+	 * large. */
 	if (splice_bytes_acked(end->stream->fd, &acked) ||
 	    ioctl(end->stream->fd, SIOCOUTQ, &queued))
 		return true; /* the connection is gone: whoever writes will be told */

@@ -118,7 +118,8 @@ bool splice_is_empty(const struct stream *stream);
 void splice_arm(struct splice_end *source, struct splice_end *sink, enum sluice_splice_mode mode,
 		uint32_t length_max);
 
-/* Nothing is moved when this returns, and what was is in the counts. Takes an end that is not armed. */
+/* Nothing is moved when this returns, and what was is in the counts. Takes an end that is not
+ * armed. */
 void splice_disarm(struct splice_end *source);
 
 /* What the kernel moved since the source was armed. */

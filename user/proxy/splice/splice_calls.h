@@ -2,10 +2,11 @@
 /*
  * splice_calls.h - the only two calls of bpf(2) that a worker ever makes
  *
- * They put a socket of ours into the map of sockets and into that of receivers. Their arguments lie in
- * a page that is read-only before the sandbox begins, below all other memory. The filter of system
- * calls compares addresses, so it lets exactly these two pass, and nothing that could replace the
- * page: a worker that was captured cannot write to another map whose descriptor it holds.
+ * They put a socket of ours into the map of sockets and into that of receivers. Their arguments
+ * lie in a page that is read-only before the sandbox begins, below all other memory. The filter
+ * of system calls compares addresses, so it lets exactly these two pass, and nothing that could
+ * replace the page: a worker that was captured cannot write to another map whose descriptor it
+ * holds.
  */
 #ifndef SLUICE_PROXY_SPLICE_CALLS_H
 #define SLUICE_PROXY_SPLICE_CALLS_H

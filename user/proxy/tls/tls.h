@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tls.h - TLS to clients: certificates by server name, sessions, streams (to backends: tls_client.h)
+ * tls.h - TLS to clients: certificates by server name, sessions, streams (to backends:
+ * tls_client.h)
  *
  * Which certificate a name gets is said by the snapshot (snapshot_tls_of); the keys come from
  * sluiced as certificates.h says and live in this process only.
