@@ -222,13 +222,13 @@ static int nginx_parse_snippet(const struct policy_word *words, const char *text
 
 /* ---- the rows -------------------------------------------------------------------------------- */
 
-#define POLICY(id, field) IN_POLICY, POLICY_##id, offsetof(struct policy, field)
-#define VALUE(field)      IN_VALUES, 0, offsetof(struct nginx_values, field)
-#define NOWHERE           IN_NOTHING, 0, 0
+#define PLACE_POLICY(id, field) IN_POLICY, POLICY_##id, offsetof(struct policy, field)
+#define PLACE_VALUE(field)      IN_VALUES, 0, offsetof(struct nginx_values, field)
+#define PLACE_NOWHERE           IN_NOTHING, 0, 0
 
 static const struct row rows[] = {
 #define X(name, standing, place, parse, words, fate, text) \
-	{ name, standing, place, parse, words, FATE_##fate, text },
+	{ name, standing, PLACE_##place, parse, words, FATE_##fate, text },
 	NGINX_LIST(X)
 #undef X
 };
