@@ -52,8 +52,7 @@ static __always_inline __s64 quote_sum(struct xdp_md *ctx, __u32 l3_off_bytes,
 	return bpf_csum_diff(NULL, 0, (__be32 *)quote, ICMP_QUOTE_MAX, sum);
 }
 
-/* ---- errors of our own
- * ------------------------------------------------------------------------- */
+/* ---- errors of our own ----------------------------------------------------------------------- */
 
 /* No error about an error, nor about what is not the beginning (RFC 1122, 3.2.2; RFC 4443, 2.4). */
 static __always_inline bool icmp4_may_answer(const struct iphdr *ip)

@@ -208,8 +208,7 @@ __noinline int tunnel_send(struct xdp_md *ctx, __u32 l3_off_bytes, __u32 backend
 	return send_to(ctx, &hop, how, sizeof(*eth));
 }
 
-/* ---- the end of a tunnel
- * --------------------------------------------------------------------------- */
+/* ---- the end of a tunnel --------------------------------------------------------------------- */
 
 #define ECN_MASK 3 /* of the byte that was TOS: RFC 3168, 5 */
 #define ECN_CE   3

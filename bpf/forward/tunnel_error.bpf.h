@@ -14,8 +14,7 @@
 #define IPV4_MTU_MIN 68   /* RFC 791 */
 #define IPV6_MTU_MIN 1280 /* RFC 8200, 5 */
 
-/* ---- is it about a tunnel of ours?
- * -------------------------------------------------------------- */
+/* ---- is it about a tunnel of ours? ----------------------------------------------------------- */
 
 /* The bytes of GUE's header if UDP at @off_bytes is for its port, -1 if not. */
 static __always_inline int tunnel_error_gue(const struct pkt *pkt, const struct node_config *config,
@@ -62,8 +61,7 @@ static __always_inline bool tunnel_error6_is_size(const struct icmp_head *icmp,
 #define ICMP4_MTU_MASK 0xffff
 #define ICMP6_MTU_MASK 0xffffffff
 
-/* ---- and whose packet was inside?
- * --------------------------------------------------------------- */
+/* ---- and whose packet was inside? ------------------------------------------------------------ */
 
 enum tunnel_error_match {
 	MATCH_SHORT = -1, /* too little is quoted to know */
@@ -117,8 +115,7 @@ __noinline int tunnel_error_match(struct xdp_md *ctx, __u32 outer_off_bytes, __u
 	return tunnel_error_is_to(&pkt, outer_off_bytes, backend_id) ? family : MATCH_NONE;
 }
 
-/* ---- what the client is told
- * ----------------------------------------------------------------------- */
+/* ---- what the client is told ----------------------------------------------------------------- */
 
 /* Puts @head_bytes of headers and @quoted bytes of the packet inside into the frame, and sends
  * it. */

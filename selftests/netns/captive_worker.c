@@ -41,8 +41,7 @@ static void tell(const char *name, bool worked)
 	log_info("captive: %s: %s", name, worked ? "ok" : strerrorname_np(errno));
 }
 
-/* ---- maps
- * ---------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 static long bpf(int command, union bpf_attr *attr)
 {
@@ -170,8 +169,7 @@ static void try_calls(void)
 	     mremap(at, page, 2 * page, MREMAP_MAYMOVE) != MAP_FAILED);
 }
 
-/* ---- everything else
- * ------------------------------------------------------------------------------ */
+/* ---- everything else ------------------------------------------------------------------------- */
 
 static void try_sockets(void)
 {

@@ -24,6 +24,7 @@
 
 #define PORT_MIN 61000 /* of source ports */
 #define SECOND   1000000000ull
+#define KEYS_MAX 65536 /* of the flows that a test makes */
 
 static struct fixture opened;
 
@@ -97,24 +98,38 @@ static void pod_sends(int v6, uint8_t proto, uint16_t port, uint8_t tcp_flags)
 	fixture_run_xdp(&opened, &packet);
 }
 
+/* All keys of a map are read first: an update puts its entry before the others of its bucket, so an
+ * update within the walk can make it endless. Return: how many; at most KEYS_MAX. */
+static size_t read_keys(int fd, uint8_t keys[][sizeof(struct flow6_key)])
+{
+	size_t count = 0;
+
+	while (count < KEYS_MAX &&
+	       bpf_map_get_next_key(fd, count ? keys[count - 1] : NULL, keys[count]) == 0)
+		count++;
+	assert_true(count < KEYS_MAX);
+	return count;
+}
+
 /* @seconds pass for all flows of a family. */
 static void age(int v6, uint64_t seconds)
 {
 	static const char *const names[] = { "flows4", "nat4", "flows6", "nat6" };
+	static uint8_t keys[KEYS_MAX][sizeof(struct flow6_key)];
 
 	for (int i = 0; i < 2; i++) {
 		int fd = fixture_map(&opened, names[2 * v6 + i]);
-		uint8_t key[sizeof(struct flow6_key)], value[sizeof(struct nat6)];
+		uint8_t value[sizeof(struct nat6)];
+		size_t count = read_keys(fd, keys);
 		uint64_t seen_ns;
-		bool more = bpf_map_get_next_key(fd, NULL, key) == 0;
 
 		/* Both begin with .last_seen_ns. */
-		for (; more; more = bpf_map_get_next_key(fd, key, key) == 0) {
-			assert_int_equal(bpf_map_lookup_elem(fd, key, value), 0);
+		for (size_t n = 0; n < count; n++) {
+			assert_int_equal(bpf_map_lookup_elem(fd, keys[n], value), 0);
 			memcpy(&seen_ns, value, sizeof(seen_ns));
 			seen_ns -= seconds * SECOND;
 			memcpy(value, &seen_ns, sizeof(seen_ns));
-			assert_int_equal(bpf_map_update_elem(fd, key, value, BPF_EXIST), 0);
+			assert_int_equal(bpf_map_update_elem(fd, keys[n], value, BPF_EXIST), 0);
 		}
 	}
 }
@@ -128,8 +143,7 @@ static bool a_client_is_served(int v6, uint16_t sport)
 	return fixture_drop(&opened, DROP_SNAT_PORTS) == before;
 }
 
-/* ---- the one port there is
- * ------------------------------------------------------------------------ */
+/* ---- the one port there is ------------------------------------------------------------------- */
 
 enum { CLIENT = 0, POD = 1 };
 
@@ -267,8 +281,7 @@ static void flow__is_kept_by_packets_of_either_side(void **state)
 	}
 }
 
-/* ---- many ports
- * ----------------------------------------------------------------------------------- */
+/* ---- many ports ------------------------------------------------------------------------------ */
 
 static void port__those_of_a_flood_of_syns_are_free_again_a_minute_later(void **state)
 {
@@ -376,8 +389,7 @@ static void port__a_flow_gets_one_when_its_pod_is_reached_by_source_nat_at_last(
 	}
 }
 
-/* ---- what is no reply any more
- * ---------------------------------------------------------------------- */
+/* ---- what is no reply any more --------------------------------------------------------------- */
 
 /* Does tc_egress take a packet of the pod to the client for a reply? */
 static bool pod_speaks_for_the_frontend(int v6)

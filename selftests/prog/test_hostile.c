@@ -95,8 +95,7 @@ static void deny_no_more(int v6, const char *addr)
 			    v6 ? (void *)&key6 : &key4);
 }
 
-/* ---- answers of our own
- * ------------------------------------------------------------------------------- */
+/* ---- answers of our own ---------------------------------------------------------------------- */
 
 static struct packet ping(int v6, uint16_t frag)
 {
@@ -189,8 +188,7 @@ static void answer__of_our_own_are_limited(void **state)
 	}
 }
 
-/* ---- flows
- * -------------------------------------------------------------------------------------------- */
+/* ---- flows ----------------------------------------------------------------------------------- */
 
 /* SYN|ACK, ACK and RST of nothing known make flows as a SYN does. */
 static void rate__counts_each_packet_that_makes_a_flow(void **state)

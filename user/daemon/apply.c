@@ -48,8 +48,7 @@ struct apply {
 	struct removals held;
 };
 
-/* ---- problems
- * --------------------------------------------------------------------------------------- */
+/* ---- problems -------------------------------------------------------------------------------- */
 
 static void tell_problem(const struct apply *apply, const struct problem *problem, bool cleared)
 {
@@ -73,8 +72,7 @@ static void tell_problems(const struct apply *apply, const struct table_delta *d
 		tell_problem(apply, &delta->problems_added[i], false);
 }
 
-/* ---- what sluicectl reads
- * ----------------------------------------------------------------------------- */
+/* ---- what sluicectl reads -------------------------------------------------------------------- */
 
 static void describe(struct apply *apply)
 {
@@ -113,8 +111,7 @@ static void check_ready(struct apply *apply)
 		 apply->state->backends, apply->state->problems, apply->generation);
 }
 
-/* ---- maps
- * -------------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 static void note_failure(struct apply *apply, const char *error, int err)
 {
@@ -226,8 +223,7 @@ static void confirm_timer_fired(void *ctx)
 	release_held(ctx);
 }
 
-/* ---- routing tables and certificates
- * -------------------------------------------------------------------- */
+/* ---- routing tables and certificates --------------------------------------------------------- */
 
 static void send_certificates(struct apply *apply)
 {
@@ -293,8 +289,7 @@ static void keys_timer_fired(void *ctx)
 	loop_timer_arm(apply->keys_timer, KEYS_ROTATE_MS);
 }
 
-/* ---- update
- * ------------------------------------------------------------------------------------------ */
+/* ---- update ---------------------------------------------------------------------------------- */
 
 /* Removals wait while a routing table is on its way. */
 static void hold_removals(struct apply *apply, struct table_delta *delta)

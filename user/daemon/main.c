@@ -42,8 +42,7 @@ enum exit_status {
 	EXIT_USAGE = 2,  /* wrong flags */
 };
 
-/* ---- signals
- * ------------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void signal_ready(void *ctx, int fd, uint32_t events)
 {
@@ -84,8 +83,7 @@ static int watch_signals(struct daemon *d, int *fd_out)
 	return loop_watch_add(d->loop, *fd_out, EPOLLIN, signal_ready, d, &watch);
 }
 
-/* ---- life
- * --------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* What can be wrong with the flags is found before anything is touched. */
 static int prepare(struct daemon *d)

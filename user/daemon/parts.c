@@ -17,8 +17,7 @@
 #define LB_CLASS         "sluice.dev/l4" /* spec.loadBalancerClass of Services that are ours */
 #define NGINX_CONFIG_MAP "ingress-nginx/ingress-nginx-controller"
 
-/* ---- callbacks: the parts know each other only through these
- * ------------------------------------------- */
+/* ---- callbacks: the parts know each other only through these --------------------------------- */
 
 static void source_has_synced(void *ctx)
 {
@@ -97,8 +96,7 @@ static void addresses_have_changed(void *ctx)
 	announcer_review_soon(d->announcer);
 }
 
-/* ---- start and stop, one part after the other
- * ---------------------------------------------------------- */
+/* ---- start and stop, one part after the other ------------------------------------------------ */
 
 static int start_addresses(struct daemon *d)
 {
@@ -377,8 +375,7 @@ static void stop_occupants(struct daemon *d)
 	occupants_stop(d->occupants);
 }
 
-/* ---- all of them
- * --------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 /* A part may use those above it. Each stop takes a part that did not start. */
 static const struct part {

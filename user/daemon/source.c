@@ -61,8 +61,7 @@ void source_describe(const struct options *options, char *text, size_t size)
 		snprintf(text, size, "kubernetes, in the cluster");
 }
 
-/* ---- files
- * ---------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int start_files(const struct options *options, struct loop *loop, struct model *model,
 		       struct source *source)
@@ -84,8 +83,7 @@ static int start_files(const struct options *options, struct loop *loop, struct 
 	return err;
 }
 
-/* ---- kube
- * ----------------------------------------------------------------------------------------- */
+/* ---- kube ------------------------------------------------------------------------------------ */
 
 static void kube_refused(void *ctx, enum object_kind kind, const char *namespace, const char *name,
 			 const char *uid, const char *message)
@@ -191,8 +189,7 @@ static int start_kube(const struct options *options, struct loop *loop, struct m
 	return kube_start(loop, &kube_options, model, &callbacks, &source->kube);
 }
 
-/* ---- either
- * ---------------------------------------------------------------------------------------- */
+/* ---- either ---------------------------------------------------------------------------------- */
 
 int source_start(const struct options *options, struct loop *loop, struct model *model,
 		 const struct source_callbacks *callbacks, struct source **out)

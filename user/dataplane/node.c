@@ -76,8 +76,7 @@ int dataplane_set_tunnel_peers(struct dataplane *dp, const struct inet_addr *add
 	return peers_set(&dp->peers, dp->maps[MAP_TUNNEL_PEERS], addrs, count);
 }
 
-/* ---- flows that are over
- * ------------------------------------------------------------------------ */
+/* ---- flows that are over --------------------------------------------------------------------- */
 
 /* Only sluiced counts this one, so it may be read and written. */
 static int count_swept(struct dataplane *dp, uint64_t removed)

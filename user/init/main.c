@@ -81,8 +81,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- flags of sluiced that concern this program
- * ------------------------------------------------- */
+/* ---- flags of sluiced that concern this program ---------------------------------------------- */
 
 /* Value of --name VALUE or --name=VALUE, the last one; else of the environment; else @fallback. */
 static const char *flag_value(const struct init *init, const char *name, const char *variable,
@@ -104,8 +103,7 @@ static const char *flag_value(const struct init *init, const char *name, const c
 	return value;
 }
 
-/* ---- processes
- * ---------------------------------------------------------------------------------- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 static void start(struct init *init, const char *last_argument)
 {
@@ -237,8 +235,7 @@ static int reap(struct init *init)
 	return result;
 }
 
-/* ---- signals
- * ------------------------------------------------------------------------------------ */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 /* Return: -1 to go on; else the status to end with. */
 static int stop(struct init *init)
@@ -279,8 +276,7 @@ static int take_signals(struct init *init, int fd)
 	return result < 0 ? reap(init) : result;
 }
 
-/* ---- after sluiced has handed over
- * --------------------------------------------------------------- */
+/* ---- after sluiced has handed over ----------------------------------------------------------- */
 
 /* A shared lock, for a moment: a sluiced that starts meanwhile tries again. */
 static bool lock_is_free(const struct init *init)
@@ -311,8 +307,7 @@ static void look_for_successor(struct init *init)
 	}
 }
 
-/* ---- the loop
- * ----------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static int wait_ms(const struct init *init)
 {

@@ -44,8 +44,7 @@ static const char *const asked_paths[] = { "/",     "/a",    "/a/",    "/a/b",  
 					   "/ab",   "/a/bc", "/a/b/c", "/A/b",   "/~u",
 					   "/~u/x", "/a%20", "/a/x",   "/a/b/x", "/a/b/c/" };
 
-/* ---- the world, at random
- * ----------------------------------------------------------------------- */
+/* ---- the world, at random -------------------------------------------------------------------- */
 
 static void fill_rule(struct oracle_rule *rule)
 {
@@ -98,8 +97,7 @@ static void put(struct fixture *f, const struct ingress_case *ingress)
 	fixture_ingress(f, ingress->key, ingress->created, text);
 }
 
-/* ---- the rules, once more
- * ----------------------------------------------------------------------- */
+/* ---- the rules, once more -------------------------------------------------------------------- */
 
 static bool is_rule(const struct oracle_rule *rule)
 {
@@ -207,8 +205,7 @@ static const char *expect(const struct world *world, const char *asked_host, con
 	return service ? service : default_of(world, NULL);
 }
 
-/* ---- both
- * ---------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static void ask(struct fixture *f, const struct world *world)
 {

@@ -11,8 +11,7 @@
 #define ROUNDS 60
 #define STEPS  40
 
-/* ---- the table as text, ids left out
- * -------------------------------------------------------------- */
+/* ---- the table as text, ids left out --------------------------------------------------------- */
 
 struct lines {
 	char **items; /* owned */
@@ -164,8 +163,7 @@ static void compare(const struct lines *a, const struct lines *b, unsigned int s
 	}
 }
 
-/* ---- maps that follow the deltas
- * ------------------------------------------------------------------ */
+/* ---- maps that follow the deltas ------------------------------------------------------------- */
 
 #define MAP_MAX 8192
 
@@ -251,8 +249,7 @@ static void check_maps(const struct maps *maps, const struct table *table)
 	assert_int_equal(maps->problems, counts.problems);
 }
 
-/* ---- the property
- * --------------------------------------------------------------------------------- */
+/* ---- the property ---------------------------------------------------------------------------- */
 
 static struct table_options random_options(const struct inet_addr *addresses)
 {

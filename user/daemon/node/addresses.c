@@ -275,8 +275,7 @@ const struct address_list *addresses_of_node(const struct addresses *a)
 	return &a->of_node;
 }
 
-/* ---- default routes
- * -------------------------------------------------------------------------------- */
+/* ---- default routes -------------------------------------------------------------------------- */
 
 static size_t add_name(char names[SLUICE_INTERFACES_MAX][SLUICE_IFNAME_MAX], size_t count,
 		       const char *name)

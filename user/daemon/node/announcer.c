@@ -39,8 +39,7 @@ struct announcer {
 	int err; /* of the review at hand, the first */
 };
 
-/* ---- one address
- * ------------------------------------------------------------------------------- */
+/* ---- one address ----------------------------------------------------------------------------- */
 
 static void leave_groups(struct virtual *virtual)
 {
@@ -134,8 +133,7 @@ static int look_at(void *ctx, const struct inet_addr *addr)
 	return 0;
 }
 
-/* ---- telling
- * ------------------------------------------------------------------------------------ */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void tell_of(const struct announcer *announcer, struct virtual *virtual)
 {
@@ -176,8 +174,7 @@ static void tell(void *ctx)
 		loop_timer_arm(announcer->tell, next_ms > now_ms ? next_ms - now_ms : 0);
 }
 
-/* ---- all of them
- * -------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static bool is_ethernet(const struct announcer *announcer, uint32_t ifindex)
 {
@@ -276,8 +273,7 @@ void announcer_review_soon(struct announcer *announcer)
 	loop_timer_arm(announcer->review, REVIEW_MS);
 }
 
-/* ---- start and end
- * ------------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 int announcer_new(const struct announcer_options *options, struct announcer **out)
 {

@@ -54,8 +54,7 @@ struct external_names {
 	struct loop_timer *tick;
 };
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void free_lookups(struct lookup *lookup)
 {
@@ -182,8 +181,7 @@ static int desk_new(struct desk **out)
 	return 0;
 }
 
-/* ---- names
- * ------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void ask(struct external_names *names, const char *host, struct name *name)
 {
@@ -333,8 +331,7 @@ void external_names_refresh(struct external_names *names)
 		loop_timer_arm(names->tick, TICK_MS);
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 int external_names_new(const struct external_names_options *options, struct external_names **out)
 {

@@ -30,8 +30,7 @@ struct l4 {
 	struct dataplane_node node; /* as the programs know it */
 };
 
-/* ---- the node's own addresses
- * --------------------------------------------------------------------- */
+/* ---- the node's own addresses ---------------------------------------------------------------- */
 
 static bool is_set(const struct inet_addr *addr)
 {
@@ -97,8 +96,7 @@ static void set_node(struct l4 *l4)
 	log_info("l4: pods of other nodes see %s and %s as this node", text4, text6);
 }
 
-/* ---- tunnels, flows that are over
- * ----------------------------------------------------------------- */
+/* ---- tunnels, flows that are over ------------------------------------------------------------ */
 
 /* The nodes whose tunnels are opened: all that have an address, and those of --tunnel-peer. */
 static void set_tunnel_peers(struct l4 *l4)
@@ -146,8 +144,7 @@ static void sweep(void *ctx)
 	loop_timer_arm(l4->sweep_timer, done ? SWEEP_PAUSE_MS : SWEEP_ROUND_MS);
 }
 
-/* ---- drains, ports, health checks
- * ----------------------------------------------------------------- */
+/* ---- drains, ports, health checks ------------------------------------------------------------ */
 
 static void expire_drains(void *ctx)
 {
@@ -187,8 +184,7 @@ void l4_addresses_changed(struct l4 *l4)
 	set_node(l4);
 }
 
-/* ---- denylist, dropped packets
- * -------------------------------------------------------------------- */
+/* ---- denylist, dropped packets --------------------------------------------------------------- */
 
 int l4_deny(struct l4 *l4, const struct inet_network *network, bool deny)
 {
@@ -222,8 +218,7 @@ const struct drop_log *l4_drop_log(const struct l4 *l4)
 	return &l4->drops;
 }
 
-/* ---- start and end
- * -------------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static int hash_key_read(struct l4 *l4)
 {

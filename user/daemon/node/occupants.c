@@ -44,8 +44,7 @@ struct occupants {
 	int last_err; /* already reported */
 };
 
-/* ---- who listens
- * ---------------------------------------------------------------------------------- */
+/* ---- who listens ----------------------------------------------------------------------------- */
 
 static bool is_our_port(const struct occupants *o, uint16_t port)
 {
@@ -160,8 +159,7 @@ static int read_listeners(struct occupants *o, struct view *view, int netlink, u
 	return err < 0 ? err : 0;
 }
 
-/* ---- which process
- * -------------------------------------------------------------------------------- */
+/* ---- which process --------------------------------------------------------------------------- */
 
 static bool holds(const char *fd_folder, const char *wanted)
 {
@@ -223,8 +221,7 @@ static void describe_process(const struct occupant *occupant, char *text, size_t
 		closedir(proc);
 }
 
-/* ---- a look
- * ------------------------------------------------------------------------------------------ */
+/* ---- a look ---------------------------------------------------------------------------------- */
 
 static void format_listener(const struct occupant *occupant, char *text, size_t size)
 {

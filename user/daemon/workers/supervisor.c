@@ -36,8 +36,7 @@ struct supervisor {
 	void *ended_ctx;
 };
 
-/* ---- who gets new connections
- * --------------------------------------------------------------------- */
+/* ---- who gets new connections ---------------------------------------------------------------- */
 
 static bool is_eligible(const struct worker_process *worker)
 {
@@ -159,8 +158,7 @@ static void worker_changed(void *ctx, struct worker_process *worker)
 	loop_timer_arm(s->settle_timer, 0);
 }
 
-/* ---- start
- * ------------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /*
  * Of the container that we run in, by its pid namespace; 0 if it cannot be read. Workers of another
@@ -341,8 +339,7 @@ void supervisor_free(struct supervisor *s)
 	free(s);
 }
 
-/* ---- what workers are told
- * ------------------------------------------------------------------------ */
+/* ---- what workers are told ------------------------------------------------------------------- */
 
 static void push_all(struct supervisor *s)
 {
@@ -395,8 +392,7 @@ void supervisor_count(const struct supervisor *s, struct supervisor_counts *out)
 	}
 }
 
-/* ---- end
- * ------------------------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------------------------------- */
 
 void supervisor_end(struct supervisor *s, uint32_t timeout_ms, void (*ended)(void *ctx), void *ctx)
 {

@@ -40,8 +40,7 @@ static bool has_process(const struct worker_process *worker)
 	return worker->pidfd >= 0 || worker->control >= 0;
 }
 
-/* ---- the end of a process
- * ----------------------------------------------------------------------- */
+/* ---- the end of a process -------------------------------------------------------------------- */
 
 /* How the process ended, for people. */
 static void describe_end(const struct worker_process *worker, char *text, size_t size)
@@ -119,8 +118,7 @@ static void pidfd_ready(void *ctx, int fd, uint32_t events)
 	process_ended(ctx);
 }
 
-/* ---- life
- * ---------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 /* Texts of the arguments that each process has for itself. */
 struct own_args {
