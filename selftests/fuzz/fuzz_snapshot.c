@@ -72,7 +72,8 @@ static void add_rule(struct table *table, const struct model *model, struct rule
 
 	must(rule_owner_claim(table, owner, listener, "b.org", CLAIM_HOST, &claim) == 0);
 	must(rule_owner_claim(table, owner, listener, "b.org", CLAIM_PATH, &claim) == 0);
-	claim->path = strdup(path);
+	claim->normal = strdup(path);
+	claim->path = claim->normal;
 	claim->type = PATH_PREFIX;
 	claim->conditions = calloc(3, sizeof(*claim->conditions));
 	claim->others = calloc(1, sizeof(*claim->others));
@@ -109,7 +110,7 @@ static void add_rules(struct table *table, const struct model *model)
 	struct listener *listener;
 
 	meta.uid = (char *)"";
-	must(rule_owner_new(&ops, &meta, 6, &owner) == 0);
+	must(rule_owner_new(&ops, &meta, &owner) == 0 && rule_owner_room(owner, 6) == 0);
 	must(listener_add(table, "l", &listener) == 0);
 	listener->port = 80;
 	listener->suffix = true;

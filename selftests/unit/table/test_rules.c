@@ -46,7 +46,8 @@ static void world_open(struct world *w)
 		fixture_service(&w->f, key, 0, "port 80");
 	}
 	fixture_update(&w->f);
-	assert_int_equal(rule_owner_new(&ops, &meta, CLAIMS_MAX, &w->owner), 0);
+	assert_int_equal(rule_owner_new(&ops, &meta, &w->owner), 0);
+	assert_int_equal(rule_owner_room(w->owner, CLAIMS_MAX), 0);
 }
 
 static void resolve(struct world *w, int service, struct claim *claim, struct target *target)
@@ -71,7 +72,8 @@ static void add_rule(struct world *w, struct listener *listener, const char *hos
 			 0);
 	assert_int_equal(rule_owner_claim(w->f.table, w->owner, listener, host, CLAIM_PATH, &claim),
 			 0);
-	claim->path = strdup(path);
+	claim->normal = strdup(path);
+	claim->path = claim->normal;
 	claim->type = type;
 	claim->index = (uint32_t)w->owner->claims_count;
 	resolve(w, service, claim, &claim->target);
