@@ -24,6 +24,7 @@ import ssl
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib"), str(HERE.parent / "http")]
@@ -233,9 +234,9 @@ async def play(truth, world, seconds):
     while time.monotonic() < end and not truth.violations:
         done, _ = await asyncio.wait(tasks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            truth.violate(f"an actor ended: {task.exception()!r}")
-            if task.exception():
-                raise task.exception()
+            error = task.exception()
+            truth.violate("an actor ended: "
+                          + "".join(traceback.format_exception(error) if error else ["?"]))
         if not pathlib.Path(f"/proc/{world.worker.pid}/fd").exists():
             truth.violate("the worker is gone")
     truth.stopping = True
@@ -261,9 +262,12 @@ def run_seed(seed, seconds, authority, certificates, verbose):
         except (EOFError, TimeoutError, FileNotFoundError) as error:
             truth.violate(f"the worker: {type(error).__name__}: {str(error)[:300]}")
         finally:
-            for task in asyncio.all_tasks(loop):
+            truth.stopping = True
+            left = asyncio.all_tasks(loop)
+            for task in left:
                 task.cancel()
-                loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+            if left:
+                loop.run_until_complete(asyncio.wait(left, timeout=10))
             loop.close()
         said = world.report()
         world.worker.process.kill()

@@ -14,8 +14,11 @@ class Cut(Exception):
 
 
 def reset(writer):
-    """Ends a connection by RST."""
-    sock = writer.get_extra_info("socket")
+    """Ends a connection by RST, if it has not ended yet."""
+    try:
+        sock = writer.get_extra_info("socket")
+    except AttributeError:  # asyncio's TLS forgets its socket when it is closed
+        return
     try:
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
