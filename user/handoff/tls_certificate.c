@@ -147,6 +147,17 @@ static int read_ocsp(struct tls_certificate *c, const struct certificate *pem)
 	return 0;
 }
 
+/* Did what failed lack memory? Empties the queue of errors. */
+static bool lacked_memory(void)
+{
+	bool found = false;
+	unsigned long code;
+
+	while ((code = ERR_get_error()) != 0)
+		found = found || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return found;
+}
+
 int tls_certificate_load(const struct certificate *pem, struct tls_certificate **out,
 			 const char **fault)
 {
@@ -164,7 +175,8 @@ int tls_certificate_load(const struct certificate *pem, struct tls_certificate *
 	}
 	if (!err)
 		err = read_ocsp(c, pem);
-	ERR_clear_error();
+	if (lacked_memory() && err)
+		err = -ENOMEM;
 	if (err) {
 		tls_certificate_put(c);
 		return err;

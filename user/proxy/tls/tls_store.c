@@ -36,20 +36,23 @@ void tls_store_digest(const struct certificate *pem, unsigned char out[SHA256_DI
 	EVP_MD_CTX_free(ctx);
 }
 
-static struct tls_certificate *load(const struct certificate *pem, const unsigned char *digest)
+/* Return: 0 and *out, NULL if it does not load and is left out; -ENOMEM: it may load later. */
+static int load(const struct certificate *pem, const unsigned char *digest,
+		struct tls_certificate **out)
 {
-	struct tls_certificate *c;
+	struct tls_certificate *c = NULL;
 	const char *fault = "";
 	int err = tls_certificate_load(pem, &c, &fault);
 
-	if (err) {
+	if (err == -ENOMEM)
+		return err;
+	if (err)
 		log_warn("proxy: TLS secret %.*s %s; the default certificate serves its hosts",
-			 (int)pem->name_bytes, pem->name,
-			 err == -ENOMEM ? strerror(ENOMEM) : fault);
-		return NULL;
-	}
-	memcpy(c->digest, digest, sizeof(c->digest));
-	return c;
+			 (int)pem->name_bytes, pem->name, fault);
+	else
+		memcpy(c->digest, digest, sizeof(c->digest));
+	*out = err ? NULL : c;
+	return 0;
 }
 
 int tls_store_new(struct tls_store **out)
@@ -93,7 +96,7 @@ static int add(struct tls_store *store, const struct tls_store *before,
 	char name[CERTIFICATES_NAME_MAX + 1];
 	struct tls_certificate *known, *c;
 	void *old = NULL;
-	int err;
+	int err = 0;
 
 	if (!pem->key_bytes)
 		return 0; /* a CA bundle: not for the side of the clients */
@@ -104,9 +107,9 @@ static int add(struct tls_store *store, const struct tls_store *before,
 	if (known && !memcmp(known->digest, digest, sizeof(digest)))
 		c = tls_certificate_get(known);
 	else
-		c = load(pem, digest);
-	if (!c)
-		return 0;
+		err = load(pem, digest, &c);
+	if (err || !c)
+		return err;
 	if (is_default) {
 		tls_certificate_put(store->fallback);
 		store->fallback = tls_certificate_get(c);
