@@ -156,10 +156,10 @@ add_cases(TlsHosts, [
 ], TlsHosts.check_plain)
 
 add_cases(TlsHosts, [
-    ("redirects name host and path in normal form", {
+    ("redirects name the host in normal form, and the path as it is forwarded", {
         ("a.test", "/x?y=1&z=%2F"): "https://a.test/x?y=1&z=%2F",
         ("a.test:8080", "/"): "https://a.test/", ("A.Test.", "/"): "https://a.test/",
-        ("a.test", "//b/../c"): "https://a.test/c", ("a.test", "/%41"): "https://a.test/A",
+        ("a.test", "//b/../c"): "https://a.test//c", ("a.test", "/%41"): "https://a.test/%41",
         ("a.test", "/a%2fb"): "https://a.test/a%2fb", ("q.w.test", "/"): "https://q.w.test/"}),
 ], TlsHosts.check_locations)
 
