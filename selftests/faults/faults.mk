@@ -17,7 +17,8 @@ endif
 
 faults: $T/worker-host ## each call of the helper fails once. SECONDS=20, K=text
 	$Q $(MAKE) --no-print-directory SAN=1 $(B)/fault/sluice-proxy
-	$Q PROXY=$(B)/fault/sluice-proxy FAULTS_SECONDS=$(or $(SECONDS),$(FAULTS_SECONDS)) \
+	$Q ASAN_OPTIONS=fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=$(CURDIR)/selftests/faults/openssl.supp:print_suppressions=0 \
+		PROXY=$(B)/fault/sluice-proxy FAULTS_SECONDS=$(or $(SECONDS),$(FAULTS_SECONDS)) \
 		selftests/lib/run_tests.py $(if $(K),-k $(K)) selftests/faults
 
 .PHONY: faults

@@ -160,13 +160,14 @@ class Starting(Case):
             self.ended(str(error), what)
             return self.faults.disarm()
         try:
-            fired = self.faults.disarm()
-            traffic.retried(lambda: self.site.run(worker))
+            try:
+                fired = self.faults.disarm()
+                traffic.retried(lambda: self.site.run(worker))
+            finally:
+                worker.close()
         except Exception as error:
             error.add_note(f"after {what} failed\n{worker.text()}")
             raise
-        finally:
-            worker.close()
         return fired
 
     def each(self, kind):
